@@ -1,0 +1,10 @@
+//! Keys and sealing: a sealed value opens only with its key and only at the place it was sealed for.
+//!
+//! Never: a long-lived key with a random nonce (every object gets a derived key of its own); a key in a log.
+
+pub mod digest;
+pub mod key;
+pub mod keyring;
+pub mod seal;
+pub mod slots;
+pub mod stream;

@@ -1,0 +1,26 @@
+#![doc = include_str!("README.md")]
+
+pub mod app;
+pub mod cli;
+pub mod client;
+pub mod clock;
+pub mod config;
+pub mod crypto;
+pub mod dataset;
+pub mod demo;
+pub mod disk;
+pub mod export;
+pub mod filing;
+pub mod http;
+pub mod ingest;
+pub mod journal;
+pub mod json;
+pub mod lifecycle;
+pub mod model;
+pub mod people;
+pub mod records;
+pub mod simulate;
+pub mod store;
+pub mod telemetry;
+pub mod tls;
+pub mod withdrawal;

@@ -1,0 +1,11 @@
+//! The nouns of the gateway, as plain values.
+//!
+//! Never: I/O, async, HTTP, reading the clock.
+
+pub mod connection;
+pub mod entry;
+pub mod id;
+pub mod participant;
+pub mod study;
+pub mod summary;
+pub mod time;

@@ -1,0 +1,6 @@
+//! The store: sealed rows in an engine, larger sealed objects in files, both durable when a commit returns.
+//!
+//! Never: a value in clear; a key that names a person or the date of a person's event.
+
+pub mod engine;
+pub mod memory;
