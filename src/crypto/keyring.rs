@@ -4,7 +4,8 @@ use std::{path::Path, sync::Arc};
 
 use ring::rand::SecureRandom;
 
-use crate::{crypto::key::Key, model::id::OwnerId};
+use crate::crypto::key::Key;
+use crate::model::id::OwnerId;
 
 /// The keys of one owner: a participant, or a held connection (which uses `data` alone).
 #[derive(Clone, Debug)]

@@ -6,11 +6,9 @@ use std::{io, path::PathBuf, sync::Arc, time::Duration};
 
 use ring::rand::SecureRandom;
 
-use crate::{
-    crypto::keyring::Keyring,
-    disk::Space,
-    model::{connection::ClientId, entry::Entry, time::UnixSeconds},
-};
+use crate::crypto::keyring::Keyring;
+use crate::disk::Space;
+use crate::model::{connection::ClientId, entry::Entry, time::UnixSeconds};
 
 /// Settings.
 #[derive(Clone, Debug)]
