@@ -2,5 +2,8 @@
 //!
 //! Never: a value in clear; a key that names a person or the date of a person's event.
 
+pub mod blobs;
 pub mod engine;
+pub mod format;
 pub mod memory;
+pub mod sled;
