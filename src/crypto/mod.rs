@@ -7,5 +7,5 @@ pub mod digest;
 pub mod key;
 pub mod keyring;
 pub mod seal;
-pub mod slots;
+pub(crate) mod slots;
 pub mod stream;

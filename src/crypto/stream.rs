@@ -58,7 +58,8 @@ impl StreamSealer {
     /// # Panics
     /// After the last chunk, and after 2^32 - 1 chunks (256 TiB of full ones): a nonce would come twice.
     pub fn seal(&mut self, kind: u8, last: bool, chunk: &mut Vec<u8>) {
-        let nonce = self.turn.take(kind, last).expect("no chunk follows the last one, nor chunk 2^32 - 2");
+        let nonce =
+            self.turn.take(kind, last).expect("nothing follows the last chunk, and none has the number 2^32 - 1");
         self.object
             .cipher
             .seal_in_place_append_tag(nonce, Aad::from(&self.object.associated), chunk)
