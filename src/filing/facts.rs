@@ -81,7 +81,11 @@ mod tests {
     #[test]
     fn times_and_rank_come_from_the_fields_of_the_type() {
         use Field::{CalendarDate, Duration, LastUpdated, MeasurementTime, Offset, StartTime};
-        check("activities", &[(StartTime, "1700000000"), (Offset, "-3600"), (Duration, "60")], (Some(1_700_000_000), Some(-3600), 60));
+        check(
+            "activities",
+            &[(StartTime, "1700000000"), (Offset, "-3600"), (Duration, "60")],
+            (Some(1_700_000_000), Some(-3600), 60),
+        );
         check("moveIQActivities", &[(StartTime, "1700000000.5")], (Some(1_700_000_000), None, 0));
         check("mct", &[(LastUpdated, "1700000001")], (Some(1_700_000_001), None, 1_700_000_001));
         check("userMetrics", &[(CalendarDate, "2026-11-01")], (Some(1_793_491_200), None, 0));

@@ -6,6 +6,7 @@ use crate::crypto::digest::DigestKey;
 use crate::crypto::key::Key;
 use crate::json::rewrite::{Action, Rules};
 use crate::model::connection::ConnectionDigest;
+use crate::model::entry::{Entry, Field};
 use crate::model::summary::{NaturalKey, SummaryType};
 use crate::records::index::KeyDigest;
 
@@ -41,6 +42,15 @@ impl Pseudonyms {
     /// The key of a record that has no natural key: its content.
     pub fn content(&self, summary_type: &SummaryType, digest: &[u8; 16]) -> KeyDigest {
         self.of(&[b"content", summary_type.name().as_bytes(), digest])
+    }
+
+    /// The name of a ping: the same window or file, pinged again, has the same one.
+    pub fn pull(&self, summary_type: &SummaryType, entry: &Entry) -> KeyDigest {
+        let text = |field| entry.field(field).unwrap_or_default().as_bytes();
+        let window = [text(Field::UploadStart), text(Field::UploadEnd), text(Field::SummaryId)];
+        // A ping that names neither window nor file is told from others by its URL alone.
+        let url = if window.iter().all(|part| part.is_empty()) { text(Field::CallbackUrl) } else { &[] };
+        self.of(&[b"pull", summary_type.name().as_bytes(), window[0], window[1], window[2], url])
     }
 
     fn of(&self, parts: &[&[u8]]) -> KeyDigest {
