@@ -10,11 +10,13 @@
 //!   SHA256SUMS                                   of every file but itself
 //! ```
 
+pub mod about;
 pub mod archive;
 pub mod codebook;
 pub mod column;
 pub mod deidentify;
 pub mod fields;
+pub mod filter;
 pub mod keyfile;
 pub mod manifest;
 pub mod open;
