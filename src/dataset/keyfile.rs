@@ -67,10 +67,9 @@ pub fn generate(path: &Path, now: UnixSeconds) -> Result<Recipient, Error> {
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path).map_err(|error| match error.kind() {
-        io::ErrorKind::AlreadyExists => Error::Exists,
-        _ => Error::Io(error),
-    })?;
+    let mut file = options
+        .open(path)
+        .map_err(|error| if error.kind() == io::ErrorKind::AlreadyExists { Error::Exists } else { Error::Io(error) })?;
     file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(Error::Io)?;
     Ok(recipient)
 }

@@ -107,10 +107,7 @@ fn read_manifest<R: Read + Seek>(zip: &mut ZipArchive<R>) -> Result<(Manifest, H
 }
 
 fn read_limited<R: Read + Seek>(zip: &mut ZipArchive<R>, name: &str, limit: u64) -> Result<Vec<u8>, Error> {
-    let file = zip.by_name(name).map_err(|error| match error {
-        ZipError::FileNotFound => Error::Forged(format!("{name} is missing")),
-        other => other.into(),
-    })?;
+    let file = zip.by_name(name).map_err(|error| missing(error, name))?;
     let mut bytes = Vec::new();
     file.take(limit + 1).read_to_end(&mut bytes)?;
     let fits = u64::try_from(bytes.len()).is_ok_and(|length| length <= limit);
@@ -143,10 +140,7 @@ fn unpack<R: Read + Seek>(
 
 /// Unpacks one file, and no more of it than the manifest says.
 fn extract<R: Read + Seek>(zip: &mut ZipArchive<R>, entry: &FileEntry, path: &Path) -> Result<(), Error> {
-    let mut packed = zip.by_name(&entry.path).map_err(|error| match error {
-        ZipError::FileNotFound => Error::Forged(format!("{} is missing", entry.path)),
-        other => other.into(),
-    })?;
+    let mut packed = zip.by_name(&entry.path).map_err(|error| missing(error, &entry.path))?;
     let mut file = create(path)?;
     let mut digest = Context::new(&SHA256);
     let mut left = entry.bytes;
@@ -241,30 +235,33 @@ impl Drop for Unpacked {
     }
 }
 
+fn missing(error: ZipError, path: &str) -> Error {
+    if matches!(error, ZipError::FileNotFound) { Error::Forged(format!("{path} is missing")) } else { error.into() }
+}
+
 fn header_error(error: age::DecryptError) -> Error {
-    match error {
-        age::DecryptError::NoMatchingKeys => Error::NoMatchingKey,
-        age::DecryptError::Io(error) if error.kind() != io::ErrorKind::UnexpectedEof => Error::Io(error),
-        age::DecryptError::InvalidHeader | age::DecryptError::UnknownFormat => Error::NotEncrypted,
-        _ => Error::Damaged,
+    if let age::DecryptError::Io(error) = error {
+        return error.into();
+    }
+    if matches!(error, age::DecryptError::NoMatchingKeys) {
+        Error::NoMatchingKey
+    } else if matches!(error, age::DecryptError::InvalidHeader | age::DecryptError::UnknownFormat) {
+        Error::NotEncrypted
+    } else {
+        Error::Damaged
     }
 }
 
 impl From<io::Error> for Error {
     fn from(error: io::Error) -> Self {
-        match error.kind() {
-            io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidInput => Self::Damaged,
-            _ => Self::Io(error),
-        }
+        use io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
+        if matches!(error.kind(), InvalidData | InvalidInput | UnexpectedEof) { Self::Damaged } else { Self::Io(error) }
     }
 }
 
 impl From<ZipError> for Error {
     fn from(error: ZipError) -> Self {
-        match error {
-            ZipError::Io(error) => error.into(),
-            _ => Self::Damaged,
-        }
+        if let ZipError::Io(error) = error { error.into() } else { Self::Damaged }
     }
 }
 

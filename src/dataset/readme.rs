@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::{dataset::manifest::FileEntry, dataset::write::About, model::study::Keep, model::study::LocationRule};
+use crate::{dataset::about::About, dataset::manifest::FileEntry, model::study::Keep, model::study::LocationRule};
 
 /// Writes the page for a dataset with these files.
 pub fn write_readme(about: &About, site_key: &str, files: &[FileEntry], output: &mut dyn Write) -> io::Result<()> {
