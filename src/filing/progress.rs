@@ -12,7 +12,7 @@ const VERSION: u8 = 1;
 const AT: Location<'static> = Location { table: "progress", owner: &[], item: &[] };
 
 /// How far filing has come.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
     /// Bodies up to this place are filed.
     pub filed: Position,
@@ -20,6 +20,12 @@ pub struct Progress {
     pub sequence: u64,
     /// The highest time seen: the clock is not believed before it.
     pub highest_time: UnixSeconds,
+}
+
+impl Default for Progress {
+    fn default() -> Self {
+        Self { filed: Position(0), sequence: 0, highest_time: UnixSeconds(0) }
+    }
 }
 
 /// The row's key.

@@ -129,6 +129,7 @@ impl Filing {
     /// Filing that goes on from this progress.
     pub fn new(parts: Parts, reader: Reader, progress: Progress) -> Result<Filing, Failure> {
         let digest = DigestKey::new(&parts.keyring.site().index, "content").digest(&[]);
+        parts.catalog.reached(progress.sequence);
         let held = parts.people.read();
         let held_bytes = held.held().map(|(owner, _)| raw_bytes(&parts.catalog, &owner)).sum();
         Ok(Filing {
@@ -303,6 +304,7 @@ impl Filing {
             catalog.commit(prepared, rows)?;
             pending.apply();
         }
+        catalog.reached(sequence);
         let directory = self.parts.people.read();
         tally.show(&self.parts.metrics, |study| directory.study_of_id(study).map(|study| study.name.clone()));
         Ok(())

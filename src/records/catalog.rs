@@ -3,7 +3,10 @@
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
     fmt, io,
-    sync::{Arc, Mutex, PoisonError, RwLock},
+    sync::{
+        Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use ring::rand::SecureRandom;
@@ -31,6 +34,8 @@ pub struct Catalog {
     pub(crate) rng: Arc<dyn SecureRandom>,
     packs: RwLock<Packs>,
     pub(crate) cache: Mutex<IndexCache>,
+    readers: RwLock<()>,
+    sequence: AtomicU64,
 }
 
 type Heads = BTreeMap<PackId, Arc<Head>>;
@@ -92,7 +97,15 @@ impl Catalog {
         if swept > 0 {
             tracing::info!(files = swept, "swept files that a crash left without a row");
         }
-        Ok(Catalog { engine, blobs, keyring, rng, packs: RwLock::new(packs), cache: Mutex::default() })
+        Ok(Catalog {
+            engine,
+            blobs,
+            keyring,
+            rng,
+            packs: RwLock::new(packs),
+            cache: Mutex::default(),
+            readers: RwLock::new(()),
+        })
     }
 
     /// An owner's packs, oldest first.
@@ -102,6 +115,30 @@ impl Catalog {
             .owners
             .get(owner)
             .map_or_else(Vec::new, |heads| heads.iter().map(|(id, head)| (*id, head.clone())).collect())
+    }
+
+    /// The number of the newest commit of records.
+    pub fn sequence(&self) -> u64 {
+        self.sequence.load(Ordering::Acquire)
+    }
+
+    /// Records are committed up to this number.
+    pub fn reached(&self, sequence: u64) {
+        self.sequence.store(sequence, Ordering::Release);
+    }
+
+    /// While this is held no pack is merged away, so that what was listed can be read. A purge does not wait for it.
+    pub fn reading(&self) -> RwLockReadGuard<'_, ()> {
+        self.readers.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The right to merge packs; `None` while somebody reads.
+    pub fn settle(&self) -> Option<RwLockWriteGuard<'_, ()>> {
+        match self.readers.try_write() {
+            Ok(guard) => Some(guard),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
 
     /// Records of an owner, revisions included.

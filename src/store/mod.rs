@@ -4,6 +4,10 @@
 
 pub mod blobs;
 pub mod engine;
+#[cfg(test)]
+mod faulty;
 pub mod format;
 pub mod memory;
 pub mod sled;
+#[cfg(test)]
+mod suite;

@@ -32,9 +32,7 @@ pub fn told(
     owners.dedup();
     owners
         .into_iter()
-        .filter(|owner| {
-            directory.permissions(owner, connection).is_none_or(|before| before.changed <= told.changed)
-        })
+        .filter(|owner| directory.permissions(owner, connection).is_none_or(|before| before.changed <= told.changed))
         .map(|owner| Change::Permissions(owner, *connection, told.clone()))
         .collect()
 }

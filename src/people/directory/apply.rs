@@ -87,7 +87,10 @@ impl Directory {
                 window: known.link.window,
             };
             let of_connection = self.connections.entry(known.digest).or_insert_with(|| Arc::from([]));
-            *of_connection = of_connection.iter().cloned().chain([linked]).collect();
+            let mut sorted: Vec<_> = of_connection.iter().cloned().chain([linked]).collect();
+            // One order whatever the history, so that a directory that was read again is the same.
+            sorted.sort_by_key(|linked| linked.participant.id);
+            *of_connection = sorted.into();
         }
     }
 
