@@ -1,17 +1,15 @@
 //! The splitter, held against serde_json: what it takes and refuses, where items stand, what is read of them.
 
-use std::fmt;
 use std::ops::Range;
 
 use proptest::prelude::{Just, ProptestConfig, prop_assert_eq, prop_oneof, proptest};
-use proptest::strategy::Strategy;
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use studygate::json::split::{DEPTH_MAX, Fault, Splitter, SyntaxError};
 use studygate::model::entry::{Entry, Field, Shape, Whose};
 
 mod json_support;
-use json_support::{Whims, chunks, cuts, damage, damaged, notification, whims};
+use json_support::{Members, chunks, cuts, damage, damaged, notification, whims};
 
 fn split(chunks: &[&[u8]]) -> (Vec<Entry>, Result<(), SyntaxError>) {
     let mut splitter = Splitter::new();
@@ -325,31 +323,6 @@ impl Outline {
     }
 }
 
-/// The members of an object in their order, duplicates included.
-struct Members<'a>(Vec<(String, &'a RawValue)>);
-
-impl<'de> Deserialize<'de> for Members<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Collect;
-        impl<'de> Visitor<'de> for Collect {
-            type Value = Members<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
-                let mut members = Vec::new();
-                while let Some(member) = map.next_entry()? {
-                    members.push(member);
-                }
-                Ok(Members(members))
-            }
-        }
-        deserializer.deserialize_map(Collect)
-    }
-}
-
 /// The entries by way of serde_json; `None` where a string holds half a surrogate pair, which it refuses to decode.
 fn oracle(body: &str) -> Option<Vec<Outline>> {
     let span = |raw: &RawValue| {
@@ -458,10 +431,4 @@ fn read_field(name: &str, value: &str, place: usize, readable: &mut bool) -> Opt
 
 fn field(name: &str) -> Option<Field> {
     Field::NAMES.iter().find(|(known, _)| *known == name).map(|(_, field)| *field)
-}
-
-#[test]
-fn shortest_form_is_written_without_whims() {
-    let value = json_support::Value::Object(vec![("a".to_owned(), json_support::Value::Array(Vec::new()))]);
-    assert_eq!(value.written(&mut Whims::none()), r#"{"a":[]}"#);
 }

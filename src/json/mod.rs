@@ -4,12 +4,15 @@
 //!
 //! `lex` (eight bytes at a time) < `scan` (the grammar, push-fed) < `split` and `rewrite`, which read its tokens.
 
-//mod digest;
-//pub mod entry_codec;
+mod digest;
+mod divert;
+pub mod entry_codec;
 mod fault;
 mod item;
 mod lex;
+mod name;
 pub mod rewrite;
+mod rules;
 mod scan;
 mod skip;
 pub mod split;

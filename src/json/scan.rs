@@ -39,6 +39,12 @@ impl Scanner {
         self.objects & 1 == 1
     }
 
+    /// Whether the container around the innermost open one is an object.
+    #[inline]
+    pub(super) fn parent_is_object(&self) -> bool {
+        self.objects & 2 == 2
+    }
+
     /// Offset in the stream of a place in this chunk.
     pub(super) fn offset(&self, place: usize) -> u64 {
         self.base + place as u64
@@ -125,11 +131,12 @@ impl Scanner {
 
     #[inline]
     fn close(&mut self, place: &mut usize) -> Token {
+        let container = if self.in_object() { Container::Object } else { Container::Array };
         self.depth -= 1;
         self.objects >>= 1;
         self.expect = if self.depth == 0 { Expect::Nothing } else { Expect::CommaOrEnd };
         *place += 1;
-        Token::Close
+        Token::Close(container)
     }
 
     #[inline]

@@ -117,10 +117,10 @@ impl Splitter {
             match self.scanner.next(chunk, at)? {
                 Token::Starved => return Ok(()),
                 Token::Open(container) => self.open(container),
-                Token::Close if self.scanner.depth() == IN_ARRAY => {
+                Token::Close(_) if self.scanner.depth() == IN_ARRAY => {
                     found(self.item.end(self.member.clone(), self.scanner.offset(*at)));
                 }
-                Token::Close => {}
+                Token::Close(_) => {}
                 Token::Text { name: true, part, plain } => self.name(part, plain, chunk),
                 Token::Text { name: false, part, plain } => {
                     if self.reads(part) {

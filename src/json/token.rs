@@ -6,7 +6,7 @@ pub(super) enum Token {
     /// `{` or `[`; counted in the depth.
     Open(Container),
     /// `}` or `]`; no longer counted in the depth.
-    Close,
+    Close(Container),
     /// Characters of a string between its quotes, as written.
     Text {
         /// Whether it is a member's name.

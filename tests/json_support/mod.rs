@@ -1,7 +1,12 @@
 //! Made-up notifications for the tests of `json`: written in odd ways, damaged, cut into chunks.
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+use std::fmt;
 
 use proptest::prelude::{BoxedStrategy, Just, Strategy, any, prop_oneof};
 use proptest::{collection::vec, option};
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
 
 /// Names that an item is read for, and some that it is not.
 const NAMES: &[&str] = &[
@@ -222,4 +227,29 @@ pub(crate) fn chunks<'a>(bytes: &'a [u8], cuts: &Option<Vec<usize>>) -> Vec<&'a 
         rest = after;
     }
     chunks
+}
+
+/// The members of an object in their order, duplicates included.
+pub(crate) struct Members<'a>(pub(crate) Vec<(String, &'a RawValue)>);
+
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Collect;
+        impl<'de> Visitor<'de> for Collect {
+            type Value = Members<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+        deserializer.deserialize_map(Collect)
+    }
 }
