@@ -6,10 +6,8 @@
 //!
 //! Names are compared without regard to case and at every depth, since Garmin may move a member or spell it anew.
 
-use crate::{
-    dataset::fields::{self, Members},
-    model::study::{Keep, LocationRule, Rules},
-};
+use crate::dataset::fields::{self, Members};
+use crate::model::study::{Keep, LocationRule, Rules};
 
 /// What becomes of a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

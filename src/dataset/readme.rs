@@ -2,7 +2,10 @@
 
 use std::io::{self, Write};
 
-use crate::{dataset::about::About, dataset::manifest::FileEntry, model::study::Keep, model::study::LocationRule};
+use crate::dataset::about::About;
+use crate::dataset::manifest::FileEntry;
+use crate::model::study::Keep;
+use crate::model::study::LocationRule;
 
 /// Writes the page for a dataset with these files.
 pub fn write_readme(about: &About, site_key: &str, files: &[FileEntry], output: &mut dyn Write) -> io::Result<()> {

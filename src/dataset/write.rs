@@ -11,27 +11,25 @@ use std::{
 
 use ring::digest::{SHA256, digest};
 
-use crate::{
-    crypto::key::Key,
-    dataset::{
-        about::About,
-        archive::Archive,
-        codebook::{csv_writer, write_codebook, write_data_package},
-        column::Table,
-        deidentify::Deidentify,
-        filter::{Wanted, filter},
-        manifest::{FORMAT, FileEntry, Manifest, ManifestWindow, Signer},
-        readme::write_readme,
-        recipient::Recipient,
-        row,
-        source::{Content, RecordHead, Source},
-        tables::TABLES,
-    },
-    model::{
-        study::{DatesRule, Rules},
-        summary::SummaryType,
-        time::UnixSeconds,
-    },
+use crate::crypto::key::Key;
+use crate::dataset::{
+    about::About,
+    archive::Archive,
+    codebook::{csv_writer, write_codebook, write_data_package},
+    column::Table,
+    deidentify::Deidentify,
+    filter::{Wanted, filter},
+    manifest::{FORMAT, FileEntry, Manifest, ManifestWindow, Signer},
+    readme::write_readme,
+    recipient::Recipient,
+    row,
+    source::{Content, RecordHead, Source},
+    tables::TABLES,
+};
+use crate::model::{
+    study::{DatesRule, Rules},
+    summary::SummaryType,
+    time::UnixSeconds,
 };
 
 /// The longest content a table's row is read from, in bytes.
