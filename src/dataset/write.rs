@@ -101,8 +101,8 @@ fn write_table(source: &mut dyn Source, rules: &Rules, table: &Table, output: &m
             continue;
         };
         source.records(&SummaryType::named(summary_type), &mut |head, content| {
-            let members = wanted_members(content, deidentify, &paths)?;
-            csv.write_record(row::of_record(table, head, &members)?)?;
+            let members = wanted_members(content, deidentify, &paths).map_err(|error| of(head, error))?;
+            csv.write_record(row::of_record(table, head, &members).map_err(|error| of(head, error))?)?;
             rows += 1;
             Ok(())
         })?;
@@ -137,7 +137,7 @@ fn write_raw<W: Write>(source: &mut dyn Source, rules: &Rules, archive: &mut Arc
                 let mut rows = 0;
                 source.records(summary_type, &mut |head, content| {
                     rows += 1;
-                    write_line(head, content, deidentify, out)
+                    write_line(head, content, deidentify, out).map_err(|error| of(head, error))
                 })?;
                 Ok(Some(rows))
             })?;
@@ -172,6 +172,11 @@ fn write_line(
     )?;
     filter(content, rules, Wanted::Everything, &mut |piece| output.write_all(piece))?;
     output.write_all(b"}\n")
+}
+
+/// The error, naming the record that was at hand by its pseudonyms.
+fn of(head: &RecordHead<'_>, error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("record {} of participant {}: {error}", head.record_id, head.participant))
 }
 
 /// Writes manifest, signature and digests; returns the manifest's digest.
