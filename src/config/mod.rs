@@ -1,1 +1,23 @@
-//! (to be written)
+//! What the operator set: the configuration file, the environment and the root key, read once at the start.
+//!
+//! Never: reading anything after the start; deciding what a subsystem does with its settings.
+//!
+//! Limits: a configuration file of 1 MiB, a root key file of 4 KiB.
+
+mod environment;
+mod fault;
+mod part;
+mod quantity;
+mod root_key;
+mod settings;
+mod validate;
+
+pub use environment::Environment;
+pub use fault::{Fault, Place};
+pub use part::{
+    Acme, Backup, Deregistration, GarminClient, Ingress, Join, Keys, Local, LocalGrant, Metrics, Pull, Quarantine,
+    Storage, Tls, Tombstones, Unassigned, UnassignedPolicy,
+};
+pub use quantity::{MEBIBYTE, format_bytes};
+pub use root_key::{KeyFile, read_root_key};
+pub use settings::{Config, default_file};
