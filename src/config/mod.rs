@@ -8,16 +8,15 @@ mod environment;
 mod fault;
 mod part;
 mod quantity;
+mod reserved;
 mod root_key;
 mod settings;
 mod validate;
 
 pub use environment::Environment;
 pub use fault::{Fault, Place};
-pub use part::{
-    Acme, Backup, Deregistration, GarminClient, Ingress, Join, Keys, Local, LocalGrant, Metrics, Pull, Quarantine,
-    Storage, Tls, Tombstones, Unassigned, UnassignedPolicy,
-};
+pub use part::{Ingress, Keys, Local, Metrics, Quarantine, Storage, Tls, Tombstones, Unassigned, UnassignedPolicy};
 pub use quantity::{MEBIBYTE, format_bytes};
+pub use reserved::{Acme, Backup, Deregistration, GarminClient, Join, LocalGrant, Pull};
 pub use root_key::{KeyFile, read_root_key};
 pub use settings::{Config, default_file};

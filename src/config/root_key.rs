@@ -31,11 +31,12 @@ pub struct KeyFile {
 /// The root key in this file.
 pub fn read_root_key(file: &Path) -> Result<KeyFile, Fault> {
     let fault = |text: String| Fault { place: Place { file: file.to_owned(), position: None }, text };
-    let cannot = |error: io::Error| match error.kind() {
-        io::ErrorKind::NotFound => {
-            fault("the root key file does not exist; set keys.root_key, or restore the key from its escrow".to_owned())
+    let cannot = |error: io::Error| {
+        if error.kind() == io::ErrorKind::NotFound {
+            let text = "the root key file does not exist; set keys.root_key, or restore the key from its escrow";
+            return fault(text.to_owned());
         }
-        _ => fault(format!("the root key file cannot be read ({error}); check its owner and permissions")),
+        fault(format!("the root key file cannot be read ({error}); check its owner and permissions"))
     };
     let opened = fs::File::open(file).map_err(cannot)?;
     let metadata = opened.metadata().map_err(cannot)?;

@@ -12,10 +12,8 @@ use serde::Deserialize;
 use crate::config::{
     Environment, Fault, Place,
     fault::{position, with_nearest_key},
-    part::{
-        Backup, Deregistration, GarminClients, Ingress, Join, Keys, Local, Metrics, Pull, Quarantine, Storage, Tls,
-        Tombstones, Unassigned,
-    },
+    part::{Ingress, Keys, Local, Metrics, Quarantine, Storage, Tls, Tombstones, Unassigned},
+    reserved::{Backup, Deregistration, GarminClients, Join, Pull},
     validate,
 };
 
@@ -142,12 +140,12 @@ impl Config {
 fn read(file: &Path) -> Result<String, Vec<Fault>> {
     let fault = |text| vec![Fault { place: Place { file: file.to_owned(), position: None }, text }];
     let cannot = |error: io::Error| {
-        match error.kind() {
-        io::ErrorKind::NotFound => {
-            fault("this configuration file does not exist; name one with --config, or make a trial site with `studygate init DIR`".to_owned())
+        if error.kind() == io::ErrorKind::NotFound {
+            let text = "this configuration file does not exist; name one with --config, or make a trial site with \
+                        `studygate init DIR`";
+            return fault(text.to_owned());
         }
-        _ => fault(format!("the configuration file cannot be read ({error}); check its permissions")),
-    }
+        fault(format!("the configuration file cannot be read ({error}); check its permissions"))
     };
     let length = fs::metadata(file).map_err(cannot)?.len();
     if length > FILE_BYTES_MAX {

@@ -11,7 +11,7 @@ use tracing_subscriber::EnvFilter;
 use crate::config::{
     Config, Fault, Place,
     fault::position,
-    part::{Deregistration, Pull},
+    reserved::{Deregistration, Pull},
 };
 
 /// Garmin sends bodies of up to 100 MB (decimal).
@@ -214,10 +214,8 @@ fn locate(text: &str, key: &[&str]) -> Option<usize> {
     for part in key {
         let Some((name, value)) = entry(table, part) else { break };
         found = Some(name);
-        match value {
-            DeValue::Table(inner) => table = inner,
-            _ => break,
-        }
+        let DeValue::Table(inner) = value else { break };
+        table = inner;
     }
     found
 }
