@@ -4,6 +4,7 @@
 
 mod check_config;
 mod confirm;
+mod dataset;
 mod demo;
 mod exit;
 mod export;
@@ -36,18 +37,19 @@ use crate::{
 };
 
 const AFTER_HELP: &str = "\
-Exit codes: 0 done, 1 failed, 2 usage, 3 a check found problems, 4 not found, 69 gateway not reachable,
-73 cannot create, 74 disk or store failed, 75 try again later, 78 configuration.";
+Exit codes: 0 done, 1 failed, 2 usage, 3 a check found problems, 4 not found,
+69 gateway not reachable, 73 cannot create, 74 disk or store failed, 75 try again later,
+78 configuration.";
 
 /// Takes Garmin notifications in, gives encrypted pseudonymous datasets out
 #[derive(Debug, Parser)]
 #[command(name = "studygate", version, after_help = AFTER_HELP, max_term_width = 100)]
 struct Arguments {
-    /// The configuration file [default: $STUDYGATE_CONFIG, else /etc/studygate/studygate.toml]
-    #[arg(long, global = true, value_name = "FILE")]
+    /// The configuration; else $STUDYGATE_CONFIG, else /etc/studygate/studygate.toml
+    #[arg(long, global = true, value_name = "FILE", display_order = 900)]
     config: Option<PathBuf>,
     /// Print data as JSON
-    #[arg(long, global = true)]
+    #[arg(long, global = true, display_order = 901)]
     json: bool,
     #[command(subcommand)]
     command: Command,
@@ -86,6 +88,9 @@ enum Command {
     Quarantine(listing::Quarantine),
     /// Write a study's encrypted dataset
     Export(export::Export),
+    /// Datasets, anywhere: no gateway needed
+    #[command(subcommand)]
+    Dataset(dataset::Dataset),
 }
 
 /// Runs the command line of this process; every failure has been told on stderr.
@@ -118,6 +123,7 @@ fn dispatch(arguments: Arguments, environment: &Environment) -> Result<(), Failu
         Command::Participant(command) => participant::run(command, &running()?, form),
         Command::Unassigned(listing::Unassigned::List) => listing::unassigned(&running()?, form),
         Command::Quarantine(listing::Quarantine::List) => listing::quarantine(&running()?, form),
+        Command::Dataset(command) => dataset::run(command, form, SystemClock.now()),
         Command::Export(export) => export::run(&export, &running()?, form),
     }
 }

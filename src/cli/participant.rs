@@ -27,7 +27,7 @@ pub(super) enum Participant {
     },
     /// Show a participant, or the receipt after a withdrawal
     Show(Who),
-    /// Change a participant's window or consent; what is not named stays, and "open" takes a bound away
+    /// Change a participant's window or consent; what is not named stays
     Set(Setting),
     /// Give a participant another code
     Rename {
@@ -104,10 +104,10 @@ struct Connection {
 /// A window of time.
 #[derive(Debug, Default, Args)]
 struct Window {
-    /// The first day, as a date or a time in UTC
+    /// The first day, as a date or a time in UTC; with `set`, "open" takes it away
     #[arg(long, value_name = "DATE")]
     from: Option<String>,
-    /// The last day, included
+    /// The last day, included; with `set`, "open" takes it away
     #[arg(long, value_name = "DATE")]
     to: Option<String>,
 }
