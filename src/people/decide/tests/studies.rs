@@ -2,7 +2,11 @@
 
 use crate::model::{
     id::{OwnerId, StudyId},
+<<<<<<< HEAD
     study::{DataFate, DatesRule, Keep, LocationRule, Rules, StudyState},
+=======
+    study::{DataFate, DatesRule, Keep, LocationRule, Rules, Study, StudyState},
+>>>>>>> main
 };
 use crate::people::{
     decide::{
