@@ -105,6 +105,7 @@ impl Catalog {
             packs: RwLock::new(packs),
             cache: Mutex::default(),
             readers: RwLock::new(()),
+            sequence: AtomicU64::new(0),
         })
     }
 
