@@ -2,11 +2,7 @@
 
 use crate::model::{
     id::{OwnerId, StudyId},
-<<<<<<< HEAD
-    study::{DataFate, DatesRule, Keep, LocationRule, Rules, StudyState},
-=======
     study::{DataFate, DatesRule, Keep, LocationRule, Rules, Study, StudyState},
->>>>>>> main
 };
 use crate::people::{
     decide::{
