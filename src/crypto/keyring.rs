@@ -114,7 +114,7 @@ pub struct Keyring {
     keys: RwLock<Keys>,
     /// Held while a change is written, so that readers wait only for the exchange in memory.
     vault: Mutex<Vault>,
-    rng: Arc<dyn SecureRandom>,
+    rng: Arc<dyn SecureRandom + Send + Sync>,
 }
 
 /// What a keyring holds.
@@ -144,11 +144,16 @@ impl Change {
 
 impl Keyring {
     /// Opens the keyring in `dir`, or makes a first one where the folder is empty.
-    pub fn open(dir: &Path, root: &Key, rng: Arc<dyn SecureRandom>) -> Result<Keyring, Error> {
+    pub fn open(dir: &Path, root: &Key, rng: Arc<dyn SecureRandom + Send + Sync>) -> Result<Keyring, Error> {
         Self::open_on(dir, root, rng, Arc::new(Plain))
     }
 
-    fn open_on(dir: &Path, root: &Key, rng: Arc<dyn SecureRandom>, layer: Arc<dyn Layer>) -> Result<Keyring, Error> {
+    fn open_on(
+        dir: &Path,
+        root: &Key,
+        rng: Arc<dyn SecureRandom + Send + Sync>,
+        layer: Arc<dyn Layer>,
+    ) -> Result<Keyring, Error> {
         let first = || codec::encode(&Keys::random(&*rng));
         let (vault, content) = Vault::open(dir, root, rng.clone(), layer, first)?;
         let keys = codec::decode(&content).ok_or(Error::Damaged)?;

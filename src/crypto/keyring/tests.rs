@@ -42,7 +42,7 @@ impl Layer for Stopping {
     }
 }
 
-fn rng() -> Arc<dyn SecureRandom> {
+fn rng() -> Arc<dyn SecureRandom + Send + Sync> {
     Arc::new(SystemRandom::new())
 }
 

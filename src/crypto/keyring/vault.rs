@@ -33,7 +33,7 @@ pub(crate) type Content = Zeroizing<Vec<u8>>;
 
 pub(crate) struct Vault {
     root: Key,
-    rng: Arc<dyn SecureRandom>,
+    rng: Arc<dyn SecureRandom + Send + Sync>,
     epochs: Slots,
     contents: Slots,
     state: State,
@@ -59,7 +59,7 @@ impl Vault {
     pub(crate) fn open(
         dir: &Path,
         root: &Key,
-        rng: Arc<dyn SecureRandom>,
+        rng: Arc<dyn SecureRandom + Send + Sync>,
         layer: Arc<dyn Layer>,
         first: impl FnOnce() -> Content,
     ) -> Result<(Vault, Content), Error> {
