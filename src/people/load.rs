@@ -55,6 +55,9 @@ pub(super) fn directory(
     Ok((load.directory, load.keyless))
 }
 
+/// A row's item and its sealed value.
+type StoredRow = (Vec<u8>, Vec<u8>);
+
 struct Load<'a> {
     engine: &'a dyn Engine,
     rows: &'a Rows,
@@ -150,7 +153,7 @@ impl Load<'_> {
     }
 
     /// Items and sealed values of a table.
-    fn table(&self, table: u8) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Error> {
+    fn table(&self, table: u8) -> Result<Vec<StoredRow>, Error> {
         let prefix = row(&SITE, table, &[]);
         let mut found = Vec::new();
         self.engine

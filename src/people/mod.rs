@@ -69,7 +69,7 @@ impl People {
     pub fn open(
         engine: Arc<dyn Engine>,
         keyring: Arc<Keyring>,
-        rng: Arc<dyn SecureRandom>,
+        rng: Arc<dyn SecureRandom + Send + Sync>,
         settings: Settings,
     ) -> Result<Self, Error> {
         let digests = Arc::new(Digests::new(&keyring.site()));

@@ -69,7 +69,7 @@ pub(super) enum Unreadable {
 #[derive(Clone)]
 pub(super) struct Rows {
     pub(super) keyring: Arc<Keyring>,
-    pub(super) rng: Arc<dyn SecureRandom>,
+    pub(super) rng: Arc<dyn SecureRandom + Send + Sync>,
 }
 
 impl Row {

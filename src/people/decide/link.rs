@@ -96,7 +96,7 @@ pub fn ended(
             any = true;
         }
     }
-    any.then(|| Change::Links(*participant, links))
+    any.then_some(Change::Links(*participant, links))
 }
 
 fn resolved(directory: &Directory, target: Target) -> Result<(ClientId, GarminUserId), Refusal> {
