@@ -1,1 +1,13 @@
-//! (to be written)
+//! What the gateway tells its operator: metrics and log lines.
+//!
+//! Never: a participant, a user, an address, a URL or a secret, in a label or in a line.
+
+pub mod families;
+pub mod filing;
+pub mod http;
+pub mod ingest;
+pub mod logging;
+pub mod people;
+pub mod process;
+pub mod registry;
+pub mod store;

@@ -1,0 +1,68 @@
+//! Control items: deregistrations and permission changes, which hold from their 200 on.
+
+use crate::ingest::refusal::Refusal;
+use crate::model::{
+    connection::ClientId,
+    entry::{Entry, Shape, Whose},
+    summary::{DEREGISTRATIONS, PERMISSION_CHANGES},
+    time::UnixSeconds,
+};
+
+/// The control items of one body were not made durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StoreFailed;
+
+/// What obeys control items.
+pub trait Controls: Send + Sync {
+    /// Applies the control items of a durable body, in their order; returns when reads obey them, durably. Called on
+    /// a blocking thread; filing may hand the same items in again.
+    fn apply(&self, client: &ClientId, received: UnixSeconds, controls: &[Entry]) -> Result<(), StoreFailed>;
+}
+
+/// The most control items of one body, and their size in memory in bytes; a body with more is too large. Garmin
+/// sends one of them for one user's click.
+const ITEMS_MAX: usize = 100_000;
+const BYTES_MAX: usize = 16 << 20;
+
+/// The control items found so far in one body.
+#[derive(Default)]
+pub(crate) struct Found {
+    items: Vec<Entry>,
+    bytes: usize,
+    others: bool,
+}
+
+impl Found {
+    /// An entry of the body.
+    pub(crate) fn note(&mut self, entry: &Entry) -> Result<(), Refusal> {
+        if entry.shape != Shape::Push || !is_control(&entry.member) {
+            self.others = true;
+            return Ok(());
+        }
+        // Without a user there is nobody to apply it to; filing puts it into quarantine.
+        let Whose::User(user) = &entry.whose else {
+            return Ok(());
+        };
+        let fields: usize = entry.fields.iter().map(|(_, text)| text.len() + size_of_val(text)).sum();
+        self.bytes += size_of::<Entry>() + user.len() + fields;
+        if self.items.len() >= ITEMS_MAX || self.bytes > BYTES_MAX {
+            return Err(Refusal::TooLarge);
+        }
+        self.items.push(entry.clone());
+        Ok(())
+    }
+
+    /// Whether the body holds control items and nothing else.
+    pub(crate) fn is_all(&self) -> bool {
+        !self.others && !self.items.is_empty()
+    }
+
+    /// The control items, in their order.
+    pub(crate) fn into_items(self) -> Vec<Entry> {
+        self.items
+    }
+}
+
+fn is_control(member: &str) -> bool {
+    member == DEREGISTRATIONS || member == PERMISSION_CHANGES
+}

@@ -1,0 +1,65 @@
+//! The door of the gateway: gives each body an [`Intake`].
+
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+
+use crate::clock::Clock;
+use crate::ingest::{coding::Coding, controls::Controls, intake::Intake};
+use crate::journal::Journal;
+use crate::model::connection::ClientId;
+use crate::telemetry::ingest::DoorMetrics;
+
+/// Settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// The longest body, in bytes, as sent and decoded.
+    pub body_bytes_max: u64,
+    /// The most large bodies at once; each holds a thread.
+    pub large_bodies_max: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { body_bytes_max: 128 << 20, large_bodies_max: 64 }
+    }
+}
+
+/// The door of the gateway; shared by all requests.
+pub struct Door {
+    pub(crate) journal: Journal,
+    pub(crate) controls: Arc<dyn Controls>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) metrics: DoorMetrics,
+    pub(crate) settings: Settings,
+    pub(crate) large: Arc<Semaphore>,
+}
+
+impl Door {
+    /// A door to this journal.
+    pub fn new(
+        settings: Settings,
+        journal: Journal,
+        controls: Arc<dyn Controls>,
+        clock: Arc<dyn Clock>,
+        metrics: DoorMetrics,
+    ) -> Arc<Self> {
+        let large = Arc::new(Semaphore::new(settings.large_bodies_max));
+        Arc::new(Self { journal, controls, clock, metrics, settings, large })
+    }
+
+    /// A body begins. `length_hint` is its length as sent, in bytes, where that was announced.
+    pub fn open(self: &Arc<Self>, client: ClientId, coding: Coding, length_hint: Option<u64>) -> Intake {
+        Intake::new(Arc::clone(self), client, coding, length_hint)
+    }
+
+    /// The metrics of the door.
+    pub fn metrics(&self) -> &DoorMetrics {
+        &self.metrics
+    }
+
+    /// The longest body that is taken, in bytes.
+    pub fn body_bytes_max(&self) -> u64 {
+        self.settings.body_bytes_max
+    }
+}

@@ -1,0 +1,46 @@
+//! Metrics of studies, participants and exports.
+
+use crate::telemetry::families::group;
+
+group! {
+    /// Studies and participants.
+    pub struct PeopleMetrics {
+        /// Participants of a study by state.
+        participants: IntGaugeVec = "studygate_participants" ["study", "state"],
+        /// Connections that no participant is linked to.
+        unassigned_users: IntGauge = "studygate_unassigned_users" [],
+        /// Changes of a study's recipients.
+        recipient_changes: IntCounterVec = "studygate_study_recipient_changes_total" ["study"],
+    }
+}
+
+group! {
+    /// Exports.
+    pub struct ExportMetrics {
+        /// Exports by how they ended.
+        exports: IntCounterVec = "studygate_exports_total" ["study", "result"],
+    }
+}
+
+impl PeopleMetrics {
+    fn at_zero(&self) {}
+
+    /// A study exists: its counters stand at 0.
+    pub fn study_at_zero(&self, study: &str) {
+        self.recipient_changes.with_label_values(&[study]);
+        for state in ["active", "paused", "completed", "withdrawn"] {
+            self.participants.with_label_values(&[study, state]);
+        }
+    }
+}
+
+impl ExportMetrics {
+    fn at_zero(&self) {}
+
+    /// A study exists: its counters stand at 0.
+    pub fn study_at_zero(&self, study: &str) {
+        for result in ["completed", "failed"] {
+            self.exports.with_label_values(&[study, result]);
+        }
+    }
+}
