@@ -2,14 +2,14 @@
 
 use std::{
     fs,
-    process::{Output, Stdio},
+    process::{Command, Output, Stdio},
 };
 
 use studygate::simulate::notification::Notification;
 use studygate::simulate::user::Population;
 
 use crate::first_of;
-use crate::site::Site;
+use crate::site::{STUDYGATE, Site};
 
 const CONFIGURATION: i32 = 78;
 const TRY_AGAIN: i32 = 75;
@@ -63,15 +63,14 @@ fn missing_root_key_is_refused() {
 #[test]
 fn locked_data_directory_is_refused() {
     let site = Site::new();
-    let mut second = Site::stopped();
-    let (own, other) = (second.data_dir(), site.data_dir());
-    let key = (second.configured(&["keys", "root_key"]), site.configured(&["keys", "root_key"]));
-    second.edit_config(|text| {
-        text.replace(own.to_str().expect("UTF-8"), other.to_str().expect("UTF-8"))
-            .replace(key.0.to_str().expect("UTF-8"), key.1.to_str().expect("UTF-8"))
-    });
-    assert_eq!(second.data_dir(), other, "the configuration names the data directory by its whole path");
-    check_refusal(&second, TRY_AGAIN, "data directory");
+    let other = site.dir().join("second.toml");
+    let text = fs::read_to_string(site.config_path()).expect("a configuration");
+    let text = text.replace(&site.ingress().to_string(), "127.0.0.1:0").replace("studygate.sock", "second.sock");
+    fs::write(&other, text.replace(&site.metrics().to_string(), "127.0.0.1:0")).expect("ours to write");
+    let output = Command::new(STUDYGATE).arg("--config").arg(other).arg("serve").output().expect("the binary runs");
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(TRY_AGAIN), "{told}");
+    assert_one_sentence(&told, "data");
     assert!(site.is_ready(), "the first gateway goes on");
 }
 

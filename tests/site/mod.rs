@@ -6,6 +6,7 @@
 
 pub(crate) mod dataset;
 pub(crate) mod https;
+pub(crate) mod load;
 
 use std::{
     fs::{self, File},
@@ -36,6 +37,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// A complete site in a folder of its own, its gateway running or not.
 pub(crate) struct Site {
     folder: TempDir,
+    scratch: TempDir,
     gateway: Option<Child>,
     addresses: Addresses,
     identity: age::x25519::Identity,
@@ -64,13 +66,15 @@ impl Site {
         Self::stopped_in(&std::env::temp_dir())
     }
 
-    /// The same, on the file system of `parent`.
+    /// The same, on the file system of `parent`; what the test itself keeps lies elsewhere.
     pub(crate) fn stopped_in(parent: &Path) -> Self {
         let folder = tempfile::Builder::new().prefix("site").tempdir_in(parent).expect("a temporary folder");
+        let scratch = tempfile::tempdir().expect("a temporary folder");
         let init = Command::new(STUDYGATE).arg("init").arg(folder.path().join("site")).output().expect("init runs");
         assert!(init.status.success(), "init failed: {}", String::from_utf8_lossy(&init.stderr));
         let mut site = Self {
             folder,
+            scratch,
             gateway: None,
             addresses: Addresses { ingress: free_address(), metrics: free_address() },
             identity: age::x25519::Identity::generate(),
@@ -79,7 +83,6 @@ impl Site {
             environment: Vec::new(),
         };
         site.write_key();
-        site.edit_config(|text| text.replace("127.0.0.1:8444", &free_address().to_string()));
         let addresses = site.addresses;
         site.edit_config(|text| {
             text.replace("127.0.0.1:8443", &addresses.ingress.to_string())
@@ -100,7 +103,7 @@ impl Site {
 
     /// A path beside it, for what the test itself keeps.
     pub(crate) fn scratch(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        self.scratch.path().join(name)
     }
 
     /// The configuration file.
@@ -144,6 +147,11 @@ impl Site {
         self.addresses.ingress
     }
 
+    /// Where metrics and health are told.
+    pub(crate) fn metrics(&self) -> SocketAddr {
+        self.addresses.metrics
+    }
+
     /// Where the gateway writes what it logs, over all its starts.
     pub(crate) fn log_path(&self) -> PathBuf {
         self.scratch("gateway.log")
@@ -169,17 +177,44 @@ impl Site {
     }
 
     /// Starts the gateway through `command` and waits until it is ready.
-    pub(crate) fn start_as(&mut self, mut command: Command) {
-        assert!(self.gateway.is_none(), "the gateway runs already");
-        let log = File::options().create(true).append(true).open(self.log_path()).expect("a log file");
-        command.stdout(log.try_clone().expect("one more handle")).stderr(log);
-        self.gateway = Some(command.spawn().expect("the gateway starts"));
+    pub(crate) fn start_as(&mut self, command: Command) {
+        self.start_without_waiting(command);
         let deadline = Instant::now() + PATIENCE;
         while !self.is_ready() {
             if let Some(status) = self.exited() {
                 panic!("the gateway ended with {status} before it was ready:\n{}", self.log());
             }
             assert!(Instant::now() < deadline, "the gateway was not ready in time:\n{}", self.log());
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Starts the gateway through `command`; it may end at once or never be ready.
+    pub(crate) fn start_without_waiting(&mut self, mut command: Command) {
+        assert!(self.gateway.is_none(), "the gateway runs already");
+        let log = File::options().create(true).append(true).open(self.log_path()).expect("a log file");
+        command.stdout(log.try_clone().expect("one more handle")).stderr(log);
+        self.gateway = Some(command.spawn().expect("the gateway starts"));
+    }
+
+    /// Waits until the process answers, ready or not.
+    pub(crate) fn wait_until_alive(&self) {
+        let deadline = Instant::now() + PATIENCE;
+        while !self.fetch("/livez").is_ok_and(|(status, _)| status == 200) {
+            assert!(Instant::now() < deadline, "the gateway does not answer:\n{}", self.log());
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Waits until the gateway has ended by itself.
+    pub(crate) fn wait_for_end(&mut self) -> ExitStatus {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.exited() {
+                self.gateway = None;
+                return status;
+            }
+            assert!(Instant::now() < deadline, "the gateway does not end:\n{}", self.log());
             thread::sleep(Duration::from_millis(5));
         }
     }
