@@ -27,8 +27,7 @@ impl Controls for ControlDesk {
                 let count = |result: &str, count: usize| {
                     self.metrics.deregistrations.with_label_values(&[result]).inc_by(count as u64);
                 };
-                count("withdrawn", applied.withdrawn);
-                count("held_dropped", applied.dropped);
+                count("applied", applied.withdrawn + applied.dropped);
                 count("unknown", applied.unknown);
                 Ok(())
             }

@@ -2,10 +2,9 @@
 
 use std::{collections::HashSet, io, sync::Arc};
 
-use ring::rand::SecureRandom;
 use serde::{Deserialize, Serialize};
 
-use crate::crypto::key::{Key, random};
+use crate::crypto::key::{Key, Rng, random};
 use crate::crypto::seal::{self, Location, Tampered};
 use crate::model::{id::BlobId, time::UnixSeconds};
 use crate::records::large::LargeWriter;
@@ -56,7 +55,7 @@ pub struct Quarantined {
 pub struct Quarantine {
     engine: Arc<dyn Engine>,
     blobs: Arc<Blobs>,
-    rng: Arc<dyn SecureRandom>,
+    rng: Arc<Rng>,
     key: Key,
 }
 
@@ -70,7 +69,7 @@ pub struct Listed {
 
 impl Quarantine {
     /// The site's quarantine.
-    pub fn new(engine: Arc<dyn Engine>, blobs: Arc<Blobs>, rng: Arc<dyn SecureRandom>, key: Key) -> Self {
+    pub fn new(engine: Arc<dyn Engine>, blobs: Arc<Blobs>, rng: Arc<Rng>, key: Key) -> Self {
         Self { engine, blobs, rng, key }
     }
 

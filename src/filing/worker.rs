@@ -2,11 +2,11 @@
 
 use std::{collections::BTreeSet, fmt, io, sync::Arc, time::Duration};
 
-use ring::rand::SecureRandom;
 use zstd::bulk::Compressor;
 
 use crate::clock::Clock;
 use crate::crypto::digest::DigestKey;
+use crate::crypto::key::Rng;
 use crate::crypto::keyring::{self, Keyring};
 use crate::filing::batch::{Batch, Tools, is_control};
 use crate::filing::item::Bytes;
@@ -77,7 +77,7 @@ pub struct Parts {
     /// Where bodies come from, and held items return to.
     pub journal: Journal,
     /// Randomness.
-    pub rng: Arc<dyn SecureRandom>,
+    pub rng: Arc<Rng>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Metrics.
@@ -224,7 +224,7 @@ impl Filing {
         header: &Header,
         position: Position,
     ) -> Result<(), Failure> {
-        if is_control(entry) {
+        if is_control(entry) && matches!(entry.whose, Whose::User(_)) {
             return Ok(self.parts.withdrawal.confirm(position, entry, header)?);
         }
         let user = match (&entry.whose, entry.shape) {

@@ -9,9 +9,8 @@ use std::{
     },
 };
 
-use ring::rand::SecureRandom;
 
-use crate::crypto::key::random;
+use crate::crypto::key::{Rng, random};
 use crate::crypto::keyring::{Keyring, OwnerKeys};
 use crate::crypto::seal::{self, Location, Tampered};
 use crate::model::id::{BlobId, OwnerId};
@@ -31,7 +30,7 @@ pub struct Catalog {
     pub(crate) engine: Arc<dyn Engine>,
     pub(crate) blobs: Arc<Blobs>,
     pub(crate) keyring: Arc<Keyring>,
-    pub(crate) rng: Arc<dyn SecureRandom>,
+    pub(crate) rng: Arc<Rng>,
     packs: RwLock<Packs>,
     pub(crate) cache: Mutex<IndexCache>,
     readers: RwLock<()>,
@@ -73,7 +72,7 @@ impl Catalog {
         engine: Arc<dyn Engine>,
         blobs: Arc<Blobs>,
         keyring: Arc<Keyring>,
-        rng: Arc<dyn SecureRandom>,
+        rng: Arc<Rng>,
         mut kept: HashSet<BlobId>,
     ) -> Result<Catalog, Error> {
         let mut packs = Packs::default();

@@ -32,6 +32,9 @@ use crate::records::catalog::{self, Catalog};
 use crate::store::engine::{self, Engine};
 use crate::withdrawal::places::erase_rows;
 
+/// How long a connection that nobody was linked to is kept out after its notice, in seconds: a day, for late retries.
+const HELD_TOMBSTONE: i64 = 86_400;
+
 /// Settings.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -98,10 +101,15 @@ impl Withdrawal {
         let replayed = journal.newest();
         let withdrawal =
             Withdrawal { settings, people, catalog, keyring, engine, journal, replayed, due: Mutex::default() };
+        withdrawal.forget_keyless()?;
         let directory = withdrawal.people.read();
+        let dropped = directory.held().filter(|(_, held)| {
+            matches!(directory.standing(&held.digest), Standing::Tombstoned)
+        });
+        let mut owners: Vec<_> = dropped.map(|(owner, _)| owner).collect();
         let interrupted = directory.studies().flat_map(|study| directory.participants(&study.id));
         let interrupted = interrupted.filter(|participant| participant.state == ParticipantState::Withdrawn);
-        let owners: Vec<_> = interrupted.map(|participant| participant.id).collect();
+        owners.extend(interrupted.map(|participant| participant.id));
         withdrawal.schedule(&owners)?;
         Ok(withdrawal)
     }
@@ -129,6 +137,9 @@ impl Withdrawal {
             applied.unknown += usize::from(holders.current.is_empty() && held.is_none());
             if !holders.current.is_empty() {
                 turn.tombstone(&[connection], received.plus(self.settings.tombstone_for));
+            } else if held.is_some() {
+                // It also tells a restart that what is held has to go.
+                turn.tombstone(&[connection], received.plus(HELD_TOMBSTONE));
             }
             for participant in &holders.current {
                 turn.end_link(participant, &connection, received);
@@ -228,6 +239,22 @@ impl Withdrawal {
     fn closed_generations(&self) -> Option<JournalGeneration> {
         let current = self.keyring.journal_current().0;
         Some(self.journal.oldest_generation().map_or(current, |oldest| oldest.min(current)))
+    }
+
+    /// Finishes erasures that ended between the destruction of the keys and that of the last row.
+    fn forget_keyless(&self) -> Result<(), Failure> {
+        let keyless = self.people.keyless();
+        if keyless.is_empty() {
+            return Ok(());
+        }
+        let mut turn = self.people.turn();
+        for owner in keyless {
+            self.catalog.erase(owner)?;
+            erase_rows(&*self.engine, owner)?;
+            turn.held_gone(owner);
+            turn.erase(owner, UnixSeconds(0));
+        }
+        Ok(turn.commit()?)
     }
 
     fn schedule(&self, owners: &[OwnerId]) -> Result<(), Failure> {
