@@ -30,7 +30,7 @@ use crate::records::catalog::Catalog;
 use crate::store::blobs::Blobs;
 use crate::store::engine::Engine;
 use crate::telemetry::people::ExportMetrics;
-use crate::tls::Certificate;
+use crate::tls::server::Certificate;
 use crate::withdrawal::{Failure, Withdrawal};
 
 /// Pieces of an export that wait for the one who asked.

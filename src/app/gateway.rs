@@ -34,7 +34,8 @@ use crate::telemetry::http::HttpMetrics;
 use crate::telemetry::ingest::IngestMetrics;
 use crate::telemetry::people::ExportMetrics;
 use crate::telemetry::registry::Registry;
-use crate::tls::{Certificate, Files};
+use crate::tls::files::Files;
+use crate::tls::server::Certificate;
 
 /// A running gateway.
 pub struct Gateway {

@@ -11,7 +11,8 @@ use crate::disk::Space;
 use crate::lifecycle::{Readiness, Reason, Stopped};
 use crate::model::time::UnixSeconds;
 use crate::telemetry::http::{HttpMetrics, Listener};
-use crate::tls::{Certificate, Validity};
+use crate::tls::files::Validity;
+use crate::tls::server::Certificate;
 
 /// The clock may be this much before the highest time seen, in seconds: devices' and servers' clocks differ.
 const CLOCK_BEHIND_MAX: i64 = 300;
