@@ -2,9 +2,10 @@
 //!
 //! Never: a long-lived key with a random nonce (every object gets a derived key of its own); a key in a log.
 
+pub(crate) mod cipher;
 pub mod digest;
 pub mod key;
 pub mod keyring;
 pub mod seal;
-pub mod slots;
+pub(crate) mod slots;
 pub mod stream;
