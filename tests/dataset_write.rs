@@ -138,6 +138,28 @@ fn what_cannot_be_exported_rightly_is_refused() {
     assert!(matches!(refused, Err(Error::ShiftedDates)));
 }
 
+#[test]
+fn broken_record_is_named_by_its_pseudonyms_alone() {
+    let mut study = Study::made_up();
+    study.add("hrv", "SLEEP-02", "fffffffffffffff2", r#"{"lastNightAvg":40,"summaryId":"MKR-SUMMARY-2""#);
+    let refused = write(&mut study, &about(Rules::default()), &seed(), Vec::new()).expect_err("cut short");
+    let text = refused.to_string();
+    assert!(text.contains("record fffffffffffffff2 of participant SLEEP-02"), "{text}");
+    assert!(!text.contains("MKR"), "{text}");
+}
+
+#[test]
+fn sample_maps_keep_their_samples_and_nothing_else() {
+    let mut study = Study::made_up();
+    let content = r#"{"record_id":"fffffffffffffff3","steps":12,"timeOffsetHeartRateSamples":{"0":61,"15":62,"owner":"MKR-USER"}}"#;
+    study.add("dailies", "SLEEP-02", "fffffffffffffff3", content);
+    let dir = tempfile::tempdir().expect("a folder");
+    let files = tree(&opened(&dataset(&mut study, Rules::default()).output, dir.path()).1);
+    let line = String::from_utf8_lossy(&files["raw/dailies.ndjson"]);
+    let kept = r#""record":{"record_id":"fffffffffffffff3","steps":12,"timeOffsetHeartRateSamples":{"0":61,"15":62}}}"#;
+    assert!(line.trim_end().ends_with(kept), "{line}");
+}
+
 /// One record of 24 MB that watches how much of the dataset has been written while it is read.
 struct Long {
     meter: Meter,

@@ -1,9 +1,7 @@
 //! What a dataset says of itself; it goes into the manifest and the README.
 
-use crate::{
-    dataset::recipient::Recipient,
-    model::{participant::Window, study::Rules, time::UnixSeconds},
-};
+use crate::dataset::recipient::Recipient;
+use crate::model::{participant::Window, study::Rules, time::UnixSeconds};
 
 /// What a dataset says of itself.
 #[derive(Clone, Debug)]

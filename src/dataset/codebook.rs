@@ -4,7 +4,10 @@ use std::io::{self, Write};
 
 use serde_json::json;
 
-use crate::dataset::{column::Table, manifest::FileEntry};
+use crate::dataset::{
+    column::{Kind, Table},
+    manifest::FileEntry,
+};
 
 /// Writes `codebook.csv`, one row a column; returns the rows.
 pub fn write_codebook(tables: &[Table], output: &mut dyn Write) -> io::Result<u64> {
@@ -14,13 +17,14 @@ pub fn write_codebook(tables: &[Table], output: &mut dyn Write) -> io::Result<u6
     for table in tables {
         for column in table.columns {
             let garmin = column.garmin_path();
+            let values = if column.kind == Kind::Boolean { "true, false" } else { column.values };
             csv.write_record([
                 table.name,
                 column.name,
                 column.kind.name(),
                 column.unit,
                 column.label,
-                "",
+                values,
                 "empty",
                 garmin,
             ])?;

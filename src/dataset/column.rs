@@ -30,6 +30,8 @@ pub struct Column {
     pub unit: &'static str,
     /// What it says, in a few words.
     pub label: &'static str,
+    /// Its values, where they are few and fixed; empty else.
+    pub values: &'static str,
 }
 
 /// Where a column's value comes from.
@@ -126,7 +128,7 @@ impl Column {
         unit: &'static str,
         label: &'static str,
     ) -> Self {
-        Self { name, from: Origin::Garmin(path), kind, unit, label }
+        Self { name, from: Origin::Garmin(path), kind, unit, label, values: "" }
     }
 
     /// The path of the member it comes from; empty where it comes from none.

@@ -1,15 +1,13 @@
 //! De-identification: the one place that knows which members identify a person and what a study's rules leave of them.
 //!
 //! Tables and `raw/` both ask here. What the rules do not name: a member the gateway knows (see
-//! [`fields`](crate::dataset::fields)) stays; one it does not know goes, unless the study keeps unknown ones, and even
+//! [`fields`]) stays; one it does not know goes, unless the study keeps unknown ones, and even
 //! then not where its name says that it identifies.
 //!
 //! Names are compared without regard to case and at every depth, since Garmin may move a member or spell it anew.
 
-use crate::{
-    dataset::fields::{self, Members},
-    model::study::{Keep, LocationRule, Rules},
-};
+use crate::dataset::fields::{self, Members};
+use crate::model::study::{Keep, LocationRule, Rules};
 
 /// What becomes of a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

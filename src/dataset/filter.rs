@@ -2,13 +2,11 @@
 
 use std::io;
 
-use crate::{
-    dataset::{
-        deidentify::{Deidentify, Verdict, coarse},
-        source::Content,
-    },
-    json::rewrite::{Action, Rewriter, Rules},
+use crate::dataset::{
+    deidentify::{Deidentify, Verdict, coarse},
+    source::Content,
 };
+use crate::json::rewrite::{Action, Rewriter, Rules};
 
 /// Which of the members that may pass are wanted.
 #[derive(Clone, Copy, Debug)]

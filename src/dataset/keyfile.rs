@@ -12,7 +12,8 @@ use std::{
 use age::secrecy::ExposeSecret;
 use zeroize::Zeroizing;
 
-use crate::{dataset::recipient::Recipient, model::time::UnixSeconds};
+use crate::dataset::recipient::Recipient;
+use crate::model::time::UnixSeconds;
 
 /// The secret keys of one key file.
 pub struct Identities(Vec<age::x25519::Identity>);

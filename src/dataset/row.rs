@@ -6,13 +6,11 @@ use std::{collections::BTreeMap, io};
 
 use serde_json::value::RawValue;
 
-use crate::{
-    dataset::{
-        column::{Head, Kind, Origin, Table, Trait},
-        source::{ParticipantRow, RecordHead},
-    },
-    model::{participant::ParticipantState, time::UnixSeconds},
+use crate::dataset::{
+    column::{Head, Kind, Origin, Table, Trait},
+    source::{ParticipantRow, RecordHead},
 };
+use crate::model::{participant::ParticipantState, time::UnixSeconds};
 
 /// The cells of one row, in the table's order; empty = missing.
 pub type Cells = Vec<String>;

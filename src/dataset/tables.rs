@@ -19,7 +19,7 @@ const PARTICIPANTS: Table = Table {
     key: &["participant"],
     columns: &[
         of("participant", Trait::Code, Text, "", "Code of the participant"),
-        of("state", Trait::State, Text, "", "active, paused, completed or withdrawn"),
+        STATE,
         of("window_from_utc", Trait::WindowFrom, Instant, "", "First second the study collects"),
         of("window_to_utc", Trait::WindowTo, Instant, "", "Second after the last one the study collects"),
         of("consent_version", Trait::ConsentVersion, Text, "", "Version of the consent document"),
@@ -236,6 +236,14 @@ const CYCLE: Table = Table {
     ],
 };
 
+const STATE: Column = Column {
+    name: "state",
+    from: Origin::Participant(Trait::State),
+    kind: Text,
+    unit: "",
+    label: "Where the participant stands",
+    values: "active, paused, completed, withdrawn",
+};
 const PARTICIPANT: Column = known("participant", Head::Participant, Text, "", "Code of the participant");
 const RECORD_ID: Column = known("record_id", Head::RecordId, Text, "", "Pseudonym of the record");
 const START_UTC: Column = known("start_utc", Head::StartUtc, Instant, "", "Start, UTC");
@@ -245,11 +253,11 @@ const LOCAL_DATE: Column = known("local_date", Head::LocalDate, Date, "", "Date 
 const LOCAL_TIME: Column = known("local_time", Head::LocalTime, Time, "", "Time the device showed at the start");
 
 const fn known(name: &'static str, head: Head, kind: Kind, unit: &'static str, label: &'static str) -> Column {
-    Column { name, from: Origin::Head(head), kind, unit, label }
+    Column { name, from: Origin::Head(head), kind, unit, label, values: "" }
 }
 
 const fn of(name: &'static str, of: Trait, kind: Kind, unit: &'static str, label: &'static str) -> Column {
-    Column { name, from: Origin::Participant(of), kind, unit, label }
+    Column { name, from: Origin::Participant(of), kind, unit, label, values: "" }
 }
 
 #[cfg(test)]

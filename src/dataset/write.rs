@@ -11,27 +11,25 @@ use std::{
 
 use ring::digest::{SHA256, digest};
 
-use crate::{
-    crypto::key::Key,
-    dataset::{
-        about::About,
-        archive::Archive,
-        codebook::{csv_writer, write_codebook, write_data_package},
-        column::Table,
-        deidentify::Deidentify,
-        filter::{Wanted, filter},
-        manifest::{FORMAT, FileEntry, Manifest, ManifestWindow, Signer},
-        readme::write_readme,
-        recipient::Recipient,
-        row,
-        source::{Content, RecordHead, Source},
-        tables::TABLES,
-    },
-    model::{
-        study::{DatesRule, Rules},
-        summary::SummaryType,
-        time::UnixSeconds,
-    },
+use crate::crypto::key::Key;
+use crate::dataset::{
+    about::About,
+    archive::Archive,
+    codebook::{csv_writer, write_codebook, write_data_package},
+    column::Table,
+    deidentify::Deidentify,
+    filter::{Wanted, filter},
+    manifest::{FORMAT, FileEntry, Manifest, ManifestWindow, Signer},
+    readme::write_readme,
+    recipient::Recipient,
+    row,
+    source::{Content, RecordHead, Source},
+    tables::TABLES,
+};
+use crate::model::{
+    study::{DatesRule, Rules},
+    summary::SummaryType,
+    time::UnixSeconds,
 };
 
 /// The longest content a table's row is read from, in bytes.
@@ -103,8 +101,8 @@ fn write_table(source: &mut dyn Source, rules: &Rules, table: &Table, output: &m
             continue;
         };
         source.records(&SummaryType::named(summary_type), &mut |head, content| {
-            let members = wanted_members(content, deidentify, &paths)?;
-            csv.write_record(row::of_record(table, head, &members)?)?;
+            let members = wanted_members(content, deidentify, &paths).map_err(|error| of(head, error))?;
+            csv.write_record(row::of_record(table, head, &members).map_err(|error| of(head, error))?)?;
             rows += 1;
             Ok(())
         })?;
@@ -139,7 +137,7 @@ fn write_raw<W: Write>(source: &mut dyn Source, rules: &Rules, archive: &mut Arc
                 let mut rows = 0;
                 source.records(summary_type, &mut |head, content| {
                     rows += 1;
-                    write_line(head, content, deidentify, out)
+                    write_line(head, content, deidentify, out).map_err(|error| of(head, error))
                 })?;
                 Ok(Some(rows))
             })?;
@@ -174,6 +172,11 @@ fn write_line(
     )?;
     filter(content, rules, Wanted::Everything, &mut |piece| output.write_all(piece))?;
     output.write_all(b"}\n")
+}
+
+/// The error, naming the record that was at hand by its pseudonyms.
+fn of(head: &RecordHead<'_>, error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("record {} of participant {}: {error}", head.record_id, head.participant))
 }
 
 /// Writes manifest, signature and digests; returns the manifest's digest.

@@ -8,9 +8,9 @@ dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 
 age -d -i fixtures/dataset/made-up-key.txt -o "$dir/dataset.zip" "$made"/SLEEP_0007_2026-11-01.zip.age
-unzip -q -t "$dir/dataset.zip"
+unzip -qq -t "$dir/dataset.zip"
 mkdir "$dir/opened"
-unzip -q "$dir/dataset.zip" -d "$dir/opened"
+unzip -qq "$dir/dataset.zip" -d "$dir/opened"
 diff -r "$made/opened" "$dir/opened"
 (cd "$dir/opened" && sha256sum --quiet --strict -c SHA256SUMS)
 
