@@ -2,15 +2,13 @@
 
 use std::path::Path;
 
-use crate::{
-    cli::{
-        exit::{Exit, Failure},
-        output,
-    },
-    config::{self, Config, Environment},
-    model::time::UnixSeconds,
-    tls::files::{Files, Identity, Validity},
+use crate::cli::{
+    exit::{Exit, Failure},
+    output,
 };
+use crate::config::{self, Config, Environment};
+use crate::model::time::UnixSeconds;
+use crate::tls::files::{Files, Identity, Validity};
 
 /// Prints `ok`, or fails with everything that was found.
 pub(super) fn run(file: &Path, environment: &Environment, now: UnixSeconds) -> Result<(), Failure> {

@@ -8,18 +8,16 @@ use std::{
 use clap::Subcommand;
 use serde_json::json;
 
-use crate::{
-    cli::{
-        exit::{Exit, Failure},
-        output::{self, Form},
-    },
-    dataset::{
-        keyfile::{self, Identities},
-        manifest::FileEntry,
-        open::{self, Summary},
-    },
-    model::time::UnixSeconds,
+use crate::cli::{
+    exit::{Exit, Failure},
+    output::{self, Form},
 };
+use crate::dataset::{
+    keyfile::{self, Identities},
+    manifest::FileEntry,
+    open::{self, Summary},
+};
+use crate::model::time::UnixSeconds;
 
 /// The commands of `dataset`.
 #[derive(Debug, Subcommand)]

@@ -1,4 +1,4 @@
-//! The running gateway as commands see it: HTTP/1.1 and JSON over its Unix socket.
+//! The running gateway as commands see it: JSON over its Unix socket.
 //!
 //! Limits: an answer of 64 MiB (an export is a stream and has none), 10 minutes until an answer begins.
 
@@ -9,12 +9,9 @@ use std::{
 };
 
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full};
-use hyper::{Method, Request, Response, StatusCode, body::Incoming};
-use hyper_util::rt::TokioIo;
+use hyper::{Method, StatusCode};
 use serde_json::Value;
 use tokio::{
-    net::UnixStream,
     runtime::Runtime,
     signal::unix::{Signal, SignalKind, signal},
 };
@@ -23,6 +20,7 @@ use crate::cli::{
     exit::{Exit, Failure},
     resource::Resource,
 };
+use crate::client::connection::{Answer, Connection, Error, Outgoing};
 
 const BASE: &str = "/api/v1";
 const ANSWER_BYTES_MAX: usize = 64 << 20;
@@ -36,7 +34,9 @@ pub(super) struct Gateway {
 
 /// An answer that streams, and the signals that end it early; they are listened to from its start, so that none is lost.
 pub(super) struct Download {
-    body: Incoming,
+    answer: Answer,
+    // The body ends with the connection it comes over.
+    _connection: Connection,
     interrupt: Signal,
     terminate: Signal,
 }
@@ -45,74 +45,58 @@ impl Gateway {
     /// The gateway that listens on this socket; nothing is sent yet.
     pub(super) fn at(socket: &Path) -> Result<Gateway, Failure> {
         let built = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime =
-            built.map_err(|error| Failure::new(Exit::Failed, format!("no thread can be started ({error})")))?;
+        let runtime = built.map_err(|error| impossible(&error))?;
         Ok(Gateway { socket: socket.to_owned(), runtime })
     }
 
     /// The JSON at this path.
     pub(super) fn get(&self, path: &Resource) -> Result<Value, Failure> {
-        self.call(Method::GET, path, None)
+        self.call(Outgoing::get(target(path)))
     }
 
     /// Posts JSON to this path; the answer's JSON.
     pub(super) fn post(&self, path: &Resource, body: &Value) -> Result<Value, Failure> {
-        self.call(Method::POST, path, Some(body))
+        self.call(Outgoing::post_json(target(path), body.to_string()))
     }
 
     /// Changes what is at this path; the answer's JSON.
     pub(super) fn patch(&self, path: &Resource, body: &Value) -> Result<Value, Failure> {
-        self.call(Method::PATCH, path, Some(body))
+        self.call(Outgoing::with_json(Method::PATCH, target(path), body.to_string()))
     }
 
     /// Opens the stream at this path.
     pub(super) fn download(&self, path: &Resource) -> Result<Download, Failure> {
         self.runtime.block_on(async {
-            let listen =
-                |kind| signal(kind).map_err(|error| Failure::new(Exit::Failed, format!("no signals ({error})")));
+            let listen = |kind| signal(kind).map_err(|error| impossible(&error));
             let (interrupt, terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
-            let answer = self.send(Method::GET, path, None).await?;
-            if answer.status() == StatusCode::OK {
-                return Ok(Download { body: answer.into_body(), interrupt, terminate });
+            let (connection, answer) = self.send(Outgoing::get(target(path))).await?;
+            if answer.status == StatusCode::OK {
+                return Ok(Download { answer, _connection: connection, interrupt, terminate });
             }
-            let status = answer.status();
-            Err(refusal(status, &whole(answer.into_body()).await?))
+            let status = answer.status;
+            Err(refusal(status, &self.whole(answer).await?))
         })
     }
 
     /// The next piece of a stream, `None` after its last; an interrupt or a broken stream is a failure.
     pub(super) fn next(&self, download: &mut Download) -> Result<Option<Bytes>, Failure> {
+        let Download { answer, interrupt, terminate, .. } = download;
+        let cut = "the gateway ended the stream before it was complete; see its log, then run it again";
         self.runtime.block_on(async {
-            loop {
-                let Download { body, interrupt, terminate } = download;
-                let frame = tokio::select! {
-                    frame = body.frame() => frame,
-                    _ = interrupt.recv() => return Err(interrupted()),
-                    _ = terminate.recv() => return Err(interrupted()),
-                };
-                match frame {
-                    None => return Ok(None),
-                    Some(Ok(frame)) => {
-                        if let Ok(data) = frame.into_data() {
-                            return Ok(Some(data));
-                        }
-                    }
-                    Some(Err(_)) => {
-                        return Err(Failure::new(
-                            Exit::Failed,
-                            "the gateway ended the stream before it was complete; see its log, then run it again",
-                        ));
-                    }
-                }
+            tokio::select! {
+                piece = answer.chunk() => piece.map_err(|_| Failure::new(Exit::Failed, cut)),
+                _ = interrupt.recv() => Err(interrupted()),
+                _ = terminate.recv() => Err(interrupted()),
             }
         })
     }
 
-    fn call(&self, method: Method, path: &Resource, body: Option<&Value>) -> Result<Value, Failure> {
+    fn call(&self, outgoing: Outgoing) -> Result<Value, Failure> {
         self.runtime.block_on(async {
-            let answer = self.send(method, path, body).await?;
-            let status = answer.status();
-            let body = whole(answer.into_body()).await?;
+            // The connection is held until the answer is whole.
+            let (_connection, answer) = self.send(outgoing).await?;
+            let status = answer.status;
+            let body = self.whole(answer).await?;
             if !status.is_success() {
                 return Err(refusal(status, &body));
             }
@@ -120,38 +104,38 @@ impl Gateway {
         })
     }
 
-    async fn send(&self, method: Method, path: &Resource, body: Option<&Value>) -> Result<Response<Incoming>, Failure> {
-        let stream = UnixStream::connect(&self.socket).await.map_err(|error| unreachable(&self.socket, &error))?;
-        let (mut sender, connection) =
-            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|_| foreign())?;
-        tokio::spawn(connection);
-        let body = body.map(ToString::to_string).unwrap_or_default();
-        let request = Request::builder()
-            .method(method)
-            .uri(format!("{BASE}/{}", path.as_str()))
-            .header("host", "localhost")
-            .header("content-type", "application/json")
-            .body(Full::<Bytes>::from(body))
-            .expect("a path is made of encoded segments");
-        let answer = tokio::time::timeout(Duration::from_secs(ANSWER_SECONDS_MAX), sender.send_request(request));
-        match answer.await {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(_)) => Err(foreign()),
+    async fn send(&self, outgoing: Outgoing) -> Result<(Connection, Answer), Failure> {
+        let mut connection = Connection::unix(&self.socket).await.map_err(|error| self.failure(&error))?;
+        let answer = tokio::time::timeout(Duration::from_secs(ANSWER_SECONDS_MAX), connection.send(outgoing)).await;
+        match answer {
+            Ok(Ok(answer)) => Ok((connection, answer)),
+            Ok(Err(error)) => Err(self.failure(&error)),
             Err(_) => Err(Failure::new(Exit::TryAgain, "the gateway takes too long to answer; see its log")),
+        }
+    }
+
+    async fn whole(&self, answer: Answer) -> Result<Vec<u8>, Failure> {
+        answer.whole(ANSWER_BYTES_MAX).await.map_err(|error| self.failure(&error))
+    }
+
+    fn failure(&self, error: &Error) -> Failure {
+        match error {
+            Error::Unreachable(_, cause) => unreachable(&self.socket, cause),
+            Error::TooLong => Failure::new(Exit::Failed, "the gateway's answer is larger than 64 MiB; ask for less"),
+            Error::BadName(_) | Error::Tls(_) | Error::BadRequest | Error::Broken => foreign(),
         }
     }
 }
 
-async fn whole(mut body: Incoming) -> Result<Vec<u8>, Failure> {
-    let mut bytes = Vec::new();
-    while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.map_err(|_| foreign())?.into_data() else { continue };
-        if bytes.len() + data.len() > ANSWER_BYTES_MAX {
-            return Err(Failure::new(Exit::Failed, "the gateway's answer is larger than 64 MiB; ask for less"));
-        }
-        bytes.extend_from_slice(&data);
-    }
-    Ok(bytes)
+fn target(path: &Resource) -> String {
+    format!("{BASE}/{}", path.as_str())
+}
+
+fn impossible(error: &io::Error) -> Failure {
+    Failure::new(
+        Exit::Failed,
+        format!("the system gives this program too little to run ({error}); free some and try again"),
+    )
 }
 
 fn interrupted() -> Failure {

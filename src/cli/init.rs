@@ -13,13 +13,11 @@ use data_encoding::HEXLOWER;
 use ring::rand::SecureRandom;
 use zeroize::Zeroizing;
 
-use crate::{
-    cli::exit::{Exit, Failure},
-    config::{Config, Environment},
-    crypto::key,
-    model::time::UnixSeconds,
-    tls::generate,
-};
+use crate::cli::exit::{Exit, Failure};
+use crate::config::{Config, Environment};
+use crate::crypto::key;
+use crate::model::time::UnixSeconds;
+use crate::tls::generate;
 
 const TEMPLATE: &str = include_str!("../../config/trial.toml");
 const CONFIGURATION: &str = "studygate.toml";

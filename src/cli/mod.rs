@@ -26,15 +26,13 @@ use std::{
 use clap::{Parser, Subcommand, error::ErrorKind};
 use ring::rand::SystemRandom;
 
-use crate::{
-    cli::{
-        exit::{Exit, Failure},
-        gateway::Gateway,
-        output::Form,
-    },
-    clock::{Clock as _, SystemClock},
-    config::{Config, Environment, default_file},
+use crate::cli::{
+    exit::{Exit, Failure},
+    gateway::Gateway,
+    output::Form,
 };
+use crate::clock::{Clock as _, SystemClock};
+use crate::config::{Config, Environment, default_file};
 
 const AFTER_HELP: &str = "\
 Exit codes: 0 done, 1 failed, 2 usage, 3 a check found problems, 4 not found,

@@ -2,11 +2,9 @@
 
 use std::path::Path;
 
-use crate::{
-    cli::{check_config, exit::Failure, output},
-    config::{self, Config, Environment},
-    crypto::key::Key,
-};
+use crate::cli::{check_config, exit::Failure, output};
+use crate::config::{self, Config, Environment};
+use crate::crypto::key::Key;
 
 /// Runs the gateway until it is told to stop.
 pub(super) fn run(file: &Path, environment: &Environment) -> Result<(), Failure> {
@@ -22,7 +20,7 @@ pub(super) fn run(file: &Path, environment: &Environment) -> Result<(), Failure>
 /// The seam to `app`.
 fn gateway(config: Config, root_key: Key, environment: &Environment) -> Result<(), Failure> {
     drop((config, root_key));
-    let to_journal = environment.to_system_journal;
-    let text = format!("this build has no gateway yet (system journal: {to_journal}); take a newer one");
+    let journal = environment.journal_stream.is_some();
+    let text = format!("this build has no gateway yet (system journal: {journal}); take a newer one");
     Err(Failure::new(crate::cli::exit::Exit::Failed, text))
 }

@@ -11,8 +11,8 @@ pub struct Environment {
     pub log: Option<String>,
     /// `CREDENTIALS_DIRECTORY`: where systemd has put the service's credentials.
     pub credentials_directory: Option<PathBuf>,
-    /// Whether stderr goes to the system journal (`JOURNAL_STREAM`), which adds times and levels itself.
-    pub to_system_journal: bool,
+    /// `JOURNAL_STREAM`: the device and inode of the system's journal, where stderr may go.
+    pub journal_stream: Option<String>,
     /// Whether the user wants no colour (`NO_COLOR` is set to anything).
     pub no_color: bool,
 }
@@ -24,7 +24,7 @@ impl Environment {
             config: variable("STUDYGATE_CONFIG").map(PathBuf::from),
             log: variable("STUDYGATE_LOG").map(|text| text.to_string_lossy().into_owned()),
             credentials_directory: variable("CREDENTIALS_DIRECTORY").map(PathBuf::from),
-            to_system_journal: variable("JOURNAL_STREAM").is_some(),
+            journal_stream: variable("JOURNAL_STREAM").map(|text| text.to_string_lossy().into_owned()),
             no_color: variable("NO_COLOR").is_some(),
         }
     }

@@ -11,10 +11,8 @@ use std::{
 
 use zeroize::Zeroizing;
 
-use crate::{
-    config::{Fault, Place},
-    crypto::key::Key,
-};
+use crate::config::{Fault, Place};
+use crate::crypto::key::Key;
 
 const DIGITS: usize = 64;
 const FILE_BYTES_MAX: u64 = 4096;
