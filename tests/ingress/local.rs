@@ -84,8 +84,10 @@ async fn streamed_answer_that_is_cut_cannot_pass_for_whole() {
     let mut connection = Connection::unix(&path).await.expect("connects");
     let whole = connection.send(Outgoing::get("/whole")).await.expect("an answer");
     assert_eq!(whole.whole(100).await.expect("whole"), b"piecepiece");
-    let cut = connection.send(Outgoing::get("/cut")).await.expect("an answer");
-    assert!(cut.whole(100).await.is_err());
+    // Broken off at once, even the head may not come.
+    if let Ok(cut) = connection.send(Outgoing::get("/cut")).await {
+        assert!(cut.whole(100).await.is_err());
+    }
     serving.abort();
 }
 
