@@ -42,7 +42,7 @@ pub struct Spilled {
 struct Records {
     file: Arc<File>,
     offset: u64,
-    opener: StreamOpener,
+    opener: Box<StreamOpener>,
     ended: bool,
 }
 
@@ -149,7 +149,7 @@ impl Records {
         let mut opening = [0; OPENING.len() + HEADER_BYTES];
         file.read_exact_at(&mut opening, 0)?;
         let header = opening.strip_prefix(&OPENING).ok_or(Fault::Tampered)?;
-        let opener = StreamOpener::new(key, place(id), header)?;
+        let opener = Box::new(StreamOpener::new(key, place(id), header)?);
         Ok(Self { file: file.clone(), offset: opening.len() as u64, opener, ended: false })
     }
 
@@ -197,9 +197,10 @@ impl From<Tampered> for Fault {
 /// A file that ends early or is gone was cut or taken away.
 impl From<io::Error> for Fault {
     fn from(cause: io::Error) -> Self {
-        match cause.kind() {
-            io::ErrorKind::UnexpectedEof | io::ErrorKind::NotFound => Self::Tampered,
-            _ => Self::Disk(cause),
+        if matches!(cause.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::NotFound) {
+            Self::Tampered
+        } else {
+            Self::Disk(cause)
         }
     }
 }

@@ -265,9 +265,10 @@ impl Drop for Output {
 
 /// A full disk concerns this body alone; any other error of the disk concerns the journal.
 fn refusal(handle: &Handle, cause: io::Error) -> Error {
-    match cause.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Error::DiskLow,
-        _ => handle.shared.poison(cause),
+    if matches!(cause.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) {
+        Error::DiskLow
+    } else {
+        handle.shared.poison(cause)
     }
 }
 
