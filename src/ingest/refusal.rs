@@ -40,7 +40,7 @@ impl From<journal::Error> for Refusal {
         match error {
             journal::Error::DiskLow => Self::DiskLow,
             journal::Error::Closed => Self::Stopping,
-            journal::Error::Failed(_) | journal::Error::Tampered => Self::StoreFailed,
+            journal::Error::Failed(_) | journal::Error::Tampered(_) => Self::StoreFailed,
         }
     }
 }

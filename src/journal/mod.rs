@@ -1,14 +1,57 @@
 //! The journal: sealed bodies, durable before their 200, short-lived.
 //!
 //! Never: an acknowledgement before the fsync; a body released to a reader before all its tags held.
+//!
+//! ```text
+//! commit (caller: compress, seal) ─┐
+//! spool (a file of its own) ───────┴▶ queue ▶ writer: one write, one fsync for all ▶ answers
+//!                                                │ in memory, as far as there is room
+//!                                                ▼
+//!                       segments, files ──────▶ reader ▶ filing ▶ filed: unlinked
+//! ```
+//! A small body is a frame in a [segment], a large one a file ([spool]) with a frame that refers to it. Each has a key
+//! of its own, wrapped under the keyring's journal generation by the thread that writes the frame.
 
-use std::{io, path::PathBuf, sync::Arc, time::Duration};
+mod entries;
+mod frame;
+mod layer;
+mod packing;
+mod reader;
+mod recovery;
+mod segment;
+mod shared;
+mod spilled;
+mod spool;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+use std::{fmt, io, path::PathBuf, sync::Arc, thread};
 
 use ring::rand::SecureRandom;
+use tokio::sync::oneshot;
 
-use crate::crypto::keyring::Keyring;
-use crate::disk::Space;
-use crate::model::{connection::ClientId, entry::Entry, time::UnixSeconds};
+use crate::crypto::{
+    key::Key,
+    keyring::{JournalGeneration, Keyring},
+};
+use crate::disk::{DiskLow, Space};
+use crate::journal::{
+    frame::Kind,
+    layer::Plain,
+    shared::{Handover, Request, Shared},
+    writer::Writer,
+};
+use crate::model::{
+    connection::ClientId,
+    entry::Entry,
+    summary::{DEREGISTRATIONS, PERMISSION_CHANGES},
+    time::UnixSeconds,
+};
+
+pub use reader::Reader;
+pub use spilled::Spilled;
+pub use spool::Spool;
 
 /// Settings.
 #[derive(Clone, Debug)]
@@ -39,19 +82,49 @@ pub enum Error {
     Failed(Arc<io::Error>),
     /// The gateway is stopping.
     Closed,
-    /// A sealed file was altered.
-    Tampered,
+    /// The body at this place was altered, cut or taken away.
+    Tampered(Position),
 }
 
-/// The journal's writing side. Cheap to clone.
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::DiskLow => f.write_str("the disk is under its reserve; free space on it"),
+            Self::Failed(cause) => write!(f, "the journal failed: {cause}; check the disk and restart the gateway"),
+            Self::Closed => f.write_str("the gateway is stopping; send the notification again later"),
+            Self::Tampered(Position(place)) => {
+                write!(f, "body {place} of the journal was altered or taken away; find out who writes to the disk")
+            }
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Failed(cause) => Some(&**cause),
+            Self::DiskLow | Self::Closed | Self::Tampered(_) => None,
+        }
+    }
+}
+
+impl From<DiskLow> for Error {
+    fn from(DiskLow: DiskLow) -> Self {
+        Self::DiskLow
+    }
+}
+
+/// The journal's writing side. Cheap to clone; the last one dropped ends the writing thread.
 #[derive(Clone)]
-pub struct Journal {}
+pub struct Journal {
+    handle: Arc<Handle>,
+}
 
-/// The journal's reading side: one only, used by filing's thread.
-pub struct Reader {}
-
-/// A large body on its way to a file of its own; dropped unfinished, it leaves nothing.
-pub struct Spool {}
+/// Keeps the writing thread.
+pub(crate) struct Handle {
+    pub(crate) shared: Arc<Shared>,
+    writer: Option<thread::JoinHandle<()>>,
+}
 
 /// A body to be filed.
 pub struct Delivery {
@@ -75,9 +148,6 @@ pub enum Body {
     /// In a file of its own, every tag and the last flag verified.
     Spilled(Spilled),
 }
-
-/// A spilled body, read by two cursors over one file: entries run ahead of bytes; nothing is decoded twice.
-pub struct Spilled {}
 
 /// Settings of group commit that tests vary.
 #[derive(Clone, Copy, Debug)]
@@ -104,84 +174,90 @@ impl Journal {
         limits: Limits,
         keyring: Arc<Keyring>,
         space: Arc<Space>,
-        rng: Arc<dyn SecureRandom>,
+        rng: Arc<dyn SecureRandom + Send + Sync>,
         filed: Position,
     ) -> Result<(Journal, Reader), Error> {
-        let _ = (settings, limits, keyring, space, rng, filed);
-        unimplemented!("journal helper")
+        let shared = Shared::new(&settings.dir, limits, keyring, space, rng, Arc::new(Plain));
+        Self::open_on(shared, filed)
+    }
+
+    fn open_on(shared: Shared, filed: Position) -> Result<(Journal, Reader), Error> {
+        let failed = |cause| Error::Failed(Arc::new(cause));
+        let next_segment = recovery::recover(&shared, filed.0).map_err(failed)?;
+        let shared = Arc::new(shared);
+        let writer = Writer::start(shared.clone(), next_segment).map_err(failed)?;
+        let reader = Reader::new(shared.clone(), filed.0);
+        Ok((Journal { handle: Arc::new(Handle { shared, writer: Some(writer) }) }, reader))
     }
 
     /// Commits a small body; returns its place when it is durable. Waiting callers share fsyncs.
+    ///
+    /// A body that holds nothing but deregistrations and permission changes may use the disk's reserve.
     pub async fn commit(&self, header: Header, bytes: Vec<u8>, entries: Vec<Entry>) -> Result<Position, Error> {
-        let _ = (header, bytes, entries);
-        std::future::pending().await
+        let shared = &self.handle.shared;
+        shared.admit()?;
+        let mut reservation = shared.space.reserve();
+        let room = bytes.len() as u64;
+        if is_control(&entries) { reservation.grow_control(room) } else { reservation.grow(room) }?;
+
+        let body_key = Key::random(&*shared.rng);
+        let content = frame::seal_inline(&body_key, &header, &entries, &bytes, &*shared.rng);
+        let handover = Handover::Inline { header, bytes, entries };
+        let (answer, answered) = oneshot::channel();
+        let kind = Kind::Inline;
+        shared.enqueue(Request { body_key, kind, content, file_bytes: 0, handover, reservation, answer });
+        answered.await.unwrap_or(Err(Error::Closed))
     }
 
     /// Starts a large body. Blocking calls: use on a blocking thread.
     pub fn spool(&self) -> Result<Spool, Error> {
-        unimplemented!("journal helper")
+        Spool::start(self.handle.clone())
     }
 
-    /// Bodies and bytes that are committed and not filed yet.
+    /// The largest body that [`commit`](Self::commit) is meant for, in bytes; a larger one is to be spooled.
+    pub fn inline_bytes_max(&self) -> usize {
+        self.handle.shared.limits.inline_bytes_max
+    }
+
+    /// Bodies and bytes on disk that are committed and not filed yet.
     pub fn backlog(&self) -> (u64, u64) {
-        unimplemented!("journal helper")
+        let account = self.handle.shared.account();
+        (account.bodies, account.bytes)
     }
 
     /// The place of the newest committed body.
     pub fn newest(&self) -> Position {
-        unimplemented!("journal helper")
+        Position(self.handle.shared.account().newest)
+    }
+
+    /// The oldest generation that a body which is not filed, or is being committed, is wrapped under. Whoever has
+    /// started a later generation and finds none before it here may destroy those before it.
+    pub fn oldest_generation(&self) -> Option<JournalGeneration> {
+        self.handle.shared.account().generations.keys().next().copied()
+    }
+
+    /// How many times the journal has asked the disk to sync since it was opened.
+    pub fn fsyncs(&self) -> u64 {
+        self.handle.shared.fsyncs()
     }
 
     /// Refuses new bodies and lets what was begun end.
     pub fn close(&self) {
-        unimplemented!("journal helper")
+        self.handle.shared.close();
     }
 }
 
-impl Spool {
-    /// Adds decoded bytes of the body.
-    pub fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        let _ = bytes;
-        unimplemented!("journal helper")
-    }
-
-    /// Adds an entry; its span's bytes were or will be written.
-    pub fn entry(&mut self, entry: &Entry) -> Result<(), Error> {
-        let _ = entry;
-        unimplemented!("journal helper")
-    }
-
-    /// Ends the body, and commits it; returns its place when file, directory and segment are fsynced.
-    pub fn commit(self, header: Header) -> Result<Position, Error> {
-        let _ = header;
-        unimplemented!("journal helper")
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.shared.stop();
+        if let Some(writer) = self.writer.take()
+            && writer.join().is_err()
+        {
+            tracing::error!("the journal's writing thread panicked");
+        }
     }
 }
 
-impl Reader {
-    /// The next body in order; `None` when none came within `patience`.
-    pub fn next(&mut self, patience: Duration) -> Result<Option<Delivery>, Error> {
-        let _ = patience;
-        unimplemented!("journal helper")
-    }
-
-    /// All bodies up to this place are filed and durable elsewhere: their files and keys go. Segments that are filed
-    /// whole are unlinked; the active one too, once it is idle.
-    pub fn filed(&mut self, up_to: Position) -> Result<(), Error> {
-        let _ = up_to;
-        unimplemented!("journal helper")
-    }
-}
-
-impl Spilled {
-    /// The next entry, in order of the items' ends.
-    pub fn next_entry(&mut self) -> Result<Option<Entry>, Error> {
-        unimplemented!("journal helper")
-    }
-
-    /// Hands the bytes of a span to `output` piece by piece; spans must ascend from call to call.
-    pub fn read(&mut self, span: std::ops::Range<u64>, output: &mut dyn FnMut(&[u8])) -> Result<(), Error> {
-        let _ = (span, output);
-        unimplemented!("journal helper")
-    }
+fn is_control(entries: &[Entry]) -> bool {
+    !entries.is_empty() && entries.iter().all(|entry| matches!(&*entry.member, DEREGISTRATIONS | PERMISSION_CHANGES))
 }

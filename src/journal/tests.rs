@@ -1,0 +1,392 @@
+//! The journal on a disk that counts, waits and fails.
+
+use std::{
+    collections::BTreeSet,
+    fs::{self, File},
+    os::unix::fs::FileExt,
+    sync::{Condvar, Mutex, mpsc},
+    time::Duration,
+};
+
+use ring::rand::SystemRandom;
+use tokio::runtime::Runtime;
+
+use super::*;
+use crate::crypto::keyring::Change;
+use crate::model::entry::{Field, Shape, Whose};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A disk whose syncs wait while it is held, and that fails when told to.
+#[derive(Default)]
+struct Disk {
+    state: Mutex<State>,
+    changed: Condvar,
+    /// The next write or sync fails with this error.
+    fault: Mutex<Option<(Step, io::ErrorKind)>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Write,
+    Sync,
+    SyncDir,
+}
+
+#[derive(Default)]
+struct State {
+    held: bool,
+    waiting: usize,
+}
+
+impl Disk {
+    fn hold(&self) {
+        self.state.lock().unwrap().held = true;
+    }
+
+    fn release(&self) {
+        self.state.lock().unwrap().held = false;
+        self.changed.notify_all();
+    }
+
+    /// Returns when a sync waits.
+    fn wait_for_sync(&self) {
+        let state = self.state.lock().unwrap();
+        drop(self.changed.wait_while(state, |state| state.waiting == 0).unwrap());
+    }
+
+    fn fail_next(&self, step: Step, kind: io::ErrorKind) {
+        *self.fault.lock().unwrap() = Some((step, kind));
+    }
+
+    fn fault(&self, step: Step) -> io::Result<()> {
+        match self.fault.lock().unwrap().take_if(|(at, _)| *at == step) {
+            Some((_, kind)) => Err(kind.into()),
+            None => Ok(()),
+        }
+    }
+}
+
+impl layer::Layer for Disk {
+    fn write_at(&self, file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
+        self.fault(Step::Write)?;
+        file.write_all_at(bytes, offset)
+    }
+
+    fn sync_data(&self, file: &File) -> io::Result<()> {
+        self.fault(Step::Sync)?;
+        let mut state = self.state.lock().unwrap();
+        state.waiting += 1;
+        self.changed.notify_all();
+        let mut state = self.changed.wait_while(state, |state| state.held).unwrap();
+        state.waiting -= 1;
+        file.sync_data()
+    }
+
+    fn sync_dir(&self, dir: &File) -> io::Result<()> {
+        self.fault(Step::SyncDir)?;
+        dir.sync_all()
+    }
+}
+
+struct Bench {
+    dir: tempfile::TempDir,
+    keyring: Arc<Keyring>,
+    disk: Arc<Disk>,
+    limits: Limits,
+    reserve: u64,
+    runtime: Runtime,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let keyring = Keyring::open(dir.path(), &Key::from_bytes([1; 32]), Arc::new(SystemRandom::new())).unwrap();
+        let runtime = Runtime::new().unwrap();
+        let (keyring, disk) = (Arc::new(keyring), Arc::default());
+        Self { dir, keyring, disk, limits: Limits::default(), reserve: 0, runtime }
+    }
+
+    fn journal_dir(&self) -> PathBuf {
+        self.dir.path().join("journal")
+    }
+
+    fn open(&self, filed: u64) -> (Journal, Reader) {
+        let space = Space::new(self.dir.path(), self.reserve).unwrap();
+        let rng = Arc::new(SystemRandom::new());
+        let dir = self.journal_dir();
+        let shared = Shared::new(&dir, self.limits, self.keyring.clone(), space, rng, self.disk.clone());
+        Journal::open_on(shared, Position(filed)).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    fn commit(&self, journal: &Journal, text: &str) -> Result<Position, Error> {
+        self.runtime.block_on(journal.commit(header(), text.into(), vec![entry(0..text.len() as u64)]))
+    }
+
+    /// Starts a commit and does not wait for it.
+    fn begin(&self, journal: &Journal, text: String) -> mpsc::Receiver<Result<Position, Error>> {
+        let (sender, receiver) = mpsc::channel();
+        let journal = journal.clone();
+        self.runtime.spawn(async move {
+            let outcome = journal.commit(header(), text.into_bytes(), Vec::new()).await;
+            sender.send(outcome).unwrap();
+        });
+        receiver
+    }
+
+    fn files(&self) -> Vec<String> {
+        let mut names: Vec<_> = fs::read_dir(self.journal_dir())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+}
+
+fn header() -> Header {
+    Header { received: UnixSeconds(1_800_000_000), client: ClientId::single() }
+}
+
+fn entry(span: std::ops::Range<u64>) -> Entry {
+    Entry {
+        member: "dailies".into(),
+        span,
+        shape: Shape::Push,
+        whose: Whose::User("someone".into()),
+        fields: vec![(Field::SummaryId, "x-1".into())],
+    }
+}
+
+/// Bytes that do not compress.
+fn noise(length: usize) -> Vec<u8> {
+    let mut bytes = vec![0; length];
+    SystemRandom::new().fill(&mut bytes).unwrap();
+    bytes
+}
+
+fn text(delivery: Option<Delivery>) -> String {
+    match delivery.expect("a body").body {
+        Body::Inline { bytes, .. } => String::from_utf8(bytes).unwrap(),
+        Body::Spilled(_) => panic!("a spilled body"),
+    }
+}
+
+#[test]
+fn one_fsync_serves_many_waiters() {
+    let bench = Bench::new();
+    let (journal, mut reader) = bench.open(0);
+    bench.commit(&journal, "opens the segment").unwrap();
+    let before = journal.fsyncs();
+    bench.disk.hold();
+    let first = bench.begin(&journal, "first".into());
+    bench.disk.wait_for_sync();
+    let rest: Vec<_> = (0..40).map(|number| bench.begin(&journal, format!("{number}"))).collect();
+    while journal.handle.shared.waiting() < 40 {
+        std::thread::yield_now();
+    }
+    bench.disk.release();
+    first.recv().unwrap().unwrap();
+    let places: BTreeSet<_> = rest.iter().map(|answer| answer.recv().unwrap().unwrap()).collect();
+    assert_eq!(places, (3..43).map(Position).collect());
+    assert_eq!(journal.fsyncs() - before, 2);
+    for place in 1..43 {
+        assert_eq!(reader.next(PATIENCE).unwrap().unwrap().position, Position(place));
+    }
+}
+
+#[test]
+fn nothing_is_delivered_or_answered_before_the_fsync() {
+    let bench = Bench::new();
+    let (journal, mut reader) = bench.open(0);
+    bench.disk.hold();
+    let answer = bench.begin(&journal, "waits".into());
+    bench.disk.wait_for_sync();
+    assert!(answer.try_recv().is_err());
+    assert!(reader.next(Duration::ZERO).unwrap().is_none());
+    assert_eq!((journal.newest(), journal.backlog()), (Position(0), (0, 0)));
+    bench.disk.release();
+    assert_eq!(answer.recv().unwrap().unwrap(), Position(1));
+    assert_eq!(text(reader.next(PATIENCE).unwrap()), "waits");
+}
+
+#[test]
+fn failed_fsync_poisons_the_journal_until_a_restart() {
+    for step in [Step::Write, Step::Sync, Step::SyncDir] {
+        let bench = Bench::new();
+        let (journal, mut reader) = bench.open(0);
+        bench.disk.fail_next(step, io::ErrorKind::Other);
+        assert!(matches!(bench.commit(&journal, "lost"), Err(Error::Failed(_))));
+        let syncs = journal.fsyncs();
+        assert!(matches!(bench.commit(&journal, "refused"), Err(Error::Failed(_))));
+        assert!(matches!(journal.spool(), Err(Error::Failed(_))));
+        assert!(matches!(reader.next(Duration::ZERO), Err(Error::Failed(_))));
+        assert_eq!(journal.fsyncs(), syncs, "a failed fsync is not tried again");
+        drop((journal, reader));
+        let (journal, _reader) = bench.open(0);
+        bench.commit(&journal, "kept").unwrap();
+    }
+}
+
+#[test]
+fn waiters_of_a_failed_group_and_behind_it_all_learn_of_it() {
+    let bench = Bench::new();
+    let (journal, _reader) = bench.open(0);
+    bench.commit(&journal, "opens the segment").unwrap();
+    bench.disk.hold();
+    let first = bench.begin(&journal, "first".into());
+    bench.disk.wait_for_sync();
+    let behind: Vec<_> = (0..5).map(|number| bench.begin(&journal, format!("{number}"))).collect();
+    while journal.handle.shared.waiting() < 5 {
+        std::thread::yield_now();
+    }
+    bench.disk.fail_next(Step::Sync, io::ErrorKind::Other);
+    bench.disk.release();
+    assert!(first.recv().unwrap().is_ok());
+    for answer in behind {
+        assert!(matches!(answer.recv().unwrap(), Err(Error::Failed(_))));
+    }
+}
+
+#[test]
+fn full_disk_while_spooling_refuses_that_body_alone() {
+    for step in [Step::Write, Step::Sync] {
+        let bench = Bench::new();
+        let (journal, _reader) = bench.open(0);
+        let mut spool = journal.spool().unwrap();
+        bench.disk.fail_next(step, io::ErrorKind::StorageFull);
+        let noise = noise(500_000);
+        let written = spool.write(&noise).and_then(|()| spool.write(&noise));
+        assert!(matches!(written.and_then(|()| spool.commit(header())), Err(Error::DiskLow)));
+        assert_eq!(bench.files(), [""; 0]);
+        assert_eq!(bench.commit(&journal, "others go on").unwrap(), Position(1));
+    }
+}
+
+#[test]
+fn refused_spool_cannot_be_committed_with_a_hole() {
+    let bench = Bench::new();
+    let (journal, _reader) = bench.open(0);
+    let mut spool = journal.spool().unwrap();
+    bench.disk.fail_next(Step::Write, io::ErrorKind::StorageFull);
+    let noise = noise(1_000_000);
+    assert!(matches!(spool.write(&noise), Err(Error::DiskLow)));
+    assert!(matches!(spool.write(b"more"), Err(Error::DiskLow)));
+    assert!(matches!(spool.commit(header()), Err(Error::DiskLow)));
+    assert_eq!(bench.files(), [""; 0]);
+}
+
+#[test]
+fn disk_under_its_reserve_takes_control_bodies_alone() {
+    let mut bench = Bench::new();
+    bench.reserve = u64::MAX;
+    let (journal, _reader) = bench.open(0);
+    assert!(matches!(bench.commit(&journal, "a push"), Err(Error::DiskLow)));
+    assert!(matches!(journal.spool(), Err(Error::DiskLow)));
+    let control = Entry { member: DEREGISTRATIONS.into(), ..entry(0..1) };
+    let commit = |entries| bench.runtime.block_on(journal.commit(header(), b"{}".to_vec(), entries));
+    assert_eq!(commit(vec![control.clone()]).unwrap(), Position(1));
+    assert!(matches!(commit(vec![control, entry(0..1)]), Err(Error::DiskLow)), "mixed with others");
+    assert!(matches!(commit(Vec::new()), Err(Error::DiskLow)), "nothing in it");
+}
+
+#[test]
+fn reader_falls_back_to_the_segment_when_memory_is_full() {
+    let mut bench = Bench::new();
+    bench.limits.handover_bytes_max = 2000;
+    bench.limits.segment_bytes_max = 4000;
+    let (journal, mut reader) = bench.open(0);
+    let expected: Vec<String> = (0..50).map(|number| format!("body {number}")).collect();
+    for (number, body) in expected.iter().enumerate() {
+        bench.commit(&journal, body).unwrap();
+        if number % 17 == 0 {
+            assert_eq!(text(reader.next(PATIENCE).unwrap()), expected[number / 17]);
+        }
+    }
+    assert!(bench.files().len() > 2, "several segments");
+    for body in &expected[3..] {
+        let delivery = reader.next(PATIENCE).unwrap().unwrap();
+        let Body::Inline { bytes, entries } = delivery.body else { panic!("a spilled body") };
+        assert_eq!((&*bytes, delivery.header), (body.as_bytes(), header()));
+        assert!(entries == [entry(0..body.len() as u64)]);
+    }
+    assert!(reader.next(Duration::ZERO).unwrap().is_none());
+}
+
+#[test]
+fn filed_segments_go_and_the_active_one_when_idle() {
+    let mut bench = Bench::new();
+    bench.limits.segment_bytes_max = 1000;
+    let (journal, mut reader) = bench.open(0);
+    for number in 0..20 {
+        bench.commit(&journal, &format!("{number}")).unwrap();
+        reader.next(PATIENCE).unwrap().unwrap();
+    }
+    let (bodies, bytes) = journal.backlog();
+    assert_eq!(bodies, 20);
+    assert!(bytes > 20 * 100);
+    reader.filed(Position(10)).unwrap();
+    assert_eq!(journal.backlog().0, 10);
+    reader.filed(Position(20)).unwrap();
+    assert_eq!(bench.files().len(), 1, "the active segment");
+    assert!(reader.next(Duration::ZERO).unwrap().is_none());
+    assert_eq!(bench.files(), [""; 0]);
+    assert_eq!(journal.backlog(), (0, 0));
+    assert_eq!(bench.commit(&journal, "goes on").unwrap(), Position(21));
+    assert_eq!(text(reader.next(PATIENCE).unwrap()), "goes on");
+}
+
+#[test]
+fn active_segment_goes_without_idling_once_it_is_large() {
+    let bench = Bench::new();
+    let (journal, mut reader) = bench.open(0);
+    let noise = noise(60_000);
+    for place in 1..=20 {
+        bench.runtime.block_on(journal.commit(header(), noise.clone(), Vec::new())).unwrap();
+        reader.next(PATIENCE).unwrap().unwrap();
+        assert_eq!(bench.files().len(), 1);
+        if place < 20 {
+            reader.filed(Position(place)).unwrap();
+        }
+    }
+    reader.filed(Position(20)).unwrap();
+    assert_eq!(bench.files(), [""; 0]);
+}
+
+#[test]
+fn generation_in_use_is_seen_until_its_bodies_are_filed() {
+    let bench = Bench::new();
+    let (journal, mut reader) = bench.open(0);
+    assert_eq!(journal.oldest_generation(), None);
+    bench.commit(&journal, "under the first").unwrap();
+    bench.keyring.update(&[Change::NextJournalGeneration]).unwrap();
+    bench.disk.hold();
+    let under_the_second = bench.begin(&journal, "under the second".into());
+    bench.disk.wait_for_sync();
+    assert_eq!(journal.oldest_generation(), Some(JournalGeneration(1)));
+    reader.next(PATIENCE).unwrap().unwrap();
+    reader.filed(Position(1)).unwrap();
+    assert_eq!(journal.oldest_generation(), Some(JournalGeneration(2)), "what is being written counts");
+    bench.disk.release();
+    under_the_second.recv().unwrap().unwrap();
+    drop((journal, reader));
+    bench.keyring.rotate(&[Change::DestroyJournalBefore(JournalGeneration(2))]).unwrap();
+    let (journal, mut reader) = bench.open(1);
+    assert_eq!(journal.oldest_generation(), Some(JournalGeneration(2)));
+    assert_eq!(text(reader.next(PATIENCE).unwrap()), "under the second");
+    reader.filed(Position(2)).unwrap();
+    assert_eq!(journal.oldest_generation(), None);
+}
+
+#[test]
+fn closed_journal_refuses_new_bodies_and_lets_begun_ones_end() {
+    let bench = Bench::new();
+    let (journal, mut reader) = bench.open(0);
+    let mut spool = journal.spool().unwrap();
+    journal.close();
+    assert!(matches!(bench.commit(&journal, "late"), Err(Error::Closed)));
+    assert!(matches!(journal.spool(), Err(Error::Closed)));
+    spool.write(b"begun").unwrap();
+    assert_eq!(spool.commit(header()).unwrap(), Position(1));
+    assert!(reader.next(PATIENCE).unwrap().is_some());
+}
