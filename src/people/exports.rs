@@ -46,7 +46,7 @@ impl People {
     pub fn export_done(&self, export: &ExportNumber) -> Result<(), Refusal> {
         let name = self.read().study_of_id(&export.study).map(|study| study.name.clone());
         let name = name.ok_or_else(|| Refusal::NoStudy(String::new()))?;
-        self.change_study(&name, |before| Ok(study::exported(before, export.number)))?;
+        self.change_study(&name, |before| Ok::<_, Refusal>(study::exported(before, export.number)))?;
         Ok(())
     }
 }

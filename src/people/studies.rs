@@ -26,12 +26,12 @@ impl People {
     }
 
     /// Changes a study's rules or recipients; counts up its version where something differs.
-    pub fn set_study(
+    pub fn set_study<E: From<Refusal>>(
         &self,
         name: &str,
-        change: impl FnOnce(&Study) -> Result<StudyChange, Refusal>,
-    ) -> Result<Arc<Study>, Refusal> {
-        self.change_study(name, |before| study::set(before, change(before)?))
+        change: impl FnOnce(&Study) -> Result<StudyChange, E>,
+    ) -> Result<Arc<Study>, E> {
+        self.change_study(name, |before| Ok(study::set(before, change(before)?)?))
     }
 
     /// From here on the study takes no participants and no changes of its rules.
@@ -41,14 +41,14 @@ impl People {
 
     /// From here on the study takes nothing.
     pub fn close_study(&self, name: &str) -> Result<Arc<Study>, Refusal> {
-        self.change_study(name, |before| Ok(study::close(before)))
+        self.change_study(name, |before| Ok::<_, Refusal>(study::close(before)))
     }
 
-    pub(super) fn change_study(
+    pub(super) fn change_study<E: From<Refusal>>(
         &self,
         name: &str,
-        decide: impl FnOnce(&Study) -> Result<Study, Refusal>,
-    ) -> Result<Arc<Study>, Refusal> {
+        decide: impl FnOnce(&Study) -> Result<Study, E>,
+    ) -> Result<Arc<Study>, E> {
         let mut turn = self.turn();
         let before = Arc::clone(turn.directory().study(name)?);
         let after = decide(&before)?;

@@ -21,6 +21,11 @@ pub trait Desk: Send + Sync {
     /// are added to the answer of the withdrawal. Asked again for the same participant, it goes on.
     fn withdraw(&self, participant: &OwnerId, now: UnixSeconds) -> Result<Value, Refusal>;
 
+    /// A study's recipients are others than before; durable. For whoever counts it; nobody does by default.
+    fn recipients_changed(&self, study: &str) {
+        let _uncounted = study;
+    }
+
     /// Begins an export; refused before its first byte, or a stream.
     fn export(&self, request: ExportRequest) -> Result<ExportStream, Refusal>;
 }

@@ -54,9 +54,9 @@ impl Members {
     pub(super) fn texts(&mut self, name: &str) -> Result<Option<Vec<String>>, Problem> {
         let Some(value) = self.members.remove(name) else { return Ok(None) };
         let Value::Array(items) = value else { return Err(wrong(name, "an array of texts")) };
-        let text = |item: Value| match item {
-            Value::String(text) => Ok(text),
-            _ => Err(wrong(name, "an array of texts")),
+        let text = |item: Value| {
+            let Value::String(text) = item else { return Err(wrong(name, "an array of texts")) };
+            Ok(text)
         };
         items.into_iter().map(text).collect::<Result<_, _>>().map(Some)
     }

@@ -53,11 +53,16 @@ pub(super) fn set(routes: &Routes, call: &Call) -> Answer {
     let mut members = call.members(&["recipients", "rules"])?;
     let recipients = members.texts("recipients")?;
     let rules = members.object("rules", rules::KNOWN)?.flatten();
+    let mut recipients_before = Vec::new();
     let changed = routes.people.set_study(call.study(), |before| {
+        recipients_before.clone_from(&before.recipients);
         let rules = rules.map(|mut members| rules::changed(before.rules.clone(), &mut members)).transpose()?;
         Ok::<_, Problem>(StudyChange { recipients, rules })
     })?;
     call.did("study set", &changed.name);
+    if changed.recipients != recipients_before {
+        routes.desk.recipients_changed(&changed.name);
+    }
     Ok(shown(routes, StatusCode::OK, &changed))
 }
 
