@@ -4,6 +4,7 @@
 
 mod admission;
 mod answer;
+pub mod certificate;
 mod connection;
 mod framing;
 pub mod health;
