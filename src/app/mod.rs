@@ -1,1 +1,17 @@
-//! (to be written)
+//! The gateway put together, bottom-up: directory and keys, store, people, journal, filing, listeners.
+//!
+//! The order is that of need: nothing listens before everything that was interrupted has been finished, and what
+//! stops goes in the opposite order, so that whatever was answered is still filed.
+//!
+//! Never: a decision of its own; each subsystem takes its settings and makes them.
+
+pub mod controls;
+pub mod desk;
+pub mod failure;
+pub mod gateway;
+pub mod gauges;
+pub mod site;
+pub mod watch;
+
+pub use crate::app::failure::Failure;
+pub use crate::app::gateway::{Gateway, serve};

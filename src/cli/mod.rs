@@ -1,1 +1,162 @@
-//! (to be written)
+//! The command line: one command per file, each a few lines over the gateway's API or the modules below.
+//!
+//! Never: personal data in a message; an error that does not say what to do.
+
+mod check_config;
+mod confirm;
+mod dataset;
+mod demo;
+mod exit;
+mod export;
+mod gateway;
+mod init;
+mod listing;
+mod output;
+mod participant;
+mod resource;
+mod serve;
+mod study;
+
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use clap::{Parser, Subcommand, error::ErrorKind};
+use ring::rand::SystemRandom;
+
+use crate::cli::{
+    exit::{Exit, Failure},
+    gateway::Gateway,
+    output::Form,
+};
+use crate::clock::{Clock as _, SystemClock};
+use crate::config::{Config, Environment, default_file};
+
+const AFTER_HELP: &str = "\
+Exit codes: 0 done, 1 failed, 2 usage, 3 a check found problems, 4 not found,
+69 gateway not reachable, 73 cannot create, 74 disk or store failed, 75 try again later,
+78 configuration.";
+
+/// Takes Garmin notifications in, gives encrypted pseudonymous datasets out
+#[derive(Debug, Parser)]
+#[command(name = "studygate", version, after_help = AFTER_HELP, max_term_width = 100)]
+struct Arguments {
+    /// The configuration; else $STUDYGATE_CONFIG, else /etc/studygate/studygate.toml
+    #[arg(long, global = true, value_name = "FILE", display_order = 900)]
+    config: Option<PathBuf>,
+    /// Print data as JSON
+    #[arg(long, global = true, display_order = 901)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the gateway in the foreground
+    Serve,
+    /// Make a complete trial site in a new folder
+    Init {
+        /// The folder; it must be empty or not exist
+        dir: PathBuf,
+    },
+    /// Show the whole job on loopback: no key, account or network needed
+    Demo {
+        /// Where to work, and to leave everything for a look [default: a temporary folder]
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
+    },
+    /// Say what is wrong with the configuration, or "ok"
+    CheckConfig,
+    /// Show how the running gateway is
+    Status,
+    /// Studies and their rules
+    #[command(subcommand)]
+    Study(study::Study),
+    /// Participants and their Garmin connections
+    #[command(subcommand)]
+    Participant(participant::Participant),
+    /// Data of connections that no participant is linked to
+    #[command(subcommand)]
+    Unassigned(listing::Unassigned),
+    /// Malformed items
+    #[command(subcommand)]
+    Quarantine(listing::Quarantine),
+    /// Write a study's encrypted dataset
+    Export(export::Export),
+    /// Datasets, anywhere: no gateway needed
+    #[command(subcommand)]
+    Dataset(dataset::Dataset),
+}
+
+/// Runs the command line of this process; every failure has been told on stderr.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => return explain(&error),
+    };
+    match dispatch(arguments, &Environment::read()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            output::complain(&failure.text);
+            failure.exit.into()
+        }
+    }
+}
+
+fn dispatch(arguments: Arguments, environment: &Environment) -> Result<(), Failure> {
+    let form = if arguments.json { Form::Json } else { Form::Text };
+    let named = arguments.config;
+    let file = default_file(named.clone(), environment);
+    let running = || Gateway::at(&socket(named.as_deref(), &file, environment)?);
+    match arguments.command {
+        Command::Serve => serve::run(&file, environment),
+        Command::Init { dir } => made(&init::run(&dir, &SystemRandom::new(), SystemClock.now())?),
+        Command::Demo { dir } => demo::run(dir.as_deref()),
+        Command::CheckConfig => check_config::run(&file, environment, SystemClock.now()),
+        Command::Status => listing::status(&running()?, form),
+        Command::Study(command) => study::run(command, &running()?, form),
+        Command::Participant(command) => participant::run(command, &running()?, form),
+        Command::Unassigned(listing::Unassigned::List) => listing::unassigned(&running()?, form),
+        Command::Quarantine(listing::Quarantine::List) => listing::quarantine(&running()?, form),
+        Command::Dataset(command) => dataset::run(command, form, SystemClock.now()),
+        Command::Export(export) => export::run(&export, &running()?, form),
+    }
+}
+
+/// The socket of the running gateway; where no file was named and none is there, the packaged place.
+fn socket(named: Option<&Path>, file: &Path, environment: &Environment) -> Result<PathBuf, Failure> {
+    let nothing_named = named.is_none() && environment.config.is_none();
+    if nothing_named && !file.exists() {
+        return Ok(Config::default().local.socket);
+    }
+    Ok(Config::load(file, environment)?.local.socket)
+}
+
+fn made(file: &Path) -> Result<(), Failure> {
+    output::message("The trial site is made; its root key and everything else lie in that folder. Start it with:");
+    output::line(&format!("studygate serve --config {}", quoted(file)))
+}
+
+/// A path as a shell takes it.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |character: char| character.is_ascii_alphanumeric() || "/._-+".contains(character);
+    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
+}
+
+/// Help and version as asked for, or what is wrong with the command line.
+fn explain(error: &clap::Error) -> ExitCode {
+    let text = error.render().to_string();
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        return match output::line(text.trim_end()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(failure) => failure.exit.into(),
+        };
+    }
+    let text = text.strip_prefix("error: ").map_or(text.clone(), |rest| format!("studygate: {rest}"));
+    output::message(text.trim_end());
+    Exit::Usage.into()
+}

@@ -2,7 +2,7 @@
 //!
 //! Never: waiting; deciding what a time means.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use crate::model::time::UnixSeconds;
 
@@ -10,6 +10,11 @@ use crate::model::time::UnixSeconds;
 pub trait Clock: Send + Sync {
     /// The time of day.
     fn now(&self) -> UnixSeconds;
+
+    /// A time for measuring how long something took; of the machine's clock, one that only goes forward.
+    fn monotonic(&self) -> Duration {
+        Duration::from_secs(u64::try_from(self.now().0).unwrap_or(0))
+    }
 }
 
 /// The machine's clock.
@@ -23,5 +28,11 @@ impl Clock for SystemClock {
             Ok(since) => UnixSeconds(i64::try_from(since.as_secs()).unwrap_or(i64::MAX)),
             Err(_) => UnixSeconds(0),
         }
+    }
+
+    fn monotonic(&self) -> Duration {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+        let nanoseconds = u32::try_from(time.tv_nsec).unwrap_or(0);
+        Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), nanoseconds)
     }
 }

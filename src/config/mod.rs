@@ -1,1 +1,22 @@
-//! (to be written)
+//! What the operator set: the configuration file, the environment and the root key, read once at the start.
+//!
+//! Never: reading anything after the start; deciding what a subsystem does with its settings.
+//!
+//! Limits: a configuration file of 1 MiB, a root key file of 4 KiB.
+
+mod environment;
+mod fault;
+mod part;
+mod quantity;
+mod reserved;
+mod root_key;
+mod settings;
+mod validate;
+
+pub use environment::Environment;
+pub use fault::{Fault, Place};
+pub use part::{Ingress, Keys, Local, Metrics, Quarantine, Storage, Tls, Tombstones, Unassigned, UnassignedPolicy};
+pub use quantity::{MEBIBYTE, format_bytes};
+pub use reserved::{Acme, Backup, Deregistration, GarminClient, Join, LocalGrant, Pull};
+pub use root_key::{KeyFile, read_root_key};
+pub use settings::{Config, default_file};

@@ -38,3 +38,6 @@ pub fn random<const N: usize>(rng: &dyn SecureRandom) -> [u8; N] {
     rng.fill(&mut bytes).expect("the system's random source answers");
     bytes
 }
+
+/// A random source that threads share.
+pub type Rng = dyn SecureRandom + Send + Sync;

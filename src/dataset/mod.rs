@@ -1,1 +1,28 @@
-//! (to be written)
+//! The dataset: a signed zip inside age, tables for people and every record whole, without what names a person.
+//!
+//! Never: whole in memory; an identifying member that [`deidentify`] did not let pass; a half file.
+//!
+//! ```text
+//! STUDY_NNNN_YYYY-MM-DD.zip.age
+//!   data/<table>.csv  raw/<type>.ndjson          what the study's rules leave of the records
+//!   codebook.csv  datapackage.json  README.txt   what the columns mean, how to open and verify
+//!   manifest.json  manifest.sig                  path, bytes, SHA-256 and rows of all the above; Ed25519 over it
+//!   SHA256SUMS                                   of every file but itself
+//! ```
+
+pub mod about;
+pub mod archive;
+pub mod codebook;
+pub mod column;
+pub mod deidentify;
+pub mod fields;
+pub mod filter;
+pub mod keyfile;
+pub mod manifest;
+pub mod open;
+pub mod readme;
+pub mod recipient;
+pub mod row;
+pub mod source;
+pub mod tables;
+pub mod write;

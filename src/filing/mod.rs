@@ -1,1 +1,18 @@
-//! (to be written)
+//! Filing: what the journal took is split by connection and participant, sealed under their keys, and stored.
+//!
+//! Never: an item's fault becoming its neighbour's; a record stored under a key that is not its participant's; a
+//! journal entry given up before what was filed of it is durable.
+//!
+//! One thread files everything, in the journal's order, and may do so again after a crash: natural key and content
+//! digest decide what is new, what is a revision, what is a duplicate.
+
+pub mod batch;
+pub mod facts;
+pub mod hold;
+pub mod item;
+pub mod owner;
+pub mod progress;
+pub mod quarantine;
+pub mod separate;
+pub mod tally;
+pub mod worker;

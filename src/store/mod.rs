@@ -2,5 +2,12 @@
 //!
 //! Never: a value in clear; a key that names a person or the date of a person's event.
 
+pub mod blobs;
 pub mod engine;
+#[cfg(test)]
+mod faulty;
+pub mod format;
 pub mod memory;
+pub mod sled;
+#[cfg(test)]
+mod suite;

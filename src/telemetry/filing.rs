@@ -36,11 +36,13 @@ pub enum RecordResult {
     DroppedPurged,
     /// It has no readable owner or shape.
     Quarantined,
+    /// Its connection is not linked, and the hold is off or full.
+    NotHeld,
 }
 
 impl RecordResult {
     /// Every result.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Stored,
         Self::Revised,
         Self::Duplicate,
@@ -49,6 +51,7 @@ impl RecordResult {
         Self::NotPermitted,
         Self::DroppedPurged,
         Self::Quarantined,
+        Self::NotHeld,
     ];
 
     /// Its label.
@@ -62,6 +65,7 @@ impl RecordResult {
             Self::NotPermitted => "not_permitted",
             Self::DroppedPurged => "dropped_purged",
             Self::Quarantined => "quarantined",
+            Self::NotHeld => "not_held",
         }
     }
 }

@@ -1,0 +1,41 @@
+//! Control items on their way from the door to withdrawal.
+
+use std::sync::Arc;
+
+use crate::ingest::controls::{Controls, StoreFailed};
+use crate::lifecycle::{Readiness, Reason};
+use crate::model::connection::ClientId;
+use crate::model::entry::Entry;
+use crate::model::time::UnixSeconds;
+use crate::telemetry::ingest::IngestMetrics;
+use crate::withdrawal::Withdrawal;
+
+/// Applies control items, and counts what came of them.
+pub struct ControlDesk {
+    /// Who carries them out.
+    pub withdrawal: Arc<Withdrawal>,
+    /// Lowered when the store fails.
+    pub readiness: Arc<Readiness>,
+    /// Counts.
+    pub metrics: IngestMetrics,
+}
+
+impl Controls for ControlDesk {
+    fn apply(&self, client: &ClientId, received: UnixSeconds, controls: &[Entry]) -> Result<(), StoreFailed> {
+        match self.withdrawal.apply(client, received, controls) {
+            Ok(applied) => {
+                let count = |result: &str, count: usize| {
+                    self.metrics.deregistrations.with_label_values(&[result]).inc_by(count as u64);
+                };
+                count("applied", applied.withdrawn + applied.dropped);
+                count("unknown", applied.unknown);
+                Ok(())
+            }
+            Err(failure) => {
+                self.readiness.lower(Reason::StoreFailed);
+                tracing::error!(%failure, "a deregistration or permission change could not be made durable; restart the gateway");
+                Err(StoreFailed)
+            }
+        }
+    }
+}

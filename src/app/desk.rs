@@ -1,0 +1,217 @@
+//! What the local API asks of the gateway beside the directory of people: status, quarantine, withdrawal, export.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::thread;
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+
+use crate::app::site::Site;
+use crate::clock::{Clock, SystemClock};
+use crate::config::Config;
+use crate::crypto::keyring::Keyring;
+use crate::disk::Space;
+use crate::export::job::Export;
+use crate::export::select::Scope;
+use crate::filing::quarantine::Quarantine;
+use crate::http::local::desk::{Desk, ExportRequest, ExportStream, Revisions};
+use crate::http::local_api::StreamPiece;
+use crate::ingest::door::Door;
+use crate::journal::Journal;
+use crate::lifecycle::Readiness;
+use crate::model::id::OwnerId;
+use crate::model::summary::{KNOWN, SummaryType};
+use crate::model::time::UnixSeconds;
+use crate::people::People;
+use crate::people::refusal::Refusal;
+use crate::records::catalog::Catalog;
+use crate::store::blobs::Blobs;
+use crate::store::engine::Engine;
+use crate::telemetry::people::ExportMetrics;
+use crate::tls::server::Certificate;
+use crate::withdrawal::{Failure, Withdrawal};
+
+/// Pieces of an export that wait for the one who asked.
+const PIECES_WAITING: usize = 8;
+const PIECE_BYTES: usize = 64 * 1024;
+
+/// The gateway behind the local API.
+pub struct GatewayDesk {
+    people: Arc<People>,
+    catalog: Arc<Catalog>,
+    keyring: Arc<Keyring>,
+    engine: Arc<dyn Engine>,
+    blobs: Arc<Blobs>,
+    quarantine: Arc<Quarantine>,
+    withdrawal: Arc<Withdrawal>,
+    journal: Journal,
+    space: Arc<Space>,
+    readiness: Arc<Readiness>,
+    certificate: Arc<Certificate>,
+    door: Arc<Door>,
+    exports: ExportMetrics,
+    listeners: Value,
+    reserve: u64,
+}
+
+impl GatewayDesk {
+    /// The desk of an opened site.
+    pub fn new(
+        site: &Site,
+        config: &Config,
+        exports: ExportMetrics,
+        door: Arc<Door>,
+        readiness: Arc<Readiness>,
+        certificate: Arc<Certificate>,
+    ) -> Self {
+        Self {
+            people: Arc::clone(&site.people),
+            catalog: Arc::clone(&site.catalog),
+            keyring: Arc::clone(&site.keyring),
+            engine: Arc::clone(&site.engine),
+            blobs: Arc::clone(&site.blobs),
+            quarantine: Arc::clone(&site.quarantine),
+            withdrawal: Arc::clone(&site.withdrawal),
+            journal: site.journal.clone(),
+            space: Arc::clone(&site.space),
+            readiness,
+            certificate,
+            door,
+            exports,
+            listeners: json!({
+                "ingress": config.ingress.listen,
+                "metrics": config.metrics.listen,
+                "socket": config.local.socket,
+            }),
+            reserve: config.storage.disk_reserve,
+        }
+    }
+
+    fn last_notifications(&self) -> Value {
+        let told = self.door.metrics().last_seen().into_iter().map(|(place, at)| {
+            let name = KNOWN.get(place).map_or("other", |known| known.name);
+            (name.to_owned(), json!(at.to_string()))
+        });
+        Value::Object(told.collect())
+    }
+}
+
+impl Desk for GatewayDesk {
+    fn status(&self) -> Value {
+        let (bodies, bytes) = self.journal.backlog();
+        let directory = self.people.read();
+        let participants: usize = directory.studies().map(|study| directory.participants(&study.id).count()).sum();
+        let records: u64 = self.catalog.owners().iter().map(|owner| self.catalog.count(owner)).sum();
+        let reasons: Vec<_> = self.readiness.reasons().iter().map(ToString::to_string).collect();
+        json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "ready": reasons.is_empty(),
+            "not_ready": reasons,
+            "listeners": self.listeners,
+            "store": {
+                "records": records,
+                "sequence": self.catalog.sequence(),
+                "database_bytes": self.engine.bytes(),
+                "blob_bytes": self.blobs.bytes().unwrap_or(0),
+                "epoch": self.keyring.epoch(),
+            },
+            "journal": { "bodies": bodies, "bytes": bytes },
+            "studies": directory.studies().count(),
+            "participants": participants,
+            "unassigned": directory.held_count(),
+            "quarantine": self.quarantine.count().unwrap_or(0),
+            "purges_pending": self.withdrawal.pending(),
+            "last_notification": self.last_notifications(),
+            "disk": { "available_bytes": self.space.available(), "reserve_bytes": self.reserve },
+            "certificate": { "not_after": self.certificate.identity().not_after.to_string() },
+        })
+    }
+
+    fn quarantine(&self) -> Result<Vec<Value>, Refusal> {
+        let mut items: Vec<_> = self.quarantine.list()?.into_iter().map(|listed| listed.item).collect();
+        items.sort_by_key(|item| item.received);
+        let shown = (1..).zip(items).map(|(number, item)| {
+            json!({
+                "number": number,
+                "received": item.received.to_string(),
+                "type": SummaryType::named(&item.member).label(),
+                "reason": item.reason,
+                "bytes": item.bytes,
+            })
+        });
+        Ok(shown.collect())
+    }
+
+    fn withdraw(&self, participant: &OwnerId, now: UnixSeconds) -> Result<Value, Refusal> {
+        let records = self.catalog.count(participant);
+        self.withdrawal.withdraw(participant, now).map_err(|failure| match failure {
+            Failure::People(refusal) => refusal,
+            Failure::Engine(cause) => cause.into(),
+            Failure::Records(cause) => unavailable(&cause),
+            Failure::Keyring(cause) => unavailable(&cause),
+        })?;
+        Ok(json!({ "records": records }))
+    }
+
+    fn export(&self, request: ExportRequest) -> Result<ExportStream, Refusal> {
+        let scope = Scope {
+            participants: request.participants,
+            window: request.window,
+            revisions: request.revisions == Revisions::All,
+        };
+        let (people, catalog, keyring) =
+            (Arc::clone(&self.people), Arc::clone(&self.catalog), Arc::clone(&self.keyring));
+        let export = Export::new(people, catalog, keyring, &request.study, scope, SystemClock.now())?;
+        let file_name = export.file_name();
+        let (pieces, receiver) = mpsc::channel(PIECES_WAITING);
+        let (exports, study) = (self.exports.clone(), request.study);
+        let run = move || {
+            let output = Pieces { pieces: pieces.clone(), buffer: Vec::with_capacity(PIECE_BYTES) };
+            let (result, last) = match export.write(output) {
+                Ok(()) => ("completed", Ok(StreamPiece::End)),
+                Err(failure) => {
+                    tracing::warn!(%failure, "an export failed; its file is not to be used");
+                    ("failed", Err(io::Error::other("the export failed")))
+                }
+            };
+            exports.exports.with_label_values(&[&study, result]).inc();
+            if pieces.blocking_send(last).is_err() {
+                tracing::info!("whoever asked for an export went away before its end");
+            }
+        };
+        thread::Builder::new().name("export".to_owned()).spawn(run).map_err(|cause| unavailable(&cause))?;
+        Ok(ExportStream { file_name, pieces: receiver })
+    }
+}
+
+fn unavailable(cause: &dyn std::error::Error) -> Refusal {
+    tracing::error!(%cause, "a request of the local API failed");
+    Refusal::from(crate::store::engine::Error::Poisoned)
+}
+
+/// An output whose pieces go to whoever asked.
+struct Pieces {
+    pieces: mpsc::Sender<io::Result<StreamPiece>>,
+    buffer: Vec<u8>,
+}
+
+impl Write for Pieces {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.buffer.extend_from_slice(bytes);
+        if self.buffer.len() >= PIECE_BYTES {
+            self.flush()?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.buffer.is_empty() {
+            return Ok(());
+        }
+        let piece = Bytes::from(std::mem::replace(&mut self.buffer, Vec::with_capacity(PIECE_BYTES)));
+        let gone = |_| io::Error::new(io::ErrorKind::BrokenPipe, "whoever asked went away");
+        self.pieces.blocking_send(Ok(StreamPiece::Bytes(piece))).map_err(gone)
+    }
+}

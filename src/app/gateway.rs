@@ -1,0 +1,280 @@
+//! The running gateway: started, waited for, stopped.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread;
+
+use ring::rand::SystemRandom;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+
+use crate::app::controls::ControlDesk;
+use crate::app::desk::GatewayDesk;
+use crate::app::failure::{Failure, Kind};
+use crate::app::gauges;
+use crate::app::site::{Site, seconds};
+use crate::app::watch::Watch;
+use crate::clock::{Clock, SystemClock};
+use crate::config::{Config, UnassignedPolicy};
+use crate::crypto::key::{Key, Rng};
+use crate::filing::worker::{Filing, Parts, Settings as FilingSettings};
+use crate::http::health::Health;
+use crate::http::ingress::Ingress;
+use crate::http::listener::bind;
+use crate::http::local::Routes;
+use crate::http::local_socket::LocalSocket;
+use crate::http::settings::{ConnectionLimits, IngressSettings, Pace};
+use crate::ingest::door::{Door, Settings as DoorSettings};
+use crate::journal::Journal;
+use crate::lifecycle::{Readiness, Reason, Stop, Stopped};
+use crate::store::format::DataDirectory;
+use crate::telemetry::filing::FilingMetrics;
+use crate::telemetry::http::HttpMetrics;
+use crate::telemetry::ingest::IngestMetrics;
+use crate::telemetry::people::ExportMetrics;
+use crate::telemetry::registry::Registry;
+use crate::tls::files::Files;
+use crate::tls::server::Certificate;
+
+/// A running gateway.
+pub struct Gateway {
+    stop: Stop,
+    readiness: Arc<Readiness>,
+    journal: Journal,
+    listeners: JoinSet<()>,
+    watching: tokio::task::JoinHandle<Result<(), Failure>>,
+    filing: Option<oneshot::Receiver<Result<(), Failure>>>,
+    watch: Arc<Watch>,
+    ingress: Vec<SocketAddr>,
+    metrics: Option<SocketAddr>,
+    _directory: DataDirectory,
+}
+
+impl Gateway {
+    /// Starts the gateway; on return it is ready, or says why it is not.
+    pub async fn start(config: &Config, root_key: &Key) -> Result<Gateway, Failure> {
+        let rng: Arc<Rng> = Arc::new(SystemRandom::new());
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let readiness = Arc::new(Readiness::default());
+        readiness.lower(Reason::Starting);
+        let (stop, stopped) = Stop::new();
+        let certificate = certificate(config)?;
+
+        let site = Site::open(config, root_key, &rng)?;
+        let registry = Arc::new(Registry::new());
+        let (http, ingest) = (HttpMetrics::register(&registry), IngestMetrics::register(&registry));
+        let (exports, filing_metrics) = (ExportMetrics::register(&registry), FilingMetrics::register(&registry));
+        gauges::install(&registry, &site, &exports, config.storage.disk_reserve);
+
+        let controls = ControlDesk {
+            withdrawal: Arc::clone(&site.withdrawal),
+            readiness: Arc::clone(&readiness),
+            metrics: ingest.clone(),
+        };
+        let door = Door::new(
+            DoorSettings { body_bytes_max: config.ingress.max_body, ..DoorSettings::default() },
+            site.journal.clone(),
+            Arc::new(controls),
+            Arc::clone(&clock),
+            ingest.door(),
+        );
+        let desk = GatewayDesk::new(
+            &site,
+            config,
+            exports,
+            Arc::clone(&door),
+            Arc::clone(&readiness),
+            Arc::clone(&certificate),
+        );
+        let watch = Arc::new(Watch {
+            readiness: Arc::clone(&readiness),
+            space: Arc::clone(&site.space),
+            certificate: Arc::clone(&certificate),
+            clock: Arc::clone(&clock),
+            highest_time: site.progress.highest_time,
+            metrics: http.clone(),
+        });
+
+        let mut listeners = JoinSet::new();
+        let limits =
+            ConnectionLimits { connections_max: config.ingress.max_connections, ..ConnectionLimits::default() };
+        let mut sockets = Vec::new();
+        for address in &config.ingress.listen {
+            sockets.push(bind(*address).await.map_err(|error| Failure::new(Kind::Listener, error))?);
+        }
+        let ingress_at = sockets.iter().filter_map(|socket| socket.local_addr().ok()).collect();
+        let ingress = Ingress::new(ingress_settings(config), door, Arc::clone(&readiness), &http, stopped.clone());
+        let (tls, metrics) = (certificate.server_config(), http.clone());
+        listeners.spawn(async move { ingress.serve(sockets, tls, limits, &metrics).await });
+
+        let metrics_at = match config.metrics.listen {
+            None => None,
+            Some(address) => {
+                let socket = bind(address).await.map_err(|error| Failure::new(Kind::Listener, error))?;
+                let at = socket.local_addr().ok();
+                let health = Health::new(registry, Arc::clone(&readiness));
+                let (metrics, stopped) = (http.clone(), stopped.clone());
+                listeners
+                    .spawn(async move { health.serve(socket, ConnectionLimits::default(), &metrics, stopped).await });
+                at
+            }
+        };
+
+        let local = LocalSocket::bind(&config.local.socket).map_err(|error| Failure::new(Kind::Listener, error))?;
+        let routes = Arc::new(Routes::new(Arc::clone(&site.people), Arc::new(desk), Arc::clone(&clock)));
+        let (metrics, local_stopped) = (http.clone(), stopped.clone());
+        listeners.spawn(async move {
+            local.serve(routes, ConnectionLimits::default(), &metrics, local_stopped).await;
+        });
+
+        let journal = site.journal.clone();
+        let (directory, filing) = start_filing(config, site, rng, clock, filing_metrics, &readiness, &stopped)?;
+        watch.look();
+        readiness.raise(Reason::Starting);
+        let watching = tokio::spawn({
+            let watch = Arc::clone(&watch);
+            async move { watch.run(stopped).await }
+        });
+        Ok(Gateway {
+            stop,
+            readiness,
+            journal,
+            listeners,
+            watching,
+            filing: Some(filing),
+            watch,
+            ingress: ingress_at,
+            metrics: metrics_at,
+            _directory: directory,
+        })
+    }
+}
+
+impl Gateway {
+    /// The addresses that take notifications.
+    pub fn ingress(&self) -> &[SocketAddr] {
+        &self.ingress
+    }
+
+    /// The address of metrics and health, where it is on.
+    pub fn metrics(&self) -> Option<SocketAddr> {
+        self.metrics
+    }
+
+    /// Whether it takes notifications.
+    pub fn is_ready(&self) -> bool {
+        self.readiness.is_ready()
+    }
+
+    /// Reads the certificate files again.
+    pub fn reload(&self) {
+        self.watch.reload();
+    }
+
+    /// Waits until something fails for good.
+    pub async fn failed(&mut self) -> Failure {
+        let filing = self.filing.as_mut().expect("filing is taken by `stop` alone");
+        let outcome = tokio::select! {
+            outcome = filing => outcome.unwrap_or_else(|_| Err(Failure::storage("filing ended unexpectedly"))),
+            outcome = &mut self.watching => outcome.unwrap_or_else(|_| Err(Failure::storage("the watch ended"))),
+        };
+        self.readiness.lower(Reason::StoreFailed);
+        outcome.err().unwrap_or_else(|| Failure::storage("the gateway ended unexpectedly"))
+    }
+
+    /// Takes nothing more, lets what was begun end, and files what was taken.
+    pub async fn stop(mut self) -> Result<(), Failure> {
+        self.readiness.lower(Reason::Stopping);
+        self.stop.stop();
+        while self.listeners.join_next().await.is_some() {}
+        self.journal.close();
+        match self.filing.take() {
+            Some(filing) => filing.await.unwrap_or_else(|_| Err(Failure::storage("filing ended unexpectedly"))),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Runs the gateway until SIGTERM or SIGINT; SIGHUP loads the certificate again. `ready` is told when it is ready.
+pub fn serve(config: &Config, root_key: &Key, ready: impl FnOnce(&Gateway)) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::storage)?;
+    runtime.block_on(async {
+        let mut gateway = Gateway::start(config, root_key).await?;
+        ready(&gateway);
+        let listen = |kind| signal(kind).map_err(Failure::storage);
+        let (mut terminate, mut interrupt, mut hang_up) =
+            (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?, listen(SignalKind::hangup())?);
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => break,
+                _ = interrupt.recv() => break,
+                _ = hang_up.recv() => gateway.reload(),
+                failure = gateway.failed() => {
+                    tracing::error!(%failure, "stopping");
+                    return Err(failure);
+                }
+            }
+        }
+        tracing::info!("stopping: what was taken is filed first");
+        gateway.stop().await
+    })
+}
+
+fn certificate(config: &Config) -> Result<Arc<Certificate>, Failure> {
+    let Some(tls) = &config.ingress.tls else {
+        return Err(Failure::new(
+            Kind::Configuration,
+            "[ingress.tls] names no certificate; set certificate and private_key",
+        ));
+    };
+    let files = Files { certificate: tls.certificate.clone(), private_key: tls.private_key.clone() };
+    Certificate::load(files).map_err(|error| Failure::new(Kind::Configuration, error))
+}
+
+fn ingress_settings(config: &Config) -> IngressSettings {
+    let ingress = &config.ingress;
+    IngressSettings {
+        paths: ingress.paths.iter().map(|path| path.trim_end_matches('/').to_owned()).collect(),
+        client_ids: ingress.client_ids.clone(),
+        allow_from: ingress.allow_from.clone(),
+        trusted_proxies: ingress.trusted_proxies.clone(),
+        pace: Pace { deadline: ingress.body_deadline, rate_min: ingress.body_min_rate, ..Pace::default() },
+    }
+}
+
+/// Filing has a thread of its own; how it ended is told once.
+fn start_filing(
+    config: &Config,
+    site: Site,
+    rng: Arc<Rng>,
+    clock: Arc<dyn Clock>,
+    metrics: FilingMetrics,
+    readiness: &Arc<Readiness>,
+    stopped: &Stopped,
+) -> Result<(DataDirectory, oneshot::Receiver<Result<(), Failure>>), Failure> {
+    let settings = FilingSettings {
+        hold: config.unassigned.policy == UnassignedPolicy::Hold,
+        hold_for: seconds(config.unassigned.hold_for),
+        hold_bytes_max: config.unassigned.max_bytes,
+        quarantine_for: seconds(config.quarantine.keep_for),
+    };
+    let Site { directory, keyring, engine, quarantine, people, catalog, journal, reader, progress, withdrawal, .. } =
+        site;
+    let parts =
+        Parts { settings, people, catalog, quarantine, withdrawal, engine, keyring, journal, rng, clock, metrics };
+    let filing = Filing::new(parts, reader, progress).map_err(Failure::storage)?;
+    let (tell, told) = oneshot::channel();
+    let (readiness, stopped) = (Arc::clone(readiness), stopped.clone());
+    let run = move || {
+        let outcome = filing.run(&stopped).map_err(|failure| {
+            readiness.lower(Reason::StoreFailed);
+            Failure::storage(failure)
+        });
+        if tell.send(outcome).is_err() {
+            tracing::debug!("nobody waited for filing to end");
+        }
+    };
+    thread::Builder::new().name("filing".to_owned()).spawn(run).map_err(Failure::storage)?;
+    Ok((directory, told))
+}

@@ -1,0 +1,64 @@
+//! Gauges that are read where they are, whenever somebody scrapes.
+
+use std::sync::Arc;
+
+use crate::app::site::Site;
+use crate::model::participant::ParticipantState;
+use crate::people::refusal::state_name;
+use crate::telemetry::people::{ExportMetrics, PeopleMetrics};
+use crate::telemetry::process::ProcessMetrics;
+use crate::telemetry::registry::Registry;
+use crate::telemetry::store::{DiskMetrics, JournalMetrics, StoreMetrics};
+
+const STATES: [ParticipantState; 4] =
+    [ParticipantState::Active, ParticipantState::Paused, ParticipantState::Completed, ParticipantState::Withdrawn];
+
+/// Registers the gauges of what lies in the data directory.
+pub fn install(registry: &Registry, site: &Site, exports: &ExportMetrics, reserve: u64) {
+    ProcessMetrics::install(registry);
+    journal_and_disk(registry, site, reserve);
+    store(registry, site);
+    people(registry, site, exports);
+}
+
+fn journal_and_disk(registry: &Registry, site: &Site, reserve: u64) {
+    let (metrics, journal) = (JournalMetrics::register(registry), site.journal.clone());
+    registry.on_scrape(Box::new(move || {
+        let (bodies, bytes) = journal.backlog();
+        metrics.bodies.set(gauge(bodies));
+        metrics.bytes.set(gauge(bytes));
+    }));
+    let (metrics, space) = (DiskMetrics::register(registry), Arc::clone(&site.space));
+    metrics.reserve.set(gauge(reserve));
+    registry.on_scrape(Box::new(move || metrics.available.set(gauge(space.available()))));
+}
+
+fn store(registry: &Registry, site: &Site) {
+    let metrics = StoreMetrics::register(registry);
+    let (engine, blobs) = (Arc::clone(&site.engine), Arc::clone(&site.blobs));
+    registry.on_scrape(Box::new(move || {
+        metrics.bytes.with_label_values(&["database"]).set(gauge(engine.bytes()));
+        metrics.bytes.with_label_values(&["blobs"]).set(gauge(blobs.bytes().unwrap_or(0)));
+    }));
+}
+
+fn people(registry: &Registry, site: &Site, exports: &ExportMetrics) {
+    let (metrics, exports, people) = (PeopleMetrics::register(registry), exports.clone(), Arc::clone(&site.people));
+    registry.on_scrape(Box::new(move || {
+        let directory = people.read();
+        metrics.unassigned_users.set(gauge(directory.held_count() as u64));
+        for study in directory.studies() {
+            metrics.study_at_zero(&study.name);
+            exports.study_at_zero(&study.name);
+            for state in STATES {
+                let count = directory.participants(&study.id).filter(|found| found.state == state).count();
+                let labels = [study.name.as_str(), state_name(state)];
+                metrics.participants.with_label_values(&labels).set(gauge(count as u64));
+            }
+        }
+    }));
+}
+
+fn gauge(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}

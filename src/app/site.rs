@@ -1,0 +1,151 @@
+//! What lies in the data directory, opened: keys, store, people, records, journal, in the order of their need.
+//!
+//! ```text
+//! data_dir/FORMAT lock keyring/ db/ blobs/ journal/ ballast
+//! ```
+
+use std::collections::HashSet;
+use std::fs::{DirBuilder, File};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::app::failure::{Failure, Kind};
+use crate::config::Config;
+use crate::crypto::key::{Key, Rng};
+use crate::crypto::keyring::{self, Keyring};
+use crate::disk::Space;
+use crate::filing::progress::Progress;
+use crate::filing::quarantine::Quarantine;
+use crate::filing::worker::load_progress;
+use crate::journal::{self, Journal, Reader};
+use crate::people::{self, People};
+use crate::records::catalog::Catalog;
+use crate::store::blobs::Blobs;
+use crate::store::engine::Engine;
+use crate::store::format::{DataDirectory, Error as FormatError};
+use crate::store::sled::Sled;
+use crate::withdrawal::{Settings as WithdrawalSettings, Withdrawal};
+
+/// The opened data directory.
+pub struct Site {
+    /// Keeps other processes out.
+    pub directory: DataDirectory,
+    /// The keys.
+    pub keyring: Arc<Keyring>,
+    /// The disk.
+    pub space: Arc<Space>,
+    /// The rows.
+    pub engine: Arc<dyn Engine>,
+    /// The files.
+    pub blobs: Arc<Blobs>,
+    /// What nobody could read.
+    pub quarantine: Arc<Quarantine>,
+    /// Who takes part.
+    pub people: Arc<People>,
+    /// The records.
+    pub catalog: Arc<Catalog>,
+    /// Where bodies are taken.
+    pub journal: Journal,
+    /// Where filing reads them.
+    pub reader: Reader,
+    /// How far filing has come.
+    pub progress: Progress,
+    /// Who leaves.
+    pub withdrawal: Arc<Withdrawal>,
+}
+
+impl Site {
+    /// Opens everything; what was interrupted is found again and goes on with filing.
+    pub fn open(config: &Config, root_key: &Key, rng: &Arc<Rng>) -> Result<Site, Failure> {
+        let dir = config.data_dir.as_path();
+        let directory = DataDirectory::open(dir).map_err(|error| directory_failure(dir, &error))?;
+        for folder in ["keyring", "journal"] {
+            make_folder(&dir.join(folder)).map_err(Failure::storage)?;
+        }
+        let keyring = Keyring::open(&dir.join("keyring"), root_key, Arc::clone(rng)).map_err(keyring_failure)?;
+        let keyring = Arc::new(keyring);
+        let space = Space::new(dir, config.storage.disk_reserve).map_err(Failure::storage)?;
+        let engine: Arc<dyn Engine> = Arc::new(Sled::open(&dir.join("db")).map_err(Failure::storage)?);
+        let blobs = Arc::new(Blobs::open(&dir.join("blobs")).map_err(Failure::storage)?);
+        let quarantine_key = keyring.site().quarantine.clone();
+        let quarantine = Quarantine::new(Arc::clone(&engine), Arc::clone(&blobs), Arc::clone(rng), quarantine_key);
+        let progress = load_progress(&*engine, &keyring).map_err(Failure::storage)?;
+
+        let held_connections_max = config.unassigned.max_connections;
+        let settings = people::Settings { held_connections_max };
+        let people = People::open(Arc::clone(&engine), Arc::clone(&keyring), Arc::clone(rng), settings);
+        let people = Arc::new(people.map_err(Failure::storage)?);
+
+        let kept: HashSet<_> = quarantine.files().map_err(Failure::storage)?;
+        let catalog =
+            Catalog::open(Arc::clone(&engine), Arc::clone(&blobs), Arc::clone(&keyring), Arc::clone(rng), kept);
+        let catalog = Arc::new(catalog.map_err(Failure::storage)?);
+
+        let (journal, reader) = Journal::open(
+            &journal::Settings { dir: dir.join("journal") },
+            journal::Limits::default(),
+            Arc::clone(&keyring),
+            Arc::clone(&space),
+            Arc::clone(rng),
+            progress.filed,
+        )
+        .map_err(Failure::storage)?;
+
+        let withdrawal = Withdrawal::new(
+            WithdrawalSettings { tombstone_for: seconds(config.tombstones.keep_for) },
+            Arc::clone(&people),
+            Arc::clone(&catalog),
+            Arc::clone(&keyring),
+            Arc::clone(&engine),
+            journal.clone(),
+        );
+        let withdrawal = Arc::new(withdrawal.map_err(Failure::storage)?);
+        let quarantine = Arc::new(quarantine);
+        Ok(Site {
+            directory,
+            keyring,
+            space,
+            engine,
+            blobs,
+            quarantine,
+            people,
+            catalog,
+            journal,
+            reader,
+            progress,
+            withdrawal,
+        })
+    }
+}
+
+fn make_folder(path: &Path) -> io::Result<()> {
+    if !path.is_dir() {
+        DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+        File::open(path.parent().unwrap_or(path))?.sync_all()?;
+    }
+    Ok(())
+}
+
+/// Whole seconds of a setting.
+pub fn seconds(duration: std::time::Duration) -> i64 {
+    i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
+}
+
+fn directory_failure(dir: &Path, error: &FormatError) -> Failure {
+    let kind = match error {
+        FormatError::Locked => Kind::Busy,
+        FormatError::Newer(_) | FormatError::Unmarked => Kind::Configuration,
+        FormatError::Io(_) => Kind::Storage,
+    };
+    Failure::new(kind, format!("{}: {error}", dir.display()))
+}
+
+fn keyring_failure(error: keyring::Error) -> Failure {
+    let kind = match error {
+        keyring::Error::WrongRootKey => Kind::Configuration,
+        _ => Kind::Storage,
+    };
+    Failure::new(kind, error)
+}

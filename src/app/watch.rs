@@ -1,0 +1,83 @@
+//! What is looked at once a second: the disk, the certificate, the clock, and whether the store has failed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::app::failure::Failure;
+use crate::clock::Clock;
+use crate::disk::Space;
+use crate::lifecycle::{Readiness, Reason, Stopped};
+use crate::model::time::UnixSeconds;
+use crate::telemetry::http::{HttpMetrics, Listener};
+use crate::tls::files::Validity;
+use crate::tls::server::Certificate;
+
+/// The clock may be this much before the highest time seen, in seconds: devices' and servers' clocks differ.
+const CLOCK_BEHIND_MAX: i64 = 300;
+
+/// What the watch looks at.
+pub struct Watch {
+    /// What it says.
+    pub readiness: Arc<Readiness>,
+    /// The disk.
+    pub space: Arc<Space>,
+    /// The certificate.
+    pub certificate: Arc<Certificate>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// The highest time that was seen before the start.
+    pub highest_time: UnixSeconds,
+    /// Shows the certificate's end.
+    pub metrics: HttpMetrics,
+}
+
+impl Watch {
+    /// Looks at everything once.
+    pub fn look(&self) {
+        self.say(Reason::DiskLow, self.space.is_low());
+        self.say(Reason::Clock, self.clock.now().plus(CLOCK_BEHIND_MAX) < self.highest_time);
+        if self.certificate.is_stale() {
+            self.reload();
+        }
+        let identity = self.certificate.identity();
+        self.say(Reason::Certificate, !matches!(identity.validity(self.clock.now()), Validity::Valid));
+        let label = [Listener::Ingress.name()];
+        self.metrics.certificate_not_after.with_label_values(&label).set(identity.not_after.0);
+    }
+
+    /// Reads the certificate files again; where that fails, the certificate in use stays.
+    pub fn reload(&self) {
+        match self.certificate.reload() {
+            Ok(identity) => tracing::info!(not_after = %identity.not_after, "certificate loaded"),
+            Err(error) => {
+                tracing::error!(%error, "the certificate files changed but cannot be used; the old one stays")
+            }
+        }
+    }
+
+    /// Looks until the gateway stops, or until the store has failed.
+    pub async fn run(&self, mut stopped: Stopped) -> Result<(), Failure> {
+        let mut ticks = interval(Duration::from_secs(1));
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = stopped.wait() => return Ok(()),
+                _ = ticks.tick() => self.look(),
+            }
+            if self.readiness.reasons().contains(&Reason::StoreFailed) {
+                return Err(Failure::storage(
+                    "the store or the journal failed; check the disk and start the gateway again",
+                ));
+            }
+        }
+    }
+
+    fn say(&self, reason: Reason, holds: bool) {
+        if holds && !self.readiness.reasons().contains(&reason) {
+            tracing::warn!(%reason, "not ready");
+        }
+        if holds { self.readiness.lower(reason) } else { self.readiness.raise(reason) }
+    }
+}

@@ -1,0 +1,40 @@
+//! `check-config`: what is wrong with the configuration and the files it names, without starting anything.
+
+use std::path::Path;
+
+use crate::cli::{
+    exit::{Exit, Failure},
+    output,
+};
+use crate::config::{self, Config, Environment};
+use crate::model::time::UnixSeconds;
+use crate::tls::files::{Files, Identity, Validity};
+
+/// Prints `ok`, or fails with everything that was found.
+pub(super) fn run(file: &Path, environment: &Environment, now: UnixSeconds) -> Result<(), Failure> {
+    let config = Config::load(file, environment)?;
+    let key_file = config::read_root_key(config.root_key_file())?;
+    let identity = certificate(&config)?;
+    let mut findings = Vec::new();
+    if key_file.exposed {
+        findings.push(exposed(&config));
+    }
+    match identity.validity(now) {
+        Validity::Valid => {}
+        wrong @ (Validity::Expired(_) | Validity::NotYet(_)) => findings.push(wrong.to_string()),
+    }
+    if findings.is_empty() { output::line("ok") } else { Err(Failure::new(Exit::Findings, findings.join("\n"))) }
+}
+
+/// The warning about a root key that others than its owner may read.
+pub(super) fn exposed(config: &Config) -> String {
+    let file = config.root_key_file().display();
+    format!("others than its owner may read the root key; run `chmod 600 {file}`")
+}
+
+/// The certificate that a checked configuration names.
+pub(super) fn certificate(config: &Config) -> Result<Identity, Failure> {
+    let tls = config.ingress.tls.clone().expect("a checked configuration has a certificate");
+    let files = Files { certificate: tls.certificate, private_key: tls.private_key };
+    Identity::load(&files).map_err(|error| Failure::new(Exit::Configuration, error.to_string()))
+}

@@ -1,0 +1,196 @@
+//! `export`: streams a study's encrypted dataset into a file that exists only once it is whole.
+
+use std::{
+    fs::{self, File},
+    io::{self, IsTerminal as _, Write as _},
+    path::{Path, PathBuf},
+};
+
+use clap::Args;
+use serde_json::json;
+
+use crate::cli::{
+    exit::{Exit, Failure},
+    gateway::{Download, Gateway},
+    output::{self, Form},
+    resource::Resource,
+};
+
+const PROGRESS_STEP_BYTES: u64 = 1 << 20;
+
+/// What to export, and where to.
+#[derive(Debug, Args)]
+pub(super) struct Export {
+    /// The study's name
+    #[arg(long, value_name = "NAME")]
+    study: String,
+    /// Only this participant; repeat it for more
+    #[arg(long = "participant", value_name = "CODE")]
+    participants: Vec<String>,
+    /// Only these tables, with commas between
+    #[arg(long, value_name = "a,b,…")]
+    tables: Option<String>,
+    /// Only records from this day on
+    #[arg(long, value_name = "DATE")]
+    from: Option<String>,
+    /// Only records until this day, included
+    #[arg(long, value_name = "DATE")]
+    to: Option<String>,
+    /// Every revision of a record, not the current one alone
+    #[arg(long)]
+    revisions: bool,
+    /// The file to write; one that exists is left alone
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+}
+
+/// Exports.
+pub(super) fn run(export: &Export, gateway: &Gateway, form: Form) -> Result<(), Failure> {
+    if export.output.exists() {
+        let text = format!("{} exists and stays as it is; name another file with -o", export.output.display());
+        return Err(Failure::new(Exit::CannotCreate, text));
+    }
+    let mut download = gateway.download(&resource(export))?;
+    let mut part = Part::create(&export.output)?;
+    let mut meter = Meter::new();
+    while let Some(bytes) = gateway.next(&mut download)? {
+        part.write(&bytes)?;
+        meter.add(bytes.len());
+    }
+    drop::<Download>(download);
+    part.finish()?;
+    meter.done(&export.output);
+    match form {
+        Form::Json => output::thing(form, &json!({"file": export.output, "bytes": meter.bytes})),
+        Form::Text => Ok(()),
+    }
+}
+
+fn resource(export: &Export) -> Resource {
+    let mut resource = Resource::of(&["studies", &export.study, "export"]);
+    for code in &export.participants {
+        resource = resource.with("participant", code);
+    }
+    resource
+        .with_some("tables", export.tables.as_deref())
+        .with_some("from", export.from.as_deref())
+        .with_some("to", export.to.as_deref())
+        .with_some("revisions", export.revisions.then_some("true"))
+}
+
+/// A file under a temporary name beside its own; gone again unless it was finished.
+struct Part {
+    file: File,
+    part: PathBuf,
+    target: PathBuf,
+    finished: bool,
+}
+
+impl Part {
+    fn create(target: &Path) -> Result<Part, Failure> {
+        let mut name = target.file_name().ok_or_else(|| cannot(target, "it is no file name"))?.to_owned();
+        name.push(".part");
+        let part = target.with_file_name(name);
+        let file = File::create(&part).map_err(|error| cannot(&part, &error.to_string()))?;
+        Ok(Part { file, part, target: target.to_owned(), finished: false })
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        self.file.write_all(bytes).map_err(|error| failed(&self.part, &error))
+    }
+
+    /// Makes the file durable, then known under its name.
+    fn finish(mut self) -> Result<(), Failure> {
+        self.file.sync_all().map_err(|error| failed(&self.part, &error))?;
+        // A link, unlike a rename, never takes the place of a file that came up meanwhile.
+        let named = fs::hard_link(&self.part, &self.target).or_else(|error| {
+            let taken = error.kind() == io::ErrorKind::AlreadyExists;
+            if taken { Err(error) } else { fs::rename(&self.part, &self.target) }
+        });
+        named.map_err(|error| cannot(&self.target, &error.to_string()))?;
+        self.finished = !self.part.exists() || fs::remove_file(&self.part).is_ok();
+        let folder = self.target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| failed(folder, &error))
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        // There is nothing left to tell where even the removal fails.
+        if !self.finished && fs::remove_file(&self.part).is_err() {}
+    }
+}
+
+/// Progress on a terminal, and the sum at the end.
+struct Meter {
+    bytes: u64,
+    shown: u64,
+    on_terminal: bool,
+}
+
+impl Meter {
+    fn new() -> Meter {
+        Meter { bytes: 0, shown: 0, on_terminal: io::stderr().is_terminal() }
+    }
+
+    fn add(&mut self, bytes: usize) {
+        self.bytes += bytes as u64;
+        if self.on_terminal && self.bytes - self.shown >= PROGRESS_STEP_BYTES {
+            self.shown = self.bytes;
+            // Progress that cannot be shown is no reason to stop.
+            if write!(io::stderr().lock(), "\r{} MiB", self.bytes >> 20).is_err() {}
+        }
+    }
+
+    fn done(&self, target: &Path) {
+        let clear = if self.shown > 0 { "\r" } else { "" };
+        output::message(&format!("{clear}{} ({} bytes)", target.display(), self.bytes));
+    }
+}
+
+fn cannot(path: &Path, why: &str) -> Failure {
+    Failure::new(Exit::CannotCreate, format!("{} cannot be made ({why}); name another file with -o", path.display()))
+}
+
+fn failed(path: &Path, error: &io::Error) -> Failure {
+    Failure::new(
+        Exit::Storage,
+        format!("{} cannot be written ({error}); make room or name another disk", path.display()),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn part_that_is_dropped_leaves_nothing() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let mut part = Part::create(&dir.path().join("x.age")).expect("made");
+        part.write(b"half").expect("written");
+        drop(part);
+        assert_eq!(fs::read_dir(dir.path()).expect("listed").count(), 0);
+    }
+
+    #[test]
+    fn finished_part_is_the_file_alone() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let target = dir.path().join("x.age");
+        let mut part = Part::create(&target).expect("made");
+        part.write(b"whole").expect("written");
+        part.finish().expect("finished");
+        assert_eq!(fs::read(&target).expect("read"), b"whole");
+        assert_eq!(fs::read_dir(dir.path()).expect("listed").count(), 1);
+    }
+
+    #[test]
+    fn file_that_came_up_meanwhile_is_left_alone() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let target = dir.path().join("x.age");
+        let part = Part::create(&target).expect("made");
+        fs::write(&target, b"another").expect("written");
+        assert_eq!(part.finish().expect_err("taken").exit, Exit::CannotCreate);
+        assert_eq!(fs::read(&target).expect("read"), b"another");
+        assert_eq!(fs::read_dir(dir.path()).expect("listed").count(), 1);
+    }
+}

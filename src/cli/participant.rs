@@ -1,0 +1,293 @@
+//! `participant`: who takes part, under which code, linked to which Garmin connection, and how they leave.
+
+use std::io;
+
+use clap::{Args, Subcommand};
+use serde_json::{Map, Value, json};
+
+use crate::cli::{
+    confirm::{Consent, read_line},
+    exit::{Exit, Failure},
+    gateway::Gateway,
+    output::{self, Form, cell},
+    resource::Resource,
+    study::{Fate, name_of},
+};
+
+/// The commands of `participant`.
+#[derive(Debug, Subcommand)]
+pub(super) enum Participant {
+    /// Add a participant; without a code one is made
+    Add(Addition),
+    /// List a study's participants
+    List {
+        /// The study's name
+        #[arg(long, value_name = "NAME")]
+        study: String,
+    },
+    /// Show a participant, or the receipt after a withdrawal
+    Show(Who),
+    /// Change a participant's window or consent; what is not named stays
+    Set(Setting),
+    /// Give a participant another code
+    Rename {
+        #[command(flatten)]
+        who: Who,
+        /// The new code
+        #[arg(long, value_name = "CODE")]
+        new_code: String,
+    },
+    /// Link a participant to a Garmin connection; data held for it are picked up
+    Link(Linking),
+    /// End a participant's link; nothing is destroyed
+    Unlink {
+        #[command(flatten)]
+        who: Who,
+        #[command(flatten)]
+        when: When,
+        /// The link's number, where several are current
+        #[arg(long, value_name = "NUMBER")]
+        link: Option<u32>,
+    },
+    /// Collect nothing for a while
+    Pause(Moment),
+    /// Collect again after a pause
+    Resume(Moment),
+    /// Let a participant's part end; the data stay
+    Complete(Moment),
+    /// Let a participant leave: the data are destroyed
+    Withdraw(Withdrawal),
+}
+
+/// A participant.
+#[derive(Debug, Args)]
+pub(super) struct Who {
+    /// The study's name
+    #[arg(long, value_name = "NAME")]
+    study: String,
+    /// The participant's code
+    #[arg(long, value_name = "CODE")]
+    code: String,
+}
+
+/// A moment for something to begin or end.
+#[derive(Debug, Args)]
+pub(super) struct When {
+    /// From when on, as a date or a time in UTC; left out: now
+    #[arg(long, value_name = "TIME")]
+    at: Option<String>,
+}
+
+/// A participant and a moment.
+#[derive(Debug, Args)]
+pub(super) struct Moment {
+    #[command(flatten)]
+    who: Who,
+    #[command(flatten)]
+    when: When,
+}
+
+/// The Garmin connection to link to.
+#[derive(Debug, Default, Args)]
+struct Connection {
+    /// The Garmin user id; "-" reads it from stdin, which keeps it out of the shell's history
+    #[arg(long, value_name = "ID|-", conflicts_with = "unassigned")]
+    garmin_user: Option<String>,
+    /// The handle of a held connection, from `studygate unassigned list`
+    #[arg(long, value_name = "HANDLE")]
+    unassigned: Option<String>,
+    /// The Garmin client, where the site has several
+    #[arg(long, value_name = "ID", requires = "garmin_user")]
+    client: Option<String>,
+}
+
+/// A window of time.
+#[derive(Debug, Default, Args)]
+struct Window {
+    /// The first day, as a date or a time in UTC; with `set`, "open" takes it away
+    #[arg(long, value_name = "DATE")]
+    from: Option<String>,
+    /// The last day, included; with `set`, "open" takes it away
+    #[arg(long, value_name = "DATE")]
+    to: Option<String>,
+}
+
+/// The consent a participant gave.
+#[derive(Debug, Default, Args)]
+struct Agreement {
+    /// The version of the consent document
+    #[arg(long, value_name = "VERSION", requires = "consent_date")]
+    consent: Option<String>,
+    /// The day it was signed
+    #[arg(long, value_name = "DATE", requires = "consent")]
+    consent_date: Option<String>,
+}
+
+/// A participant to be.
+#[derive(Debug, Args)]
+pub(super) struct Addition {
+    /// The study's name
+    #[arg(long, value_name = "NAME")]
+    study: String,
+    /// The code: letters, digits, ".", "_" and "-", 32 at most
+    #[arg(long, value_name = "CODE")]
+    code: Option<String>,
+    #[command(flatten)]
+    connection: Connection,
+    #[command(flatten)]
+    window: Window,
+    #[command(flatten)]
+    agreement: Agreement,
+}
+
+/// A change of a participant.
+#[derive(Debug, Args)]
+pub(super) struct Setting {
+    #[command(flatten)]
+    who: Who,
+    #[command(flatten)]
+    window: Window,
+    #[command(flatten)]
+    agreement: Agreement,
+}
+
+/// A link to be.
+#[derive(Debug, Args)]
+pub(super) struct Linking {
+    #[command(flatten)]
+    who: Who,
+    #[command(flatten)]
+    connection: Connection,
+    #[command(flatten)]
+    window: Window,
+}
+
+/// How a participant leaves.
+#[derive(Debug, Args)]
+pub(super) struct Withdrawal {
+    #[command(flatten)]
+    who: Who,
+    /// What becomes of the data
+    #[arg(long, value_name = "FATE", default_value = "purge")]
+    data: Fate,
+    #[command(flatten)]
+    consent: Consent,
+}
+
+/// Runs one of the commands.
+pub(super) fn run(command: Participant, gateway: &Gateway, form: Form) -> Result<(), Failure> {
+    let answer = match command {
+        Participant::List { study } => return list(form, &gateway.get(&of_study(&study))?),
+        Participant::Add(addition) => {
+            let body = addition_body(&addition, read_user(addition.connection.garmin_user.as_deref())?);
+            gateway.post(&of_study(&addition.study), &body)?
+        }
+        Participant::Show(who) => gateway.get(&at(&who, &[]))?,
+        Participant::Set(setting) => gateway.patch(&at(&setting.who, &[]), &setting_body(&setting))?,
+        Participant::Rename { who, new_code } => {
+            gateway.post(&at(&who, &["rename"]), &json!({"new_code": new_code}))?
+        }
+        Participant::Link(linking) => {
+            let user = read_user(linking.connection.garmin_user.as_deref())?;
+            if user.is_none() && linking.connection.unassigned.is_none() {
+                return Err(Failure::new(Exit::Usage, "nothing to link to; give --garmin-user or --unassigned"));
+            }
+            let mut body = connection_body(&linking.connection, user);
+            body.extend(window_body(&linking.window));
+            gateway.post(&at(&linking.who, &["link"]), &Value::Object(body))?
+        }
+        Participant::Unlink { who, when, link } => {
+            let body = present([("at", when.at.map(Value::from)), ("link", link.map(Value::from))]);
+            gateway.post(&at(&who, &["unlink"]), &Value::Object(body))?
+        }
+        Participant::Pause(moment) => turn(gateway, &moment, "pause")?,
+        Participant::Resume(moment) => turn(gateway, &moment, "resume")?,
+        Participant::Complete(moment) => turn(gateway, &moment, "complete")?,
+        Participant::Withdraw(withdrawal) => {
+            let what = match withdrawal.data {
+                Fate::Purge => "destroys everything held on the participant",
+                Fate::Retain => "destroys what identifies the participant; the data stay",
+            };
+            let reason = withdrawal.consent.obtain(what, &withdrawal.who.code)?;
+            let body = json!({"reason": reason, "data": name_of(&withdrawal.data)});
+            gateway.post(&at(&withdrawal.who, &["withdraw"]), &body)?
+        }
+    };
+    output::thing(form, &answer)
+}
+
+fn turn(gateway: &Gateway, moment: &Moment, verb: &str) -> Result<Value, Failure> {
+    let body = present([("at", moment.when.at.clone().map(Value::from))]);
+    gateway.post(&at(&moment.who, &[verb]), &Value::Object(body))
+}
+
+fn of_study(study: &str) -> Resource {
+    Resource::of(&["studies", study, "participants"])
+}
+
+fn at(who: &Who, rest: &[&str]) -> Resource {
+    Resource::of(&[&["studies", &who.study, "participants", &who.code], rest].concat())
+}
+
+fn list(form: Form, answer: &Value) -> Result<(), Failure> {
+    let participants = answer["participants"].as_array().cloned().unwrap_or_default();
+    let row = |participant: &Value| {
+        let links = participant["links"].as_array().cloned().unwrap_or_default();
+        let current = links.iter().filter(|link| link["current"] == true).count();
+        let text = |name: &str| cell(&participant[name]);
+        vec![text("code"), text("state"), current.to_string(), text("from"), text("to"), text("added")]
+    };
+    let head = ["CODE", "STATE", "LINKS", "FROM", "TO", "ADDED"];
+    output::list(form, answer, &head, participants.iter().map(row).collect())
+}
+
+/// The Garmin user named on the command line, or on stdin for "-".
+fn read_user(named: Option<&str>) -> Result<Option<String>, Failure> {
+    let Some("-") = named else { return Ok(named.map(ToOwned::to_owned)) };
+    if output::has_person() {
+        output::message("Garmin user id:");
+    }
+    let user = read_line(&mut io::stdin().lock())?;
+    if user.is_empty() {
+        return Err(Failure::new(Exit::Usage, "stdin held no Garmin user id; type it or pipe it in"));
+    }
+    Ok(Some(user))
+}
+
+fn addition_body(addition: &Addition, user: Option<String>) -> Value {
+    let mut body = present([("code", addition.code.clone().map(Value::from))]);
+    body.extend(connection_body(&addition.connection, user));
+    body.extend(window_body(&addition.window));
+    body.extend(agreement_body(&addition.agreement));
+    Value::Object(body)
+}
+
+fn setting_body(setting: &Setting) -> Value {
+    let open = |text: &str| if text == "open" { Value::Null } else { json!(text) };
+    let mut body =
+        present([("from", setting.window.from.as_deref().map(open)), ("to", setting.window.to.as_deref().map(open))]);
+    body.extend(agreement_body(&setting.agreement));
+    Value::Object(body)
+}
+
+fn connection_body(connection: &Connection, user: Option<String>) -> Map<String, Value> {
+    present([
+        ("garmin_user", user.map(Value::from)),
+        ("unassigned", connection.unassigned.clone().map(Value::from)),
+        ("client", connection.client.clone().map(Value::from)),
+    ])
+}
+
+fn window_body(window: &Window) -> Map<String, Value> {
+    present([("from", window.from.clone().map(Value::from)), ("to", window.to.clone().map(Value::from))])
+}
+
+fn agreement_body(agreement: &Agreement) -> Map<String, Value> {
+    let both = agreement.consent.as_ref().zip(agreement.consent_date.as_ref());
+    present([("consent", both.map(|(version, date)| json!({"version": version, "date": date})))])
+}
+
+/// The members that have a value.
+fn present<const N: usize>(members: [(&str, Option<Value>); N]) -> Map<String, Value> {
+    members.into_iter().filter_map(|(name, value)| value.map(|value| (name.to_owned(), value))).collect()
+}

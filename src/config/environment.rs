@@ -1,0 +1,36 @@
+//! The environment variables the program obeys; no other module reads any.
+
+use std::{env, ffi::OsString, path::PathBuf};
+
+/// What the environment says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Environment {
+    /// `STUDYGATE_CONFIG`: the configuration file where no `--config` names one.
+    pub config: Option<PathBuf>,
+    /// `STUDYGATE_LOG`: stands before `log` of the file.
+    pub log: Option<String>,
+    /// `CREDENTIALS_DIRECTORY`: where systemd has put the service's credentials.
+    pub credentials_directory: Option<PathBuf>,
+    /// `JOURNAL_STREAM`: the device and inode of the system's journal, where stderr may go.
+    pub journal_stream: Option<String>,
+    /// Whether the user wants no colour (`NO_COLOR` is set to anything).
+    pub no_color: bool,
+}
+
+impl Environment {
+    /// The environment of this process; an empty variable counts as unset.
+    pub fn read() -> Environment {
+        Environment {
+            config: variable("STUDYGATE_CONFIG").map(PathBuf::from),
+            log: variable("STUDYGATE_LOG").map(|text| text.to_string_lossy().into_owned()),
+            credentials_directory: variable("CREDENTIALS_DIRECTORY").map(PathBuf::from),
+            journal_stream: variable("JOURNAL_STREAM").map(|text| text.to_string_lossy().into_owned()),
+            no_color: variable("NO_COLOR").is_some(),
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the place")]
+fn variable(name: &str) -> Option<OsString> {
+    env::var_os(name).filter(|value| !value.is_empty())
+}

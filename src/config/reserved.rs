@@ -1,0 +1,150 @@
+//! Sections that have their names and defaults but no effect in this version: anything but the defaults is refused.
+
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+
+use serde::Deserialize;
+
+use crate::config::quantity::{self, MEBIBYTE};
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// `[ingress.acme]`
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Acme {
+    /// Names to have certified; empty = off.
+    pub domains: Vec<String>,
+    /// Whom the authority may write to.
+    pub contact: String,
+    /// The authority's directory; empty = the public one.
+    pub directory: String,
+}
+
+/// One `[[local.grant]]`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LocalGrant {
+    /// The system's group.
+    pub group: String,
+    /// The study's name, or `*`.
+    pub study: String,
+    /// The role.
+    pub role: String,
+}
+
+/// `[pull]`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Pull {
+    /// Hosts that callback URLs may name.
+    pub hosts: Vec<String>,
+    /// Whether private addresses and other ports are allowed.
+    pub allow_private: bool,
+    /// The site's own authority; empty = none.
+    pub ca_file: PathBuf,
+    /// The site's proxy; empty = none.
+    pub proxy: String,
+    /// Pulls at once.
+    pub concurrency: usize,
+    /// The largest answer in bytes.
+    #[serde(deserialize_with = "quantity::bytes")]
+    pub max_body: u64,
+}
+
+/// `[deregistration]`: the brake on floods of notices.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Deregistration {
+    /// Share of a client's linked participants within an hour that makes a flood, 0 to 1.
+    pub flood_share: f64,
+    /// And the least number of them.
+    pub flood_least: u32,
+    /// How long a flood waits for a person.
+    #[serde(deserialize_with = "quantity::span")]
+    pub hold_for: Duration,
+}
+
+/// `[backup]`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Backup {
+    /// Where backups go; empty = none are made.
+    pub dir: PathBuf,
+    /// How many daily ones are kept.
+    pub keep: u32,
+    /// The local time of day, `HH:MM`.
+    pub at: String,
+}
+
+/// One `[garmin.NAME]`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GarminClient {
+    /// Its identifier.
+    pub client_id: String,
+    /// The file with its secret.
+    pub client_secret: PathBuf,
+    /// Its notification paths.
+    #[serde(default)]
+    pub paths: Vec<String>,
+    /// `evaluation` or `production`.
+    #[serde(default)]
+    pub level: Option<String>,
+    /// Where a participant gives consent.
+    #[serde(default)]
+    pub authorize_url: Option<String>,
+    /// Where codes become tokens.
+    #[serde(default)]
+    pub token_url: Option<String>,
+    /// The API.
+    #[serde(default)]
+    pub api_url: Option<String>,
+}
+
+/// All `[garmin.NAME]`, by name.
+pub(super) type GarminClients = BTreeMap<String, GarminClient>;
+
+/// `[join]`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Join {
+    /// The address participants see.
+    pub public_url: String,
+    /// Where the consent texts lie.
+    pub consent_dir: PathBuf,
+    /// The line Garmin asks for.
+    #[serde(default)]
+    pub attribution: String,
+    /// How long an invitation holds.
+    #[serde(default = "link_expires", deserialize_with = "quantity::span")]
+    pub link_expires: Duration,
+}
+
+impl Default for Pull {
+    fn default() -> Self {
+        Self {
+            hosts: vec!["apis.garmin.com".to_owned(), "ghapi-kc3.garmin.com".to_owned()],
+            allow_private: false,
+            ca_file: PathBuf::new(),
+            proxy: String::new(),
+            concurrency: 4,
+            max_body: 256 * MEBIBYTE,
+        }
+    }
+}
+
+impl Default for Deregistration {
+    fn default() -> Self {
+        Self { flood_share: 0.25, flood_least: 5, hold_for: DAY * 3 }
+    }
+}
+
+impl Default for Backup {
+    fn default() -> Self {
+        Self { dir: PathBuf::new(), keep: 14, at: "02:30".to_owned() }
+    }
+}
+
+fn link_expires() -> Duration {
+    DAY * 14
+}

@@ -1,0 +1,103 @@
+//! The root key's file: 64 hexadecimal digits, for the gateway's eyes only.
+//!
+//! Never: a part of the key in a message.
+
+use std::{
+    fs,
+    io::{self, Read as _},
+    os::unix::fs::PermissionsExt as _,
+    path::Path,
+};
+
+use zeroize::Zeroizing;
+
+use crate::config::{Fault, Place};
+use crate::crypto::key::Key;
+
+const DIGITS: usize = 64;
+const FILE_BYTES_MAX: u64 = 4096;
+
+/// The root key, and whether others than its owner may read the file.
+#[derive(Debug)]
+pub struct KeyFile {
+    /// The key.
+    pub key: Key,
+    /// Whether group or others may read or write the file, which deserves a warning.
+    pub exposed: bool,
+}
+
+/// The root key in this file.
+pub fn read_root_key(file: &Path) -> Result<KeyFile, Fault> {
+    let fault = |text: String| Fault { place: Place { file: file.to_owned(), position: None }, text };
+    let cannot = |error: io::Error| {
+        if error.kind() == io::ErrorKind::NotFound {
+            let text = "the root key file does not exist; set keys.root_key, or restore the key from its escrow";
+            return fault(text.to_owned());
+        }
+        fault(format!("the root key file cannot be read ({error}); check its owner and permissions"))
+    };
+    let opened = fs::File::open(file).map_err(cannot)?;
+    let metadata = opened.metadata().map_err(cannot)?;
+    let mut text = Zeroizing::new(Vec::with_capacity(DIGITS * 2));
+    opened.take(FILE_BYTES_MAX).read_to_end(&mut text).map_err(cannot)?;
+    let bytes = digits(text.trim_ascii()).ok_or_else(|| {
+        fault(format!(
+            "the root key file must hold {DIGITS} hexadecimal digits and nothing else; restore the right file"
+        ))
+    })?;
+    Ok(KeyFile { key: Key::from_bytes(*bytes), exposed: metadata.permissions().mode() & 0o077 != 0 })
+}
+
+fn digits(text: &[u8]) -> Option<Zeroizing<[u8; 32]>> {
+    if text.len() != DIGITS {
+        return None;
+    }
+    let mut bytes = Zeroizing::new([0; 32]);
+    data_encoding::HEXLOWER_PERMISSIVE.decode_mut(text, &mut *bytes).ok()?;
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::Permissions;
+
+    use super::*;
+
+    fn check(content: &str, expected: Option<[u8; 32]>) {
+        let dir = tempfile::tempdir().expect("a folder");
+        let file = dir.path().join("root.key");
+        fs::write(&file, content).expect("written");
+        let read = read_root_key(&file).ok().map(|read| *read.key.expose());
+        assert_eq!(read, expected, "{content:?}");
+    }
+
+    #[test]
+    fn root_key_is_sixty_four_hexadecimal_digits() {
+        check(&"ab".repeat(32), Some([0xab; 32]));
+        check(&format!("{}\n", "AB".repeat(32)), Some([0xab; 32]));
+        check(&"ab".repeat(31), None);
+        check(&"ab".repeat(33), None);
+        check(&"zz".repeat(32), None);
+        check("", None);
+    }
+
+    #[test]
+    fn key_file_that_others_may_read_is_exposed() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let file = dir.path().join("root.key");
+        fs::write(&file, "00".repeat(32)).expect("written");
+        for (mode, exposed) in [(0o600, false), (0o400, false), (0o640, true), (0o604, true)] {
+            fs::set_permissions(&file, Permissions::from_mode(mode)).expect("set");
+            assert_eq!(read_root_key(&file).expect("read").exposed, exposed, "{mode:o}");
+        }
+    }
+
+    #[test]
+    fn fault_never_quotes_the_file() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let file = dir.path().join("root.key");
+        fs::write(&file, "5ec2e7".repeat(3)).expect("written");
+        let fault = read_root_key(&file).expect_err("too short");
+        assert!(!fault.to_string().contains("5ec2e7"));
+    }
+}

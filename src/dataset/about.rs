@@ -1,0 +1,29 @@
+//! What a dataset says of itself; it goes into the manifest and the README.
+
+use crate::dataset::recipient::Recipient;
+use crate::model::{participant::Window, study::Rules, time::UnixSeconds};
+
+/// What a dataset says of itself.
+#[derive(Clone, Debug)]
+pub struct About {
+    /// The study's name.
+    pub study: String,
+    /// Which completed export of the study this is, from 1.
+    pub number: u32,
+    /// The store's sequence number.
+    pub sequence: u64,
+    /// When it is made.
+    pub made_at: UnixSeconds,
+    /// The times it covers.
+    pub window: Window,
+    /// Who can open it; at least one.
+    pub recipients: Vec<Recipient>,
+    /// The study's rules.
+    pub rules: Rules,
+    /// Their version.
+    pub rules_version: u32,
+    /// The head of the audit log, where there is one.
+    pub audit_head: Option<String>,
+    /// The program and its version.
+    pub software: String,
+}

@@ -1,0 +1,51 @@
+//! `README.txt`: one screen on what a dataset is, how many, how to open and how to verify it.
+
+use std::io::{self, Write};
+
+use crate::dataset::about::About;
+use crate::dataset::manifest::FileEntry;
+use crate::model::study::Keep;
+use crate::model::study::LocationRule;
+
+/// Writes the page for a dataset with these files.
+pub fn write_readme(about: &About, site_key: &str, files: &[FileEntry], output: &mut dyn Write) -> io::Result<()> {
+    let title = format!("Study {}, dataset {:04}, made {}", about.study, about.number, about.made_at);
+    writeln!(output, "{title}\n{}\n", "=".repeat(title.len()))?;
+    writeln!(output, "Pseudonymous data of the study's participants, collected from Garmin Connect.")?;
+    writeln!(output, "Each participant is known by a code; who that is, the site alone knows. Treat the")?;
+    writeln!(output, "content as health data all the same.\n")?;
+    for file in files.iter().filter(|file| file.path.contains('/')) {
+        writeln!(output, "  {:<44} rows {:>12}", file.path, file.rows.unwrap_or_default())?;
+    }
+    writeln!(output, "\ndata/      tables: comma-separated, UTF-8, one header row, empty = missing")?;
+    writeln!(output, "raw/       every record as the rules leave it, one JSON object a line")?;
+    writeln!(output, "codebook.csv says what each column means; datapackage.json says it to programs.")?;
+    writeln!(output, "record_id names a record; activity_id joins the records of one activity.")?;
+    writeln!(output, "A text that begins with an apostrophe began with a sign that a spreadsheet")?;
+    writeln!(output, "would have taken for a formula.\n")?;
+    writeln!(output, "Rules of the study, version {}:", about.rules_version)?;
+    writeln!(output, "  {}.\n", rules(about).join(",\n  "))?;
+    writeln!(output, "To open the encrypted file:")?;
+    writeln!(output, "  studygate dataset open FILE.zip.age -i KEYFILE -o FOLDER")?;
+    writeln!(output, "or: age -d -i KEYFILE FILE.zip.age > FILE.zip, and unzip it.")?;
+    writeln!(output, "To verify the files: sha256sum -c SHA256SUMS, in this folder. manifest.sig is the")?;
+    writeln!(output, "site's Ed25519 signature over manifest.json; compare the site's key with the one")?;
+    writeln!(output, "the site gave you:\n  {site_key}")
+}
+
+/// The rules that shape the content, a few on each line.
+fn rules(about: &About) -> [String; 2] {
+    let said = |what: &str, rule: Keep| match rule {
+        Keep::Keep => format!("{what} kept"),
+        Keep::Drop => format!("{what} dropped"),
+    };
+    let location = match about.rules.location {
+        LocationRule::Keep => "positions kept",
+        LocationRule::Coarse => "positions cut to two decimals",
+        LocationRule::Drop => "positions dropped",
+    };
+    let (names, files) = (said("names", about.rules.names), said("files", about.rules.files));
+    let (devices, pregnancy) = (said("devices", about.rules.devices), said("pregnancy", about.rules.pregnancy));
+    let unknown = said("unknown fields", about.rules.unknown);
+    [format!("{location}, {names}, {files}"), format!("{devices}, {pregnancy}, {unknown}")]
+}

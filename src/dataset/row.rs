@@ -1,0 +1,186 @@
+//! Rows: the cells of a table, taken from a record's filtered content.
+//!
+//! Never: a number through a float (its digits are copied); a text that a spreadsheet would run as a formula.
+
+use std::{collections::BTreeMap, io};
+
+use serde_json::value::RawValue;
+
+use crate::dataset::{
+    column::{Head, Kind, Origin, Table, Trait},
+    source::{ParticipantRow, RecordHead},
+};
+use crate::model::{participant::ParticipantState, time::UnixSeconds};
+
+/// The cells of one row, in the table's order; empty = missing.
+pub type Cells = Vec<String>;
+
+/// The row of a record: `content` is the JSON object that the filter left for this table.
+pub fn of_record(table: &Table, head: &RecordHead<'_>, content: &[u8]) -> io::Result<Cells> {
+    let mut cells: Cells = table
+        .columns
+        .iter()
+        .map(|column| match column.from {
+            Origin::Head(known) => head_cell(known, head),
+            Origin::Garmin(_) | Origin::Participant(_) => String::new(),
+        })
+        .collect();
+    let content = std::str::from_utf8(content).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+    if !content.is_empty() {
+        fill(table, content, "", &mut cells)?;
+    }
+    Ok(cells)
+}
+
+/// The row of a participant.
+pub fn of_participant(table: &Table, participant: &ParticipantRow) -> Cells {
+    let cell = |column: &crate::dataset::column::Column| match column.from {
+        Origin::Participant(wanted) => participant_cell(wanted, participant),
+        Origin::Head(_) | Origin::Garmin(_) => String::new(),
+    };
+    table.columns.iter().map(cell).collect()
+}
+
+fn head_cell(wanted: Head, head: &RecordHead<'_>) -> String {
+    let local = || head.start.zip(head.offset).map(|(start, offset)| start.plus(i64::from(offset)).to_string());
+    match wanted {
+        Head::Participant => harmless(head.participant),
+        Head::RecordId => harmless(head.record_id),
+        Head::StartUtc => instant(head.start),
+        Head::UtcOffset => head.offset.map(|offset| offset.to_string()).unwrap_or_default(),
+        Head::LocalDate => local().and_then(|time| time.get(..10).map(Into::into)).unwrap_or_default(),
+        Head::LocalTime => local().and_then(|time| time.get(11..19).map(Into::into)).unwrap_or_default(),
+    }
+}
+
+fn participant_cell(wanted: Trait, participant: &ParticipantRow) -> String {
+    let text = |text: &Option<String>| text.as_deref().map(harmless).unwrap_or_default();
+    match wanted {
+        Trait::Code => harmless(&participant.code),
+        Trait::State => match participant.state {
+            ParticipantState::Active => "active",
+            ParticipantState::Paused => "paused",
+            ParticipantState::Completed => "completed",
+            ParticipantState::Withdrawn => "withdrawn",
+        }
+        .to_owned(),
+        Trait::WindowFrom => instant(participant.window.from),
+        Trait::WindowTo => instant(participant.window.to),
+        Trait::ConsentVersion => text(&participant.consent_version),
+        Trait::ConsentDate => text(&participant.consent_date),
+        Trait::FirstRecord => instant(participant.first_record),
+        Trait::LastRecord => instant(participant.last_record),
+        Trait::Records => participant.records.to_string(),
+    }
+}
+
+fn instant(time: Option<UnixSeconds>) -> String {
+    time.map(|time| time.to_string()).filter(|text| text.ends_with('Z')).unwrap_or_default()
+}
+
+/// Puts the members of the object at `prefix` into the cells of their columns.
+fn fill(table: &Table, object: &str, prefix: &str, cells: &mut Cells) -> io::Result<()> {
+    let members: BTreeMap<String, &RawValue> = serde_json::from_str(object)?;
+    for (name, value) in members {
+        let path = if prefix.is_empty() { name } else { format!("{prefix}.{name}") };
+        let value = value.get();
+        let mut encloses = false;
+        for (column, cell) in table.columns.iter().zip(cells.iter_mut()) {
+            let wanted = column.garmin_path();
+            if wanted == path {
+                *cell = cell_of(column.kind, value);
+            } else {
+                encloses |= wanted.strip_prefix(path.as_str()).is_some_and(|rest| rest.starts_with('.'));
+            }
+        }
+        if encloses && value.starts_with('{') {
+            fill(table, value, &path, cells)?;
+        }
+    }
+    Ok(())
+}
+
+/// The cell for a JSON value; empty where the value is none of its kind (it stands in `raw/` all the same).
+fn cell_of(kind: Kind, value: &str) -> String {
+    let text = match value.as_bytes().first() {
+        Some(b'"') => serde_json::from_str(value).unwrap_or_default(),
+        Some(b'{' | b'[' | b'n') | None => return String::new(),
+        Some(_) => value.to_owned(),
+    };
+    let fits = match kind {
+        Kind::Text => return harmless(&text),
+        Kind::Instant => return instant(whole_seconds(&text)),
+        Kind::Integer | Kind::Number => is_number(&text),
+        Kind::Boolean => text == "true" || text == "false",
+        Kind::Date => is_shaped(&text, "0000-00-00"),
+        Kind::Time => is_shaped(&text, "00:00:00"),
+    };
+    if fits { text } else { String::new() }
+}
+
+fn whole_seconds(text: &str) -> Option<UnixSeconds> {
+    let whole = text.split_once('.').map_or(text, |(whole, _)| whole);
+    whole.parse().ok().map(UnixSeconds)
+}
+
+fn is_number(text: &str) -> bool {
+    let starts = text.as_bytes().first().is_some_and(|byte| byte.is_ascii_digit() || *byte == b'-');
+    let ends = text.as_bytes().last().is_some_and(u8::is_ascii_digit);
+    starts && ends && serde_json::from_str::<&RawValue>(text).is_ok()
+}
+
+fn is_shaped(text: &str, shape: &str) -> bool {
+    let fits = |(byte, wanted): (u8, u8)| if wanted == b'0' { byte.is_ascii_digit() } else { byte == wanted };
+    text.len() == shape.len() && text.bytes().zip(shape.bytes()).all(fits)
+}
+
+/// The text with an apostrophe before what a spreadsheet would take for the start of a formula.
+fn harmless(text: &str) -> String {
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) { format!("'{text}") } else { text.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_keep_their_digits() {
+        for number in ["90071992547409931", "0.5975272352046997", "-25200", "1.0E-4", "144.0"] {
+            assert_eq!(cell_of(Kind::Number, number), number);
+        }
+        assert_eq!(cell_of(Kind::Integer, "\"448\""), "448");
+    }
+
+    #[test]
+    fn value_of_another_kind_is_missing() {
+        for (kind, value) in [
+            (Kind::Number, "\"=1+1\""),
+            (Kind::Number, "true"),
+            (Kind::Number, "\"\""),
+            (Kind::Integer, "null"),
+            (Kind::Integer, "[1]"),
+            (Kind::Boolean, "1"),
+            (Kind::Date, "\"soon\""),
+            (Kind::Instant, "\"soon\""),
+            (Kind::Instant, "99999999999999999"),
+            (Kind::Text, "{}"),
+        ] {
+            assert_eq!(cell_of(kind, value), "", "{kind:?} {value}");
+        }
+    }
+
+    #[test]
+    fn instant_is_made_of_whole_seconds() {
+        assert_eq!(cell_of(Kind::Instant, "1793509200"), "2026-11-01T05:00:00Z");
+        assert_eq!(cell_of(Kind::Instant, "1793509200.75"), "2026-11-01T05:00:00Z");
+    }
+
+    #[test]
+    fn formula_is_made_harmless() {
+        for formula in ["=cmd()", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "\n=x"] {
+            let value = serde_json::to_string(formula).expect("text");
+            assert_eq!(cell_of(Kind::Text, &value), format!("'{formula}"));
+        }
+        assert_eq!(cell_of(Kind::Text, "\"a=b\""), "a=b");
+    }
+}

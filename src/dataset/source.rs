@@ -1,0 +1,80 @@
+//! What a dataset is made from: the store, as the format sees it.
+
+use std::io;
+
+use crate::model::{
+    participant::{ParticipantState, Window},
+    summary::SummaryType,
+    time::UnixSeconds,
+};
+
+/// A participant as a dataset shows it: no identifier but the code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParticipantRow {
+    /// The code.
+    pub code: String,
+    /// Where the participant stands.
+    pub state: ParticipantState,
+    /// The time the study collects for.
+    pub window: Window,
+    /// The version of the consent document.
+    pub consent_version: Option<String>,
+    /// The day of consent, `2026-11-01`.
+    pub consent_date: Option<String>,
+    /// The start of the earliest record, where there is one that has a time.
+    pub first_record: Option<UnixSeconds>,
+    /// The start of the latest record.
+    pub last_record: Option<UnixSeconds>,
+    /// How many records the dataset holds.
+    pub records: u64,
+}
+
+/// What is known of a record without reading it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecordHead<'a> {
+    /// The participant's code.
+    pub participant: &'a str,
+    /// The record's pseudonym.
+    pub record_id: &'a str,
+    /// When it came in.
+    pub received: UnixSeconds,
+    /// Counts the record's versions, from 1.
+    pub revision: u32,
+    /// When what it records began, UTC; `None` for types without a time.
+    pub start: Option<UnixSeconds>,
+    /// Seconds to add to `start` for the time the device showed.
+    pub offset: Option<i32>,
+}
+
+/// The content of one record: its data part, a JSON object.
+pub trait Content {
+    /// Hands over the text piece by piece, in order and once; ends early with the error that `piece` returns.
+    fn read(&mut self, piece: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::Result<()>;
+}
+
+/// A record held in memory.
+impl Content for &[u8] {
+    fn read(&mut self, piece: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
+        piece(self)
+    }
+}
+
+/// Takes the records of a type one after the other; may leave a content unread.
+pub type Visitor<'a> = dyn FnMut(&RecordHead<'_>, &mut dyn Content) -> io::Result<()> + 'a;
+
+/// The participants and records of one dataset. Each method may be called several times (a file of the dataset is one
+/// pass) and gives the same each time.
+///
+/// What is given is what the dataset is to hold: only records inside the participant's window, each the current
+/// revision. De-identification is not its business.
+pub trait Source {
+    /// The participants, by code.
+    fn participants(&mut self) -> io::Result<Vec<ParticipantRow>>;
+
+    /// The summary types there are records of, known and unknown, in any order.
+    fn types(&mut self) -> io::Result<Vec<SummaryType>>;
+
+    /// Visits every record of a type, by participant's code, then start (none first), then `record_id`; ends early
+    /// with the error that `visit` returns.
+    fn records(&mut self, summary_type: &SummaryType, visit: &mut Visitor<'_>) -> io::Result<()>;
+}

@@ -1,0 +1,116 @@
+//! One export: checked first, then written to a stream, its number used on completion.
+
+use std::fmt;
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use crate::crypto::keyring::Keyring;
+use crate::dataset::about::About;
+use crate::dataset::manifest::file_name;
+use crate::dataset::recipient::Recipient;
+use crate::dataset::write;
+use crate::export::select::Scope;
+use crate::export::source::StoreSource;
+use crate::model::participant::{Participant, ParticipantState};
+use crate::model::study::Study;
+use crate::model::time::UnixSeconds;
+use crate::people::People;
+use crate::people::exports::ExportNumber;
+use crate::people::refusal::Refusal;
+use crate::records::catalog::Catalog;
+
+/// An export that may be written.
+pub struct Export {
+    people: Arc<People>,
+    catalog: Arc<Catalog>,
+    keyring: Arc<Keyring>,
+    study: Arc<Study>,
+    participants: Vec<Arc<Participant>>,
+    scope: Scope,
+    number: ExportNumber,
+    made: UnixSeconds,
+}
+
+/// Why an export failed while it was written.
+#[derive(Debug)]
+pub enum Failure {
+    /// The dataset could not be written.
+    Dataset(write::Error),
+    /// Its number could not be recorded.
+    People(Refusal),
+    /// The last bytes could not be written.
+    Io(io::Error),
+}
+
+impl Export {
+    /// The export of a study, with the next number of the study.
+    pub fn new(
+        people: Arc<People>,
+        catalog: Arc<Catalog>,
+        keyring: Arc<Keyring>,
+        study: &str,
+        scope: Scope,
+        made: UnixSeconds,
+    ) -> Result<Export, Refusal> {
+        let directory = people.read();
+        let found = Arc::clone(directory.study(study)?);
+        let mut participants: Vec<_> = directory
+            .participants(&found.id)
+            .filter(|participant| participant.state != ParticipantState::Withdrawn)
+            .cloned()
+            .collect();
+        if !scope.participants.is_empty() {
+            for code in &scope.participants {
+                if !participants.iter().any(|participant| participant.code == *code) {
+                    return Err(Refusal::NoParticipant(code.clone(), None));
+                }
+            }
+            participants.retain(|participant| scope.participants.contains(&participant.code));
+        }
+        let number = people.next_export(study)?;
+        Ok(Export { people, catalog, keyring, study: found, participants, scope, number, made })
+    }
+
+    /// The name its file should have.
+    pub fn file_name(&self) -> String {
+        file_name(&self.study.name, self.number.number(), self.made)
+    }
+
+    /// Writes the dataset; on return it is complete and its number used.
+    pub fn write<W: Write>(self, output: W) -> Result<(), Failure> {
+        let Export { people, catalog, keyring, study, participants, scope, number, made } = self;
+        let _reading = catalog.reading();
+        let recipients = study.recipients.iter().map(|text| Recipient::parse(text));
+        let about = About {
+            study: study.name.clone(),
+            number: number.number(),
+            sequence: catalog.sequence(),
+            made_at: made,
+            window: scope.window,
+            recipients: recipients
+                .collect::<Result<_, _>>()
+                .expect("a study's recipients were checked when it was made"),
+            rules: study.rules.clone(),
+            rules_version: study.rules_version,
+            software: concat!("studygate ", env!("CARGO_PKG_VERSION")).to_owned(),
+            audit_head: None,
+        };
+        let mut source = StoreSource::new(&catalog, &people, participants, study.rules.clone(), scope);
+        let seed = keyring.site().signing_seed.clone();
+        let mut written = write::write(&mut source, &about, &seed, output).map_err(Failure::Dataset)?;
+        written.output.flush().map_err(Failure::Io)?;
+        people.export_done(&number).map_err(Failure::People)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Dataset(cause) => cause.fmt(f),
+            Self::People(cause) => cause.fmt(f),
+            Self::Io(cause) => write!(f, "the dataset could not be written: {cause}"),
+        }
+    }
+}
+
+impl std::error::Error for Failure {}

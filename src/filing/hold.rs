@@ -1,0 +1,127 @@
+//! Picking up: what was held for a connection goes back through the journal once somebody is linked to it, so that it
+//! takes the same way as if it had come then, with the time it did come.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use crate::filing::worker::{Failure, Parts};
+use crate::journal::{Header, Spool};
+use crate::json::split::Splitter;
+use crate::model::id::OwnerId;
+use crate::model::time::UnixSeconds;
+use crate::records::head::PackId;
+use crate::records::index::IndexEntry;
+use crate::records::read::Window;
+
+/// A notification being written from held items.
+struct Resent<'a> {
+    spool: Spool,
+    splitter: Splitter,
+    user: &'a str,
+    failed: Option<Failure>,
+}
+
+/// Puts everything held under this owner back into the journal, then destroys what was held and its key.
+pub fn pick_up(parts: &Parts, owner: &OwnerId) -> Result<(), Failure> {
+    let directory = parts.people.read();
+    let Some(connection) = directory.held_owner(owner) else { return Ok(()) };
+    let held = &connection.held;
+    let mut arrivals: BTreeMap<UnixSeconds, Vec<(PackId, IndexEntry)>> = BTreeMap::new();
+    for (pack, entry) in parts.catalog.entries(owner)? {
+        arrivals.entry(entry.received).or_default().push((pack, entry));
+    }
+    let mut items = 0_u64;
+    for (received, mut entries) in arrivals {
+        entries.sort_by(|(_, left), (_, right)| left.sort_key().cmp(&right.sort_key()));
+        items += entries.len() as u64;
+        let mut resent =
+            Resent { spool: parts.journal.spool()?, splitter: Splitter::new(), user: held.user.expose(), failed: None };
+        resent.body(parts, owner, &entries)?;
+        resent.commit(Header { received, client: held.client.clone() })?;
+    }
+    parts.withdrawal.drop_held(&[*owner])?;
+    tracing::info!(items, "held items of a connection that was linked are filed for its participants");
+    Ok(())
+}
+
+impl Resent<'_> {
+    /// One notification with a member per summary type.
+    fn body(&mut self, parts: &Parts, owner: &OwnerId, entries: &[(PackId, IndexEntry)]) -> Result<(), Failure> {
+        let mut window = Window::default();
+        let mut before = None;
+        for (pack, entry) in entries {
+            if before == Some(&entry.summary_type) {
+                self.write(b",")?;
+            } else {
+                let name = serde_json::to_string(entry.summary_type.name()).expect("text is written to memory");
+                self.write(if before.is_none() { b"{" } else { b"]," })?;
+                self.write(name.as_bytes())?;
+                self.write(b":[")?;
+                before = Some(&entry.summary_type);
+            }
+            self.item(parts, owner, pack, entry, &mut window)?;
+        }
+        self.write(if before.is_none() { b"{}" } else { b"]}" })
+    }
+
+    /// The held object with its `userId` put back in front.
+    fn item(
+        &mut self,
+        parts: &Parts,
+        owner: &OwnerId,
+        pack: &PackId,
+        entry: &IndexEntry,
+        window: &mut Window,
+    ) -> Result<(), Failure> {
+        let user = serde_json::to_string(self.user).expect("text is written to memory");
+        self.write(b"{\"userId\":")?;
+        self.write(user.as_bytes())?;
+        let mut begun = 0;
+        let read = parts.catalog.data(owner, pack, entry, window, &mut |mut piece| {
+            // The object's own brace is already written; a comma follows it unless the object is empty.
+            if begun == 0 {
+                piece = piece.get(1..).unwrap_or_default();
+                begun = 1;
+            }
+            if begun == 1 && !piece.is_empty() {
+                begun = 2;
+                if piece[0] != b'}' {
+                    self.keep_error(b",");
+                }
+            }
+            self.keep_error(piece);
+            if self.failed.is_some() { Err(io::Error::other("the journal took no more")) } else { Ok(()) }
+        });
+        match self.failed.take() {
+            Some(failure) => Err(failure),
+            None => Ok(read?),
+        }
+    }
+
+    fn keep_error(&mut self, bytes: &[u8]) {
+        if self.failed.is_none()
+            && let Err(failure) = self.write(bytes)
+        {
+            self.failed = Some(failure);
+        }
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        let mut outcome = Ok(());
+        let spool = &mut self.spool;
+        let split = self.splitter.feed(bytes, &mut |entry| {
+            if outcome.is_ok() {
+                outcome = spool.entry(&entry);
+            }
+        });
+        split.map_err(|_| Failure::Inconsistent)?;
+        outcome?;
+        Ok(spool.write(bytes)?)
+    }
+
+    fn commit(self, header: Header) -> Result<(), Failure> {
+        self.splitter.finish().map_err(|_| Failure::Inconsistent)?;
+        self.spool.commit(header)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,159 @@
+//! Quarantine: what has no readable owner or shape, kept sealed for a person to look at, for a while.
+
+use std::{collections::HashSet, io, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+
+use crate::crypto::key::{Key, Rng, random};
+use crate::crypto::seal::{self, Location, Tampered};
+use crate::model::{id::BlobId, time::UnixSeconds};
+use crate::records::large::LargeWriter;
+use crate::store::blobs::Blobs;
+use crate::store::engine::{self, Batch, Engine, SITE, row, table};
+
+/// Items up to this size stay in the row.
+const ROW_BYTES_MAX: u64 = 3072;
+const TABLE: &str = "quarantine";
+
+/// Why an item is in quarantine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reason {
+    /// The item is no object.
+    NotAnObject,
+    /// The member of the notification is no array.
+    NotAnArray,
+    /// The item has no userId.
+    Nobody,
+    /// The item's userId or a key field is twice there, too long, or of another type.
+    Unreadable,
+}
+
+/// A quarantined item as stored, sealed under the site's quarantine key.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Quarantined {
+    /// The version of this form.
+    pub version: u8,
+    /// When it arrived.
+    pub received: UnixSeconds,
+    /// The client it came for.
+    pub client: String,
+    /// The member it stood in.
+    pub member: String,
+    /// Why it is here.
+    pub reason: Reason,
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// Its text, where it is small.
+    pub text: Option<String>,
+    /// Its file, where it is not.
+    pub blob: Option<BlobId>,
+}
+
+/// Where quarantined items are put and found.
+pub struct Quarantine {
+    engine: Arc<dyn Engine>,
+    blobs: Arc<Blobs>,
+    rng: Arc<Rng>,
+    key: Key,
+}
+
+/// A quarantined item and its row.
+pub struct Listed {
+    /// The row's key.
+    pub row: Vec<u8>,
+    /// The item.
+    pub item: Quarantined,
+}
+
+impl Quarantine {
+    /// The site's quarantine.
+    pub fn new(engine: Arc<dyn Engine>, blobs: Arc<Blobs>, rng: Arc<Rng>, key: Key) -> Self {
+        Self { engine, blobs, rng, key }
+    }
+
+    /// Adds an item: `read` hands over its bytes once.
+    pub fn put(
+        &self,
+        batch: &mut Batch,
+        mut item: Quarantined,
+        read: impl FnOnce(&mut dyn FnMut(&[u8])),
+    ) -> io::Result<()> {
+        if item.bytes <= ROW_BYTES_MAX {
+            let mut text = Vec::with_capacity(item.bytes as usize);
+            read(&mut |piece| text.extend_from_slice(piece));
+            item.text = Some(String::from_utf8_lossy(&text).into_owned());
+        } else {
+            let id = BlobId::from_bytes(random(&*self.rng));
+            let mut writer = LargeWriter::new(&self.blobs, id, &self.key, TABLE, &[], &*self.rng)?;
+            let mut outcome = Ok(());
+            read(&mut |piece| {
+                if outcome.is_ok() {
+                    outcome = writer.write(piece);
+                }
+            });
+            outcome?;
+            item.blob = Some(writer.finish()?);
+        }
+        let name: [u8; 16] = random(&*self.rng);
+        let value = serde_json::to_vec(&item).expect("plain values are written to memory");
+        let sealed = seal::seal(&self.key, at(&name), &value, &*self.rng);
+        batch.put(row(&SITE, table::QUARANTINE, &name), sealed);
+        Ok(())
+    }
+
+    /// Every item, in no order.
+    pub fn list(&self) -> Result<Vec<Listed>, engine::Error> {
+        let mut found = Vec::new();
+        self.engine.scan(&row(&SITE, table::QUARANTINE, &[]), &mut |key, sealed| {
+            match self.open(&key[17..], sealed) {
+                Ok(item) => found.push(Listed { row: key.to_vec(), item }),
+                Err(Tampered) => tracing::error!("a quarantined item does not open; it was altered"),
+            }
+            true
+        })?;
+        Ok(found)
+    }
+
+    /// How many items there are.
+    pub fn count(&self) -> Result<u64, engine::Error> {
+        let mut count = 0;
+        self.engine.scan(&row(&SITE, table::QUARANTINE, &[]), &mut |_, _| {
+            count += 1;
+            true
+        })?;
+        Ok(count)
+    }
+
+    /// The files that items are in.
+    pub fn files(&self) -> Result<HashSet<BlobId>, engine::Error> {
+        Ok(self.list()?.into_iter().filter_map(|listed| listed.item.blob).collect())
+    }
+
+    /// Removes items that arrived before this time; returns how many.
+    pub fn expire(&self, before: UnixSeconds) -> Result<usize, engine::Error> {
+        let mut batch = Batch::default();
+        let mut files = Vec::new();
+        for Listed { row, item } in self.list()?.into_iter().filter(|listed| listed.item.received < before) {
+            batch.delete(row);
+            files.extend(item.blob);
+        }
+        let expired = batch.operations.len();
+        if expired > 0 {
+            self.engine.commit(batch)?;
+        }
+        for file in files {
+            self.blobs.remove(file).map_err(|cause| engine::Error::Failed(Arc::new(cause)))?;
+        }
+        Ok(expired)
+    }
+
+    fn open(&self, name: &[u8], sealed: &[u8]) -> Result<Quarantined, Tampered> {
+        serde_json::from_slice(&seal::open(&self.key, at(name), sealed)?).map_err(|_| Tampered)
+    }
+}
+
+fn at(name: &[u8]) -> Location<'_> {
+    Location { table: TABLE, owner: &[], item: name }
+}

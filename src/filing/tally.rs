@@ -1,0 +1,38 @@
+//! What a batch did, counted until it is durable and may be shown.
+
+use std::collections::HashMap;
+
+use crate::model::{id::StudyId, summary::SummaryType, time::UnixSeconds};
+use crate::telemetry::filing::{FilingMetrics, RecordResult};
+
+/// Counts of one batch.
+#[derive(Debug, Default)]
+pub struct Tally {
+    records: HashMap<(&'static str, &'static str), u64>,
+    newest: HashMap<StudyId, UnixSeconds>,
+}
+
+impl Tally {
+    /// One record of this type met this end.
+    pub fn count(&mut self, summary_type: &SummaryType, result: RecordResult) {
+        *self.records.entry((summary_type.label(), result.name())).or_default() += 1;
+    }
+
+    /// A record of this study was stored.
+    pub fn stored(&mut self, study: StudyId, received: UnixSeconds) {
+        let newest = self.newest.entry(study).or_insert(received);
+        *newest = (*newest).max(received);
+    }
+
+    /// Adds the counts to the metrics; `name` gives a study's label, `None` leaves the study out.
+    pub fn show(self, metrics: &FilingMetrics, name: impl Fn(&StudyId) -> Option<String>) {
+        for ((summary_type, result), count) in self.records {
+            metrics.records.with_label_values(&[summary_type, result]).inc_by(count);
+        }
+        for (study, time) in self.newest {
+            if let Some(name) = name(&study) {
+                metrics.last_record.with_label_values(&[&name]).set(time.0);
+            }
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! What the local API asks of the rest of the gateway: what is not in the directory of people.
+
+use std::io;
+
+use serde_json::Value;
+use tokio::sync::mpsc;
+
+use crate::http::local_api::StreamPiece;
+use crate::model::{id::OwnerId, participant::Window, time::UnixSeconds};
+use crate::people::refusal::Refusal;
+
+/// The rest of the gateway. Every method may block; none is called on a thread that must not.
+pub trait Desk: Send + Sync {
+    /// What `status` shows: a JSON object without personal data.
+    fn status(&self) -> Value;
+
+    /// The quarantined items: a JSON object each, without their content.
+    fn quarantine(&self) -> Result<Vec<Value>, Refusal>;
+
+    /// Withdraws a participant by a person's decision; durable on return. The members of the JSON object it answers
+    /// are added to the answer of the withdrawal. Asked again for the same participant, it goes on.
+    fn withdraw(&self, participant: &OwnerId, now: UnixSeconds) -> Result<Value, Refusal>;
+
+    /// A study's recipients are others than before; durable. For whoever counts it; nobody does by default.
+    fn recipients_changed(&self, study: &str) {
+        let _uncounted = study;
+    }
+
+    /// Begins an export; refused before its first byte, or a stream.
+    fn export(&self, request: ExportRequest) -> Result<ExportStream, Refusal>;
+}
+
+/// Which versions of records a dataset holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Revisions {
+    /// The current one.
+    Current,
+    /// All.
+    All,
+}
+
+/// An export that is asked for. Study and codes exist.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExportRequest {
+    /// The study's name.
+    pub study: String,
+    /// Codes of the participants; empty = all.
+    pub participants: Vec<String>,
+    /// Event times.
+    pub window: Window,
+    /// Which versions.
+    pub revisions: Revisions,
+}
+
+/// An export under way.
+#[derive(Debug)]
+pub struct ExportStream {
+    /// The name its file should have, of the contract's form.
+    pub file_name: String,
+    /// Its bytes; whole once [`StreamPiece::End`] has come.
+    pub pieces: mpsc::Receiver<io::Result<StreamPiece>>,
+}

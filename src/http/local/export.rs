@@ -1,0 +1,74 @@
+//! `GET studies/{study}/export`: the encrypted dataset, streamed.
+//!
+//! Query: `participant` (a code, may stand several times), `from`, `to`, `revisions=true`, `format=csv`. The answer is
+//! `application/octet-stream` with the dataset's name in `Content-Disposition`; one that is cut short is no dataset.
+
+use hyper::{
+    StatusCode,
+    header::{CONTENT_DISPOSITION, HeaderValue},
+};
+
+use crate::http::local::{
+    Answer, Call, Routes,
+    desk::{ExportRequest, Revisions},
+    times::{beginning, end},
+};
+use crate::http::local_api::{LocalBody, LocalResponse};
+use crate::http::problem::Problem;
+use crate::model::participant::Window;
+use crate::people::{decide::participant, refusal::Refusal};
+
+const KNOWN: &[&str] = &["participant", "tables", "from", "to", "since", "as_of", "revisions", "format"];
+
+pub(super) fn begin(routes: &Routes, call: &Call) -> Answer {
+    let request = request(routes, call)?;
+    let study = request.study.clone();
+    let stream = routes.desk.export(request)?;
+    call.did("export", &study);
+    // The name is made of the study's name, a number and a date, none of which holds a quote.
+    let disposition = format!("attachment; filename=\"{}\"", stream.file_name);
+    let disposition = HeaderValue::from_str(&disposition).map_err(|_| Problem::internal())?;
+    Ok(LocalResponse {
+        status: StatusCode::OK,
+        content_type: "application/octet-stream",
+        headers: vec![(CONTENT_DISPOSITION, disposition)],
+        body: LocalBody::Stream(stream.pieces),
+    })
+}
+
+fn request(routes: &Routes, call: &Call) -> Result<ExportRequest, Problem> {
+    let query = call.query(KNOWN)?;
+    let not_built = [
+        ("tables", "an export of some tables only (\"tables\")"),
+        ("since", "an export of changes (\"since\")"),
+        ("as_of", "an export of an earlier state (\"as-of\")"),
+    ];
+    for (name, what) in not_built {
+        if query.one(name)?.is_some() {
+            return Err(Refusal::NotBuilt(what).into());
+        }
+    }
+    match query.one("format")? {
+        None | Some("csv") => {}
+        Some("parquet" | "ndjson") => return Err(Refusal::NotBuilt("any \"format\" but csv").into()),
+        Some(_) => return Err(Problem::invalid("\"format\" must be \"csv\".")),
+    }
+    let revisions = match query.one("revisions")? {
+        None | Some("false") => Revisions::Current,
+        Some("true") => Revisions::All,
+        Some(_) => return Err(Problem::invalid("\"revisions\" must be true or false.")),
+    };
+    let window = Window {
+        from: query.one("from")?.map(|text| beginning("from", text)).transpose()?,
+        to: query.one("to")?.map(|text| end("to", text)).transpose()?,
+    };
+    participant::checked_window(&window)?;
+
+    let directory = routes.people.read();
+    let study = directory.study(call.study())?;
+    let mut participants = Vec::new();
+    for code in query.all("participant") {
+        participants.push(participant::find(&directory, study, code)?.code.clone());
+    }
+    Ok(ExportRequest { study: study.name.clone(), participants, window, revisions })
+}

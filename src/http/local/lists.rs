@@ -1,0 +1,33 @@
+//! What needs a person, and how the gateway is.
+//!
+//! | request | answer |
+//! |---|---|
+//! | GET unassigned | `{"unassigned": [{"handle", "client", "device", "first_seen", "last_seen", "items": {type: count}}]}` |
+//! | GET quarantine | `{"quarantine": [{…}]}` |
+//! | GET status | an object |
+
+use hyper::StatusCode;
+use serde_json::json;
+
+use crate::http::local::{Answer, Call, Routes, json, views::HeldView};
+
+/// Held connections that nobody has linked; the latest seen first.
+pub(super) fn unassigned(routes: &Routes, call: &Call) -> Answer {
+    call.members(&[])?;
+    let directory = routes.people.read();
+    let mut held: Vec<_> =
+        directory.held().map(|(_, connection)| &*connection.held).filter(|held| !held.linked).collect();
+    held.sort_by(|left, right| (right.last_seen, &left.handle).cmp(&(left.last_seen, &right.handle)));
+    let views: Vec<_> = held.into_iter().map(HeldView::new).collect();
+    Ok(json(StatusCode::OK, &json!({ "unassigned": views })))
+}
+
+pub(super) fn quarantine(routes: &Routes, call: &Call) -> Answer {
+    call.members(&[])?;
+    Ok(json(StatusCode::OK, &json!({ "quarantine": routes.desk.quarantine()? })))
+}
+
+pub(super) fn status(routes: &Routes, call: &Call) -> Answer {
+    call.members(&[])?;
+    Ok(json(StatusCode::OK, &routes.desk.status()))
+}

@@ -1,0 +1,213 @@
+//! `studies/{study}/participants`: add, list, show, set, rename, link, unlink, pause, resume, complete, withdraw.
+//!
+//! A participant: `{"code", "state": "active|paused|completed|withdrawn", "from", "to", "pauses": [{"from", "to"}],
+//! "consent": {"version", "date"}, "added", "erased", "links": [{"number", "client", "from", "to", "current"}]}`. Of
+//! one who was erased only `code`, `state` and `erased` are left.
+//!
+//! | request | body | answer |
+//! |---|---|---|
+//! | GET P | | `{"participants": […]}` by code |
+//! | POST P | `{"code"?, "garmin_user"? or "unassigned"?, "client"?, "from"?, "to"?, "consent"?}` | 201, the participant |
+//! | GET P/C | | the participant |
+//! | PATCH P/C | `{"from"?, "to"?, "consent"?}`, null takes away | the participant |
+//! | POST P/C/rename | `{"new_code"}` | the participant |
+//! | POST P/C/link | `{"garmin_user" or "unassigned", "client"?, "from"?, "to"?}` | the participant |
+//! | POST P/C/unlink | `{"at"?, "link"?}` | the participant |
+//! | POST P/C/pause, resume, complete | `{"at"?}` | the participant |
+//! | POST P/C/withdraw | `{"reason", "data"?: "purge"}` | `{"code", "state", …}` |
+
+use hyper::StatusCode;
+use serde_json::{Value, json};
+
+use crate::http::local::{
+    Answer, Call, Routes, json,
+    members::Members,
+    studies::reason,
+    times::{beginning, end},
+    views::ParticipantView,
+};
+use crate::http::problem::Problem;
+use crate::model::{
+    connection::{ClientId, GarminUserId},
+    participant::{Consent, Participant, Window},
+    study::DataFate,
+    time::UnixSeconds,
+};
+use crate::people::{
+    LinkRequest,
+    decide::{
+        link::Target,
+        participant::{self, NewParticipant, ParticipantChange, Step},
+    },
+    refusal::Refusal,
+};
+
+pub(super) fn list(routes: &Routes, call: &Call) -> Answer {
+    call.members(&[])?;
+    let directory = routes.people.read();
+    let study = directory.study(call.study())?;
+    let now = routes.now();
+    let present = directory.participants(&study.id).map(|found| ParticipantView::present(&directory, found, now));
+    let mut views: Vec<_> = present.chain(directory.retired(&study.id).iter().map(ParticipantView::erased)).collect();
+    views.sort_by(|left, right| left.code().cmp(right.code()));
+    Ok(json(StatusCode::OK, &json!({ "participants": views })))
+}
+
+pub(super) fn add(routes: &Routes, call: &Call) -> Answer {
+    let mut members = call.members(&["code", "garmin_user", "unassigned", "client", "from", "to", "consent"])?;
+    let new = NewParticipant {
+        code: members.text("code")?,
+        window: window(&mut members)?,
+        consent: consent(&mut members)?.flatten(),
+    };
+    let link = target(&mut members)?.map(|target| LinkRequest { target, window: Window::default() });
+    let added = routes.people.add_participant(call.study(), new, link, routes.now())?;
+    call.did("participant add", call.study());
+    shown(routes, StatusCode::CREATED, &added)
+}
+
+pub(super) fn show(routes: &Routes, call: &Call) -> Answer {
+    call.members(&[])?;
+    let directory = routes.people.read();
+    let study = directory.study(call.study())?;
+    let view = match participant::find(&directory, study, call.code()) {
+        Ok(found) => ParticipantView::present(&directory, found, routes.now()),
+        Err(refusal) => match directory.retired(&study.id).iter().find(|retired| retired.code == call.code()) {
+            Some(retired) => ParticipantView::erased(retired),
+            None => return Err(refusal.into()),
+        },
+    };
+    Ok(json(StatusCode::OK, &view))
+}
+
+pub(super) fn set(routes: &Routes, call: &Call) -> Answer {
+    let mut members = call.members(&["from", "to", "consent"])?;
+    let change = ParticipantChange {
+        from: members.nullable_text("from")?.map(|text| bound("from", text, beginning)).transpose()?,
+        to: members.nullable_text("to")?.map(|text| bound("to", text, end)).transpose()?,
+        consent: consent(&mut members)?,
+    };
+    let changed = routes.people.set_participant(call.study(), call.code(), change)?;
+    call.did("participant set", call.study());
+    shown(routes, StatusCode::OK, &changed)
+}
+
+pub(super) fn rename(routes: &Routes, call: &Call) -> Answer {
+    let new_code = call.members(&["new_code"])?.needed_text("new_code")?;
+    let renamed = routes.people.rename_participant(call.study(), call.code(), new_code)?;
+    call.did("participant rename", call.study());
+    shown(routes, StatusCode::OK, &renamed)
+}
+
+pub(super) fn link(routes: &Routes, call: &Call) -> Answer {
+    let mut members = call.members(&["garmin_user", "unassigned", "client", "from", "to"])?;
+    let window = window(&mut members)?;
+    let target = target(&mut members)?.ok_or(Refusal::NoConnection)?;
+    let linked = routes.people.link_participant(call.study(), call.code(), LinkRequest { target, window })?;
+    call.did("participant link", call.study());
+    shown(routes, StatusCode::OK, &linked)
+}
+
+pub(super) fn unlink(routes: &Routes, call: &Call) -> Answer {
+    let mut members = call.members(&["at", "link"])?;
+    let now = routes.now();
+    let at = moment(&mut members, now)?;
+    let number = members.number("link", u64::from(u32::MAX))?.map(|number| usize::try_from(number).unwrap_or(0));
+    let unlinked = routes.people.unlink_participant(call.study(), call.code(), number, at, now)?;
+    call.did("participant unlink", call.study());
+    shown(routes, StatusCode::OK, &unlinked)
+}
+
+pub(super) fn pause(routes: &Routes, call: &Call) -> Answer {
+    step(routes, call, Step::Pause, "participant pause")
+}
+
+pub(super) fn resume(routes: &Routes, call: &Call) -> Answer {
+    step(routes, call, Step::Resume, "participant resume")
+}
+
+pub(super) fn complete(routes: &Routes, call: &Call) -> Answer {
+    step(routes, call, Step::Complete, "participant complete")
+}
+
+pub(super) fn withdraw(routes: &Routes, call: &Call) -> Answer {
+    let mut members = call.members(&["reason", "data", "dry_run", "now"])?;
+    reason(members.text("reason")?, true)?;
+    let fate = members.choice("data", &[("purge", DataFate::Purge), ("retain", DataFate::Retain)])?;
+    let dry_run = members.flag("dry_run")?;
+    let at_once = members.flag("now")?;
+    let not_built = [
+        (fate == Some(DataFate::Retain), "\"data retain\""),
+        (dry_run == Some(true), "\"dry-run\""),
+        (at_once == Some(true), "\"now\" (there is no grace to pass over)"),
+    ];
+    if let Some((_, what)) = not_built.iter().find(|(asked, _)| *asked) {
+        return Err(Refusal::NotBuilt(what).into());
+    }
+    let directory = routes.people.read();
+    let found = participant::find(&directory, directory.study(call.study())?, call.code())?.clone();
+    drop(directory);
+
+    let mut answer = json!({ "code": found.code, "state": "withdrawn" });
+    if let (Some(answer), Value::Object(more)) =
+        (answer.as_object_mut(), routes.desk.withdraw(&found.id, routes.now())?)
+    {
+        answer.extend(more);
+    }
+    call.did("participant withdraw", call.study());
+    Ok(json(StatusCode::OK, &answer))
+}
+
+fn step(routes: &Routes, call: &Call, step: Step, action: &'static str) -> Answer {
+    let at = moment(&mut call.members(&["at"])?, routes.now())?;
+    let after = routes.people.step_participant(call.study(), call.code(), step, at)?;
+    call.did(action, call.study());
+    shown(routes, StatusCode::OK, &after)
+}
+
+fn shown(routes: &Routes, status: StatusCode, participant: &Participant) -> Answer {
+    let directory = routes.people.read();
+    // Read again: another change may have come between, and the links are not in what the command returns.
+    let current = directory.participant(&participant.id).map_or(participant, |found| &**found);
+    Ok(json(status, &ParticipantView::present(&directory, current, routes.now())))
+}
+
+fn window(members: &mut Members) -> Result<Window, Problem> {
+    let from = members.text("from")?.map(|text| beginning("from", &text)).transpose()?;
+    let to = members.text("to")?.map(|text| end("to", &text)).transpose()?;
+    Ok(Window { from, to })
+}
+
+fn bound(
+    name: &str,
+    text: Option<String>,
+    parse: fn(&str, &str) -> Result<UnixSeconds, Problem>,
+) -> Result<Option<UnixSeconds>, Problem> {
+    text.map(|text| parse(name, &text)).transpose()
+}
+
+fn moment(members: &mut Members, now: UnixSeconds) -> Result<UnixSeconds, Problem> {
+    members.text("at")?.map_or(Ok(now), |text| beginning("at", &text))
+}
+
+fn consent(members: &mut Members) -> Result<Option<Option<Consent>>, Problem> {
+    let Some(consent) = members.object("consent", &["version", "date"])? else { return Ok(None) };
+    let read = |mut members: Members| {
+        Ok::<_, Problem>(Consent { version: members.needed_text("version")?, date: members.needed_text("date")? })
+    };
+    consent.map(read).transpose().map(Some)
+}
+
+/// The connection that is named; `None` where none is.
+fn target(members: &mut Members) -> Result<Option<Target>, Problem> {
+    let client = members.text("client")?.map_or_else(ClientId::single, |client| ClientId::new(&client));
+    match (members.text("garmin_user")?, members.text("unassigned")?) {
+        (Some(_), Some(_)) => Err(Refusal::TwoConnections.into()),
+        (Some(user), None) => {
+            let user = GarminUserId::parse(user.trim()).ok_or(Refusal::BadUser)?;
+            Ok(Some(Target::User(client, user)))
+        }
+        (None, Some(handle)) => Ok(Some(Target::Handle(handle))),
+        (None, None) => Ok(None),
+    }
+}

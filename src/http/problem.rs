@@ -1,0 +1,95 @@
+//! Problem documents (RFC 9457): the one place where refusals become statuses.
+//!
+//! Never: an internal cause, a path of the machine, or anything of a participant beyond what the caller sent.
+
+use bytes::Bytes;
+use hyper::{
+    StatusCode,
+    header::{ALLOW, HeaderName, HeaderValue, RETRY_AFTER},
+};
+use serde_json::json;
+
+use crate::http::local_api::{LocalBody, LocalResponse};
+use crate::people::refusal::{Kind, Refusal};
+
+/// The media type of a problem document.
+pub const CONTENT_TYPE: &str = "application/problem+json";
+
+/// What went wrong with a request, as its caller is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    sort: Sort,
+    detail: String,
+    header: Option<(HeaderName, HeaderValue)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sort {
+    Refused(Kind),
+    MethodNotAllowed,
+    Internal,
+}
+
+impl Problem {
+    /// The request is not well formed; the sentence says what to change.
+    pub fn invalid(detail: impl Into<String>) -> Self {
+        Self { sort: Sort::Refused(Kind::Invalid), detail: detail.into(), header: None }
+    }
+
+    /// There is nothing at this path.
+    pub fn no_such_path() -> Self {
+        let detail = "There is no such resource; this version's resources are those of its commands.";
+        Self { sort: Sort::Refused(Kind::NotFound), detail: detail.into(), header: None }
+    }
+
+    /// The resource does not take this method; those in `allowed` it does.
+    pub fn method_not_allowed(allowed: &[&str]) -> Self {
+        let list = allowed.join(", ");
+        let header = HeaderValue::from_str(&list).ok().map(|value| (ALLOW, value));
+        Self { sort: Sort::MethodNotAllowed, detail: format!("This resource takes {list} only."), header }
+    }
+
+    /// A fault of the gateway.
+    pub fn internal() -> Self {
+        let detail = "The gateway failed at this request; its log says more.";
+        Self { sort: Sort::Internal, detail: detail.into(), header: None }
+    }
+
+    /// The answer.
+    pub fn into_response(self) -> LocalResponse {
+        let (name, title, status) = described(self.sort);
+        let document = json!({
+            "type": format!("urn:studygate:problem:{name}"),
+            "title": title,
+            "status": status.as_u16(),
+            "detail": self.detail,
+        });
+        let mut headers: Vec<_> = self.header.into_iter().collect();
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.push((RETRY_AFTER, HeaderValue::from_static("5")));
+        }
+        let body = LocalBody::Full(Bytes::from(document.to_string()));
+        LocalResponse { status, content_type: CONTENT_TYPE, headers, body }
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        Self { sort: Sort::Refused(refusal.kind()), detail: refusal.to_string(), header: None }
+    }
+}
+
+/// The last part of the type, the title, the status.
+fn described(sort: Sort) -> (&'static str, &'static str, StatusCode) {
+    match sort {
+        Sort::Refused(Kind::Invalid) => ("invalid", "The request is not well formed", StatusCode::BAD_REQUEST),
+        Sort::Refused(Kind::NotFound) => ("not-found", "Not found", StatusCode::NOT_FOUND),
+        Sort::Refused(Kind::Conflict) => ("conflict", "The state of things forbids it", StatusCode::CONFLICT),
+        Sort::Refused(Kind::Locked) => ("locked", "The study is locked or closed", StatusCode::LOCKED),
+        Sort::Refused(Kind::NotBuilt) => ("not-built", "This version does not do it", StatusCode::NOT_IMPLEMENTED),
+        Sort::Refused(Kind::Unavailable) => ("unavailable", "Try again later", StatusCode::SERVICE_UNAVAILABLE),
+        Sort::Refused(Kind::StoreFailed) => ("store-failed", "The store failed", StatusCode::SERVICE_UNAVAILABLE),
+        Sort::MethodNotAllowed => ("method-not-allowed", "The method is not allowed", StatusCode::METHOD_NOT_ALLOWED),
+        Sort::Internal => ("internal", "The gateway failed", StatusCode::INTERNAL_SERVER_ERROR),
+    }
+}

@@ -1,0 +1,103 @@
+//! The rules of studies.
+
+use crate::model::{
+    id::{OwnerId, StudyId},
+    study::{DataFate, DatesRule, Keep, LocationRule, Rules, StudyState},
+};
+use crate::people::{
+    decide::{
+        participant::{self, NewParticipant},
+        study::{self, NewStudy, StudyChange},
+        tests::{NOW, RECIPIENT, directory, new_study, with_study},
+    },
+    refusal::{Kind, Refusal},
+};
+
+#[test]
+fn study_rules_that_are_not_built_are_refused_and_the_others_taken() {
+    let rules = Rules::default;
+    let refused = [
+        Rules { dates: DatesRule::Shift, ..rules() },
+        Rules { files: Keep::Keep, ..rules() },
+        Rules { minimise: true, ..rules() },
+        Rules { on_deregistration: DataFate::Retain, ..rules() },
+        Rules { grace_days: 1, ..rules() },
+        Rules { garmin: Some("main".into()), ..rules() },
+    ];
+    for rules in refused {
+        let new = NewStudy { rules: rules.clone(), ..new_study("S") };
+        let refusal = study::add(&directory(), new, StudyId::from_bytes([1; 16]), NOW).expect_err("refused");
+        assert_eq!(refusal.kind(), Kind::NotBuilt, "{rules:?}");
+        assert!(refusal.to_string().starts_with("This version does not do "), "{refusal}");
+    }
+    let taken = Rules {
+        location: LocationRule::Coarse,
+        names: Keep::Keep,
+        devices: Keep::Drop,
+        pregnancy: Keep::Drop,
+        unknown: Keep::Keep,
+        types: vec!["mct".into(), "activities".into(), "mct".into()],
+        ..rules()
+    };
+    let new = NewStudy { rules: taken, ..new_study("S") };
+    let study = study::add(&directory(), new, StudyId::from_bytes([1; 16]), NOW).expect("taken");
+    assert_eq!(study.rules.types, ["activities", "mct"]);
+}
+
+#[test]
+fn study_is_refused_for_what_is_wrong_with_it() {
+    let mut directory = directory();
+    with_study(&mut directory, "Alpha", 1);
+    let secret = "AGE-SECRET-KEY-1GFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPQ4EGAEX";
+    let cases = [
+        (new_study("Alpha"), Refusal::StudyExists("Alpha".into())),
+        (new_study("ALPHA"), Refusal::StudyExists("ALPHA".into())),
+        (new_study(".."), Refusal::BadStudyName("..".into())),
+        (NewStudy { recipients: vec![], ..new_study("B") }, Refusal::NoRecipient),
+        (NewStudy { recipients: vec![RECIPIENT.into(), secret.into()], ..new_study("B") }, Refusal::BadRecipient(2)),
+        (
+            NewStudy { rules: Rules { types: vec!["activitys".into()], ..Rules::default() }, ..new_study("B") },
+            Refusal::UnknownType("activitys".into(), Some("activities")),
+        ),
+        (
+            NewStudy { rules: Rules { types: vec!["deregistrations".into()], ..Rules::default() }, ..new_study("B") },
+            Refusal::UnknownType("deregistrations".into(), None),
+        ),
+    ];
+    for (new, expected) in cases {
+        let refusal = study::add(&directory, new, StudyId::from_bytes([2; 16]), NOW).expect_err("refused");
+        assert_eq!(refusal, expected);
+        assert!(!refusal.to_string().contains("SECRET"));
+    }
+}
+
+#[test]
+fn version_counts_changes_of_rules_and_recipients_only_where_something_differs() {
+    let study = with_study(&mut directory(), "A", 1);
+    let same = StudyChange { recipients: Some(study.recipients.clone()), rules: Some(study.rules.clone()) };
+    assert_eq!(study::set(&study, same).expect("taken").rules_version, 1);
+    let rules = Rules { names: Keep::Keep, ..study.rules.clone() };
+    let changed = study::set(&study, StudyChange { rules: Some(rules), recipients: None }).expect("taken");
+    assert_eq!((changed.rules_version, changed.rules.names), (2, Keep::Keep));
+}
+
+#[test]
+fn locked_study_takes_recipients_only_and_closed_study_nothing() {
+    let mut directory = directory();
+    let open = with_study(&mut directory, "A", 1);
+    let locked = study::lock(&open).expect("locks");
+    assert_eq!(study::lock(&locked), Err(Refusal::NotOpen("A".into())));
+    let rules = StudyChange { rules: Some(Rules { names: Keep::Keep, ..open.rules.clone() }), recipients: None };
+    assert_eq!(study::set(&locked, rules.clone()), Err(Refusal::StudyLocked("A".into())));
+    let other = age::x25519::Identity::generate().to_public().to_string();
+    let recipients = StudyChange { recipients: Some(vec![other]), rules: None };
+    assert_eq!(study::set(&locked, recipients.clone()).expect("taken").rules_version, 2);
+
+    let closed = study::close(&locked);
+    assert_eq!((closed.state, study::close(&closed)), (StudyState::Closed, closed.clone()));
+    assert_eq!(study::set(&closed, recipients), Err(Refusal::StudyClosed("A".into())));
+    for (study, refusal) in [(&locked, Refusal::StudyLocked("A".into())), (&closed, Refusal::StudyClosed("A".into()))] {
+        let id = OwnerId::from_bytes([9; 16]);
+        assert_eq!(participant::add(&directory, study, NewParticipant::default(), id, [0; 16], NOW), Err(refusal));
+    }
+}

@@ -1,0 +1,67 @@
+//! What leaving needs of the directory; the order of the steps, and the keys, are withdrawal's.
+
+use crate::model::{connection::ConnectionDigest, id::OwnerId, time::UnixSeconds};
+use crate::people::{
+    change::{Change, Permissions, Retired},
+    decide::{link, participant, permission},
+    turn::Turn,
+};
+
+impl Turn<'_> {
+    /// The connections are not to come back before `expires`. A tombstone that stands longer already stays.
+    ///
+    /// A tombstone stops every participant's data of the connection: who still takes part in another study over it
+    /// must not get one (see [`crate::people::directory::Directory::link_holders`]).
+    pub fn tombstone(&mut self, connections: &[ConnectionDigest], expires: UnixSeconds) {
+        for connection in connections {
+            let longest = self.directory().tombstone(connection).map_or(expires, |before| before.max(expires));
+            let digest = self.directory().digests().tombstone(connection);
+            self.change(Change::Tombstone(digest, longest));
+        }
+    }
+
+    /// Tombstones that have expired are taken away; returns how many.
+    pub fn expire_tombstones(&mut self, now: UnixSeconds) -> usize {
+        let expired: Vec<_> =
+            self.directory().tombstones().filter(|(_, expires)| *expires <= now).map(|(digest, _)| digest).collect();
+        let count = expired.len();
+        expired.into_iter().for_each(|digest| self.change(Change::TombstoneGone(digest)));
+        count
+    }
+
+    /// The participant has withdrawn: nothing is collected or exported from here on. One who is not known is passed
+    /// over.
+    pub fn withdraw(&mut self, participant: &OwnerId) {
+        if let Some(found) = self.directory().participant(participant) {
+            let change = Change::Participant(participant::withdrawn(found));
+            self.change(change);
+        }
+    }
+
+    /// The participant's links to the connection end, where they had not.
+    pub fn end_link(&mut self, participant: &OwnerId, connection: &ConnectionDigest, now: UnixSeconds) {
+        if let Some(change) = link::ended(self.directory(), participant, connection, now) {
+            self.change(change);
+        }
+    }
+
+    /// Nothing is known of the participant but that the code is not given again. Also finishes what
+    /// [`crate::people::People::keyless`] names. The keys are not destroyed here.
+    pub fn erase(&mut self, participant: &OwnerId, now: UnixSeconds) {
+        if let Some(gone) = self.directory().participant(participant).cloned() {
+            let mut codes = self.directory().retired(&gone.study).to_vec();
+            codes.push(Retired { code: gone.code.clone(), at: now });
+            self.change(Change::RetiredCodes(gone.study, codes));
+        }
+        self.change(Change::ParticipantGone(*participant));
+    }
+
+    /// The connection has these permissions, for each of its owners who was not told of a later state; returns for
+    /// how many owners something was kept.
+    pub fn permissions(&mut self, connection: &ConnectionDigest, told: Permissions, now: UnixSeconds) -> usize {
+        let changes = permission::told(self.directory(), connection, told, now);
+        let count = changes.len();
+        changes.into_iter().for_each(|change| self.change(change));
+        count
+    }
+}

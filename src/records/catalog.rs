@@ -1,0 +1,343 @@
+//! The catalog: the heads of all packs in memory, and the one way in which packs come and go.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    fmt, io,
+    sync::{
+        Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use crate::crypto::key::{Rng, random};
+use crate::crypto::keyring::{Keyring, OwnerKeys};
+use crate::crypto::seal::{self, Location, Tampered};
+use crate::model::id::{BlobId, OwnerId};
+use crate::records::head::{self, Head, Home, PackId};
+use crate::records::large;
+use crate::records::pack::{HEAD, Sealed};
+use crate::records::read::IndexCache;
+use crate::store::blobs::Blobs;
+use crate::store::engine::{self, Batch, Engine, row, table};
+
+/// Sections up to this size stay in the row, larger ones go to the commit's file.
+const ROW_BYTES_MAX: usize = 4096;
+const BUNDLE_MAGIC: &[u8; 4] = b"SGB1";
+
+/// All packs.
+pub struct Catalog {
+    pub(crate) engine: Arc<dyn Engine>,
+    pub(crate) blobs: Arc<Blobs>,
+    pub(crate) keyring: Arc<Keyring>,
+    pub(crate) rng: Arc<Rng>,
+    packs: RwLock<Packs>,
+    pub(crate) cache: Mutex<IndexCache>,
+    readers: RwLock<()>,
+    sequence: AtomicU64,
+}
+
+type Heads = BTreeMap<PackId, Arc<Head>>;
+
+#[derive(Default)]
+struct Packs {
+    owners: HashMap<OwnerId, Heads>,
+    bundles: HashMap<BlobId, u32>,
+}
+
+/// Packs that are written but not yet committed.
+pub struct Prepared {
+    /// The rows to commit.
+    pub batch: Batch,
+    added: Vec<(OwnerId, PackId, Head)>,
+    removed: Vec<(OwnerId, PackId)>,
+}
+
+/// Why a pack cannot be read or written.
+#[derive(Debug)]
+pub enum Error {
+    /// A sealed object was altered or cut.
+    Tampered,
+    /// The owner's keys are gone.
+    NoKeys,
+    /// The engine failed.
+    Engine(engine::Error),
+    /// A file could not be read or written.
+    Io(io::Error),
+}
+
+impl Catalog {
+    /// Loads every head, and sweeps files that no head names (`kept` names further ones).
+    pub fn open(
+        engine: Arc<dyn Engine>,
+        blobs: Arc<Blobs>,
+        keyring: Arc<Keyring>,
+        rng: Arc<Rng>,
+        mut kept: HashSet<BlobId>,
+    ) -> Result<Catalog, Error> {
+        let mut packs = Packs::default();
+        let mut failure = None;
+        engine.scan(&[], &mut |key, value| {
+            let Some((owner, id)) = pack_key(key) else { return true };
+            match keyring.owner(&owner).map(|keys| open_head(owner, id, &keys, value)) {
+                Some(Ok(head)) => packs.add(owner, id, head),
+                // Without keys the pack is a purge's remainder that nobody can read; the purge's replay deletes it.
+                None => {}
+                Some(Err(error)) => failure = Some(error),
+            }
+            failure.is_none()
+        })?;
+        if let Some(error) = failure {
+            return Err(error);
+        }
+        kept.extend(packs.bundles.keys());
+        kept.extend(packs.owners.values().flat_map(|heads| heads.values()).flat_map(|head| head.large.iter()));
+        let swept = blobs.sweep(&kept)?;
+        if swept > 0 {
+            tracing::info!(files = swept, "swept files that a crash left without a row");
+        }
+        Ok(Catalog {
+            engine,
+            blobs,
+            keyring,
+            rng,
+            packs: RwLock::new(packs),
+            cache: Mutex::default(),
+            readers: RwLock::new(()),
+            sequence: AtomicU64::new(0),
+        })
+    }
+
+    /// An owner's packs, oldest first.
+    pub fn heads(&self, owner: &OwnerId) -> Vec<(PackId, Arc<Head>)> {
+        let packs = self.packs.read().unwrap_or_else(PoisonError::into_inner);
+        packs
+            .owners
+            .get(owner)
+            .map_or_else(Vec::new, |heads| heads.iter().map(|(id, head)| (*id, head.clone())).collect())
+    }
+
+    /// The number of the newest commit of records.
+    pub fn sequence(&self) -> u64 {
+        self.sequence.load(Ordering::Acquire)
+    }
+
+    /// Records are committed up to this number.
+    pub fn reached(&self, sequence: u64) {
+        self.sequence.store(sequence, Ordering::Release);
+    }
+
+    /// While this is held no pack is merged away, so that what was listed can be read. A purge does not wait for it.
+    pub fn reading(&self) -> RwLockReadGuard<'_, ()> {
+        self.readers.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The right to merge packs; `None` while somebody reads.
+    pub fn settle(&self) -> Option<RwLockWriteGuard<'_, ()>> {
+        match self.readers.try_write() {
+            Ok(guard) => Some(guard),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
+    /// Records of an owner, revisions included.
+    pub fn count(&self, owner: &OwnerId) -> u64 {
+        self.heads(owner).iter().map(|(_, head)| u64::from(head.count)).sum()
+    }
+
+    /// Every owner with at least one pack.
+    pub fn owners(&self) -> Vec<OwnerId> {
+        self.packs.read().unwrap_or_else(PoisonError::into_inner).owners.keys().copied().collect()
+    }
+
+    /// Writes the sections of these packs: small ones into their rows, the rest into one file, fsynced. `removed`
+    /// are packs that the new ones replace.
+    pub fn prepare(&self, sealed: Vec<(OwnerId, Sealed)>, removed: Vec<(OwnerId, PackId)>) -> Result<Prepared, Error> {
+        let mut batch = Batch::default();
+        let mut added = Vec::with_capacity(sealed.len());
+        let mut bundle = None;
+        for (owner, Sealed { id, mut head, sections }) in sealed {
+            let keys = self.keys(&owner)?;
+            if sections.len() > ROW_BYTES_MAX {
+                let draft = match &mut bundle {
+                    Some(draft) => draft,
+                    None => bundle.insert(self.start_bundle()?),
+                };
+                write_frame(draft, owner, id, &sections)?;
+                head.home = Home::Blob(draft.id(), draft.bytes() - sections.len() as u64);
+                batch.put(pack_row(&owner, &id), self.seal_head(owner, id, &keys, &head, &[]));
+            } else {
+                batch.put(pack_row(&owner, &id), self.seal_head(owner, id, &keys, &head, &sections));
+            }
+            added.push((owner, id, head));
+        }
+        if let Some(draft) = bundle {
+            draft.finish()?;
+        }
+        for (owner, id) in &removed {
+            batch.delete(pack_row(owner, id));
+        }
+        Ok(Prepared { batch, added, removed })
+    }
+
+    /// Commits what was prepared together with further rows; returns when durable. Files that nothing names any
+    /// longer are removed then.
+    pub fn commit(&self, prepared: Prepared, further: Batch) -> Result<(), Error> {
+        let Prepared { mut batch, added, removed } = prepared;
+        batch.append(further);
+        if !batch.is_empty() {
+            self.engine.commit(batch)?;
+        }
+        let unnamed = {
+            let mut packs = self.packs.write().unwrap_or_else(PoisonError::into_inner);
+            added.into_iter().for_each(|(owner, id, head)| packs.add(owner, id, head));
+            removed.iter().filter_map(|(owner, id)| packs.remove(owner, id)).collect::<Vec<_>>()
+        };
+        for (owner, id) in &removed {
+            self.cache.lock().unwrap_or_else(PoisonError::into_inner).forget(owner, id);
+        }
+        unnamed.into_iter().try_for_each(|blob| self.blobs.remove(blob).map(drop))?;
+        Ok(())
+    }
+
+    /// Deletes every pack and file of an owner, keys or not; returns records and bytes that went.
+    pub fn erase(&self, owner: &OwnerId) -> Result<(u64, u64), Error> {
+        let heads = self.heads(owner);
+        let records = heads.iter().map(|(_, head)| u64::from(head.count)).sum();
+        let mut bytes = 0;
+        let mut batch = Batch::default();
+        self.engine.scan(&row(owner.as_bytes(), table::PACK, &[]), &mut |key, value| {
+            bytes += value.len() as u64;
+            batch.delete(key.to_vec());
+            true
+        })?;
+        let removed = heads.iter().map(|(id, _)| (*owner, *id)).collect();
+        self.commit(Prepared { batch, added: Vec::new(), removed }, Batch::default())?;
+        for (_, head) in &heads {
+            let lengths = head.lengths;
+            bytes += u64::from(lengths.index) + u64::from(lengths.data) + u64::from(lengths.identity);
+            for blob in &head.large {
+                bytes += self.blobs.remove(*blob)?;
+            }
+        }
+        Ok((records, bytes))
+    }
+
+    pub(crate) fn keys(&self, owner: &OwnerId) -> Result<Arc<OwnerKeys>, Error> {
+        self.keyring.owner(owner).ok_or(Error::NoKeys)
+    }
+
+    fn start_bundle(&self) -> Result<crate::store::blobs::Draft, Error> {
+        let mut draft = self.blobs.draft(BlobId::from_bytes(random(&*self.rng)))?;
+        draft.write(BUNDLE_MAGIC)?;
+        Ok(draft)
+    }
+
+    /// The row's value: length of the sealed head, the sealed head, then the sections where they stay in the row.
+    fn seal_head(&self, owner: OwnerId, id: PackId, keys: &OwnerKeys, head: &Head, sections: &[u8]) -> Vec<u8> {
+        let location = Location { table: HEAD, owner: owner.as_bytes(), item: &id.0 };
+        let sealed = seal::seal(&keys.data, location, &head::encode(head), &*self.rng);
+        let length = u16::try_from(sealed.len()).expect("a head is far smaller than 64 KiB");
+        let mut value = Vec::with_capacity(2 + sealed.len() + sections.len());
+        value.extend_from_slice(&length.to_be_bytes());
+        value.extend_from_slice(&sealed);
+        value.extend_from_slice(sections);
+        value
+    }
+}
+
+/// What stands before a pack's sections in a bundle, so that an index can be rebuilt from the files.
+fn write_frame(draft: &mut crate::store::blobs::Draft, owner: OwnerId, id: PackId, sections: &[u8]) -> io::Result<()> {
+    draft.write(owner.as_bytes())?;
+    draft.write(&id.0)?;
+    draft.write(&u32::try_from(sections.len()).expect("a pack is far smaller").to_be_bytes())?;
+    draft.write(sections)
+}
+
+/// The row that holds a pack's head.
+pub(crate) fn pack_row(owner: &OwnerId, id: &PackId) -> Vec<u8> {
+    row(owner.as_bytes(), table::PACK, &id.0)
+}
+
+fn pack_key(key: &[u8]) -> Option<(OwnerId, PackId)> {
+    let (owner, rest) = key.split_first_chunk::<16>()?;
+    let (&found, id) = rest.split_first()?;
+    (found == table::PACK).then_some(())?;
+    Some((OwnerId::from_bytes(*owner), PackId(id.try_into().ok()?)))
+}
+
+/// The sealed head of a row's value, and what stands behind it.
+pub(crate) fn split_row(value: &[u8]) -> Result<(&[u8], &[u8]), Error> {
+    let (length, rest) = value.split_first_chunk::<2>().ok_or(Error::Tampered)?;
+    rest.split_at_checked(usize::from(u16::from_be_bytes(*length))).ok_or(Error::Tampered)
+}
+
+fn open_head(owner: OwnerId, id: PackId, keys: &OwnerKeys, value: &[u8]) -> Result<Head, Error> {
+    let (sealed, _) = split_row(value)?;
+    let location = Location { table: HEAD, owner: owner.as_bytes(), item: &id.0 };
+    head::decode(&seal::open(&keys.data, location, sealed)?).ok_or(Error::Tampered)
+}
+
+impl Packs {
+    fn add(&mut self, owner: OwnerId, id: PackId, head: Head) {
+        if let Home::Blob(blob, _) = head.home {
+            *self.bundles.entry(blob).or_default() += 1;
+        }
+        self.owners.entry(owner).or_default().insert(id, Arc::new(head));
+    }
+
+    /// The bundle that no pack needs any longer, where this was its last one.
+    fn remove(&mut self, owner: &OwnerId, id: &PackId) -> Option<BlobId> {
+        let heads = self.owners.get_mut(owner)?;
+        let head = heads.remove(id)?;
+        if heads.is_empty() {
+            self.owners.remove(owner);
+        }
+        let Home::Blob(blob, _) = head.home else { return None };
+        let uses = self.bundles.get_mut(&blob)?;
+        *uses -= 1;
+        (*uses == 0).then(|| self.bundles.remove(&blob)).flatten().map(|_| blob)
+    }
+}
+
+impl From<engine::Error> for Error {
+    fn from(cause: engine::Error) -> Self {
+        Self::Engine(cause)
+    }
+}
+
+impl From<io::Error> for Error {
+    fn from(cause: io::Error) -> Self {
+        Self::Io(cause)
+    }
+}
+
+impl From<Tampered> for Error {
+    fn from(_: Tampered) -> Self {
+        Self::Tampered
+    }
+}
+
+impl From<large::Error> for Error {
+    fn from(cause: large::Error) -> Self {
+        match cause {
+            large::Error::Tampered => Self::Tampered,
+            large::Error::Io(cause) => Self::Io(cause),
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tampered => {
+                f.write_str("a sealed record does not open: it was altered or cut; restore it from a backup")
+            }
+            Self::NoKeys => f.write_str("the keys of these records are destroyed"),
+            Self::Engine(cause) => cause.fmt(f),
+            Self::Io(cause) => write!(f, "a file of the store cannot be read or written: {cause}"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}

@@ -1,0 +1,86 @@
+//! Merging: an owner's small packs become fewer ones, each of one month, in the order of their records' times.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use zstd::bulk::Compressor;
+
+use crate::model::id::OwnerId;
+use crate::records::catalog::{Catalog, Error};
+use crate::records::head::{Head, PackId};
+use crate::records::index::{IndexEntry, Place};
+use crate::records::pack::{Builder, Sealed, month};
+
+/// A pack of this size, uncompressed, is merged no further.
+const PACK_BYTES_FULL: u64 = 1 << 20;
+/// How much one merge takes at most, uncompressed.
+const MERGE_BYTES_MAX: u64 = 4 << 20;
+/// So many unmerged packs of an owner are merged.
+const FRESH_PACKS_MAX: usize = 16;
+/// So many merged packs of one month and level are merged again.
+const MONTH_PACKS_MAX: usize = 8;
+
+/// The packs that should be merged next, oldest first; `None` where there are few enough.
+pub fn plan(heads: &[(PackId, Arc<Head>)]) -> Option<Vec<PackId>> {
+    let mut groups: BTreeMap<(u8, Option<i32>), Vec<&(PackId, Arc<Head>)>> = BTreeMap::new();
+    for pack in heads.iter().filter(|(_, head)| head.raw_bytes < PACK_BYTES_FULL) {
+        let month = if pack.1.level == 0 { None } else { pack.1.month };
+        groups.entry((pack.1.level, month)).or_default().push(pack);
+    }
+    let due = groups
+        .into_iter()
+        .find(|((level, _), packs)| packs.len() >= if *level == 0 { FRESH_PACKS_MAX } else { MONTH_PACKS_MAX });
+    let (_, packs) = due?;
+    let mut bytes = 0;
+    let taken = packs.into_iter().take_while(|(_, head)| {
+        bytes += head.raw_bytes;
+        bytes <= MERGE_BYTES_MAX
+    });
+    Some(taken.map(|(id, _)| *id).collect())
+}
+
+/// The records of these packs in new ones, one per month, sealed; `sequence` and `first_place` name them.
+pub fn merge(
+    catalog: &Catalog,
+    owner: OwnerId,
+    packs: &[PackId],
+    sequence: u64,
+    first_place: u32,
+    compressor: &mut Compressor<'_>,
+) -> Result<Vec<Sealed>, Error> {
+    let keys = catalog.keys(&owner)?;
+    let heads: BTreeMap<PackId, Arc<Head>> = catalog.heads(&owner).into_iter().collect();
+    let mut level = 0;
+    let mut sections = Vec::with_capacity(packs.len());
+    let mut records: Vec<(usize, IndexEntry)> = Vec::new();
+    for id in packs {
+        let head = heads.get(id).ok_or(Error::NoKeys)?;
+        level = level.max(head.level);
+        let at = sections.len();
+        records.extend(catalog.index(&owner, id, head)?.iter().map(|entry| (at, entry.clone())));
+        sections.push((catalog.data_section(&owner, id)?, catalog.identity_section(&owner, id)?));
+    }
+    records.sort_by(|(_, left), (_, right)| left.sort_key().cmp(&right.sort_key()));
+    let mut months: BTreeMap<i32, Builder> = BTreeMap::new();
+    for (at, entry) in records {
+        let (data, identity) = &sections[at];
+        let (from, length) = (entry.identity.0 as usize, entry.identity.1 as usize);
+        let identity =
+            if identity.is_empty() { &[] } else { identity.get(from..from + length).ok_or(Error::Tampered)? };
+        let builder = months.entry(month(&entry)).or_default();
+        match entry.data {
+            Place::Packed { offset, length } => {
+                let from = offset as usize;
+                let part = data.get(from..from + length as usize).ok_or(Error::Tampered)?;
+                builder.push(entry, part, identity);
+            }
+            Place::Large(blob) => builder.push_large(entry, blob, identity),
+        }
+    }
+    let mut sealed = Vec::with_capacity(months.len());
+    for (place, builder) in (first_place..).zip(months.into_values()) {
+        let id = PackId::new(sequence, place);
+        sealed.push(builder.seal(owner, &keys, id, level.saturating_add(1), compressor, &*catalog.rng)?);
+    }
+    Ok(sealed)
+}

@@ -1,0 +1,68 @@
+//! The registry of every place that holds a person's data. Whatever stores something new of a person adds its place
+//! here; a test fills all of them, purges, and finds each empty.
+
+use crate::model::id::OwnerId;
+use crate::store::engine::{self, Batch, Engine, table};
+
+/// How a place is emptied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Emptied {
+    /// Rows under the owner's id: deleted with the owner.
+    WithTheOwner(u8),
+    /// Files that packs name: deleted with the packs.
+    WithThePacks,
+    /// Bodies: filed before the purge, their files and keys gone with that.
+    BeforeThePurge,
+    /// Keys: destroyed with the epoch.
+    WithTheEpoch,
+    /// Items without a readable owner: nobody can say whose they are; they expire.
+    ByExpiry(u8),
+    /// Deliberately kept: keyed digests and codes that keep a person out and a code unique.
+    Kept(u8),
+}
+
+/// A place that holds a person's data.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    /// What is there.
+    pub name: &'static str,
+    /// How it is emptied.
+    pub emptied: Emptied,
+}
+
+const fn place(name: &'static str, emptied: Emptied) -> Place {
+    Place { name, emptied }
+}
+
+/// Every place.
+pub const PLACES: &[Place] = &[
+    place("participant", Emptied::WithTheOwner(table::PARTICIPANT)),
+    place("links", Emptied::WithTheOwner(table::LINKS)),
+    place("held connection", Emptied::WithTheOwner(table::HELD)),
+    place("packs of records", Emptied::WithTheOwner(table::PACK)),
+    place("pings to be pulled", Emptied::WithTheOwner(table::PULL)),
+    place("permissions", Emptied::WithTheOwner(table::PERMISSION)),
+    place("files of records", Emptied::WithThePacks),
+    place("bodies in the journal", Emptied::BeforeThePurge),
+    place("keys", Emptied::WithTheEpoch),
+    place("quarantine", Emptied::ByExpiry(table::QUARANTINE)),
+    place("tombstones", Emptied::Kept(table::TOMBSTONE)),
+    place("studies with their retired codes", Emptied::Kept(table::STUDY)),
+];
+
+/// Deletes the owner's rows of every place but those that say who the owner is, which go last, when the keys are
+/// gone; returns how many.
+pub fn erase_rows(engine: &dyn Engine, owner: &OwnerId) -> Result<usize, engine::Error> {
+    let mut batch = Batch::default();
+    engine.scan(owner.as_bytes(), &mut |key, _| {
+        if !matches!(key.get(16), Some(&(table::PARTICIPANT | table::HELD))) {
+            batch.delete(key.to_vec());
+        }
+        true
+    })?;
+    let count = batch.operations.len();
+    if count > 0 {
+        engine.commit(batch)?;
+    }
+    Ok(count)
+}

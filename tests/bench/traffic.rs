@@ -1,0 +1,52 @@
+//! Bodies for the load: 2 KB pushes that differ from each other, cut where a counter goes in.
+
+use serde_json::json;
+use studygate::model::time::UnixSeconds;
+use studygate::simulate::health;
+use studygate::simulate::notification::Notification;
+use studygate::simulate::record::Record;
+use studygate::simulate::user::{Population, User};
+
+/// The first simulated day: 2026-11-01.
+pub(crate) const MIDNIGHT: UnixSeconds = UnixSeconds(1_793_491_200);
+
+const SMALL_BYTES: usize = 2048;
+const ID_MARK: &str = "IDIDIDIDIDIDIDI";
+const START_MARK: i64 = 1_111_111_111;
+
+/// A body of one summary with two gaps: 15 digits of the summaryId, 10 digits of the start.
+pub(crate) struct Template {
+    pub(crate) head: String,
+    pub(crate) middle: String,
+    pub(crate) tail: String,
+}
+
+impl Template {
+    /// A push of one summary of about 2 KB.
+    pub(crate) fn of(population: &Population, user: &User) -> Self {
+        let mut record = health::daily(user, MIDNIGHT);
+        record.content.insert("summaryId".to_owned(), json!(format!("{}-{ID_MARK}", user.prefix)));
+        record.content.insert("startTimeInSeconds".to_owned(), json!(START_MARK));
+        let body = |record: &Record| Notification::of(population.users(), std::slice::from_ref(record)).to_json();
+        let mut quarter = 24;
+        while body(&record).len() < SMALL_BYTES {
+            record.content["timeOffsetHeartRateSamples"][(quarter * 900).to_string()] = json!(50 + quarter * 37 % 80);
+            quarter += 1;
+        }
+        let text = body(&record);
+        let (first, rest) = text.split_once(ID_MARK).map_or(("", text.as_str()), |parts| parts);
+        // Members are sorted, so that the start comes before the summaryId.
+        let (head, middle) = first.split_once(&START_MARK.to_string()).expect("a start");
+        Self { head: head.to_owned(), middle: middle.to_owned(), tail: rest.to_owned() }
+    }
+
+    /// The body with this number in its gaps.
+    pub(crate) fn body(&self, number: u64) -> String {
+        format!("{}{}{}{number:015}{}", self.head, 1_500_000_000 + number % 400_000_000, self.middle, self.tail)
+    }
+
+    /// How long every body of it is.
+    pub(crate) fn length(&self) -> usize {
+        self.body(0).len()
+    }
+}

@@ -1,0 +1,83 @@
+//! A deregistration destroys what it must and nothing else, and nothing brings the data back.
+
+use studygate::simulate::notification::Notification;
+use studygate::simulate::record::Record;
+use studygate::simulate::user::Population;
+
+use crate::site::{Site, code_of, files_below};
+use crate::{days, first_of};
+
+fn sleeps_and_dailies(population: &Population) -> Vec<Record> {
+    population.users().iter().flat_map(|user| days(user, 3)).collect()
+}
+
+#[test]
+fn deregistered_participant_is_absent_from_the_dataset_and_late_data_are_dropped() {
+    let population = Population::new(701, 2);
+    let mut site = Site::new();
+    site.add_study("LEAVE", &[]);
+    site.add_participants("LEAVE", &population);
+    let records = sleeps_and_dailies(&population);
+    let body = Notification::of(population.users(), &records).to_json();
+    site.push(&body);
+    assert!(!site.export("LEAVE").records(&code_of(0), "dailies").is_empty());
+    site.push(&Notification::new().deregistration(population.user(0)).to_json());
+    site.push(&body);
+    let dataset = site.export("LEAVE");
+    assert_eq!(dataset.types().iter().map(|name| dataset.records(&code_of(0), name).len()).sum::<usize>(), 0);
+    assert_eq!(dataset.records(&code_of(1), "dailies").len(), 3, "the other participant is untouched");
+    let dropped = site.fetch("/metrics").expect("metrics").1;
+    let dropped = dropped.lines().any(|line| {
+        line.starts_with("studygate_records_total") && line.contains("dropped_purged") && !line.ends_with(" 0")
+    });
+    assert!(dropped, "late data are counted");
+}
+
+#[test]
+fn deregistration_holds_over_a_kill_and_a_restart() {
+    let population = Population::new(702, 1);
+    let mut site = Site::new();
+    site.add_study("FIRM", &[]);
+    site.add_participants("FIRM", &population);
+    let body = Notification::of(population.users(), &sleeps_and_dailies(&population)).to_json();
+    site.push(&body);
+    site.push(&Notification::new().deregistration(population.user(0)).to_json());
+    site.kill();
+    site.start();
+    site.push(&body);
+    assert!(site.export("FIRM").types().is_empty());
+}
+
+#[test]
+fn purge_takes_the_blobs_and_the_journal_entries_with_it() {
+    let population = Population::new(703, 1);
+    let site = Site::new();
+    site.add_study("BLOBS", &[]);
+    let bytes = |site: &Site| -> u64 {
+        files_below(&site.data_dir()).iter().filter_map(|file| file.metadata().ok()).map(|data| data.len()).sum()
+    };
+    site.add_participants("BLOBS", &population);
+    site.wait_until_filed();
+    let empty = bytes(&site);
+    let mut details = first_of(&population, 0, "activityDetails");
+    // Random digits do not compress, so that the blob has a size that cannot hide.
+    let noise = studygate::simulate::random::Random::at(703, &[]).hex(6_000_000);
+    details.content.insert("note".to_owned(), noise.into());
+    site.push(&Notification::of(population.users(), &[details]).to_json());
+    site.wait_until_filed();
+    assert!(bytes(&site) > empty + 2_000_000);
+    site.push(&Notification::new().deregistration(population.user(0)).to_json());
+    site.wait_until_filed();
+    assert!(bytes(&site) < empty + 2_000_000, "what is left: {} of {empty}", bytes(&site));
+}
+
+#[test]
+fn deregistration_of_somebody_unknown_changes_nothing() {
+    let population = Population::new(704, 2);
+    let mut site = Site::new();
+    site.add_study("CALM", &[]);
+    site.add_participant("CALM", "P000", population.user(0));
+    site.push(&Notification::of(population.users(), &[first_of(&population, 0, "dailies")]).to_json());
+    site.push(&Notification::new().deregistration(population.user(1)).to_json());
+    assert_eq!(site.export("CALM").records("P000", "dailies").len(), 1);
+}

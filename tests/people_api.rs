@@ -1,0 +1,425 @@
+//! The routes of the local API: what is asked, answered and refused, over a directory in memory.
+
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use hyper::{Method, StatusCode};
+use ring::rand::SystemRandom;
+use serde_json::{Value, json};
+use studygate::clock::Clock;
+use studygate::crypto::{key::Key, keyring::Keyring};
+use studygate::http::local::{
+    Routes,
+    desk::{Desk, ExportRequest, ExportStream, Revisions},
+};
+use studygate::http::local_api::{Caller, LocalApi, LocalBody, LocalRequest, LocalResponse, StreamPiece};
+use studygate::model::{
+    connection::{ClientId, GarminUserId},
+    id::OwnerId,
+    participant::Window,
+    time::UnixSeconds,
+};
+use studygate::people::{
+    People, Settings,
+    held::HeldNote,
+    refusal::{Kind, Refusal},
+};
+use studygate::store::memory::Memory;
+
+const RECIPIENT: &str = "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa";
+/// 2026-11-01T05:00:00Z
+const NOW: UnixSeconds = UnixSeconds(1_793_509_200);
+
+struct Noon;
+
+impl Clock for Noon {
+    fn now(&self) -> UnixSeconds {
+        NOW
+    }
+}
+
+/// The rest of the gateway: erases at once, and remembers the export it was asked for.
+struct FakeDesk {
+    people: Arc<People>,
+    exports: Mutex<Vec<ExportRequest>>,
+    recipients_changed: Mutex<Vec<String>>,
+}
+
+impl Desk for FakeDesk {
+    fn status(&self) -> Value {
+        json!({ "ready": true })
+    }
+
+    fn quarantine(&self) -> Result<Vec<Value>, Refusal> {
+        Ok(vec![json!({ "reason": "nobody" })])
+    }
+
+    fn withdraw(&self, participant: &OwnerId, now: UnixSeconds) -> Result<Value, Refusal> {
+        let mut turn = self.people.turn();
+        turn.erase(participant, now);
+        turn.commit()?;
+        Ok(json!({ "records": 3 }))
+    }
+
+    fn recipients_changed(&self, study: &str) {
+        self.recipients_changed.lock().expect("no test panics with it").push(study.to_owned());
+    }
+
+    fn export(&self, request: ExportRequest) -> Result<ExportStream, Refusal> {
+        if request.study == "BUSY" {
+            return Err(Refusal::ExportRunning);
+        }
+        self.exports.lock().expect("no test panics with it").push(request);
+        let (sender, pieces) = tokio::sync::mpsc::channel(2);
+        sender.try_send(Ok(StreamPiece::Bytes(Bytes::from_static(b"sealed")))).expect("room");
+        sender.try_send(Ok(StreamPiece::End)).expect("room");
+        Ok(ExportStream { file_name: "A_0001_2026-11-01.zip.age".into(), pieces })
+    }
+}
+
+struct Site {
+    people: Arc<People>,
+    desk: Arc<FakeDesk>,
+    routes: Routes,
+    _dir: tempfile::TempDir,
+}
+
+impl Site {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().expect("a folder");
+        let keyring = Keyring::open(dir.path(), &Key::from_bytes([9; 32]), Arc::new(SystemRandom::new()));
+        let settings = Settings { held_connections_max: 10 };
+        let engine = Arc::new(Memory::default());
+        let keyring = Arc::new(keyring.expect("a keyring"));
+        let people = People::open(engine, keyring, Arc::new(SystemRandom::new()), settings).expect("people");
+        let people = Arc::new(people);
+        let desk = Arc::new(FakeDesk {
+            people: Arc::clone(&people),
+            exports: Mutex::default(),
+            recipients_changed: Mutex::default(),
+        });
+        let routes = Routes::new(Arc::clone(&people), Arc::clone(&desk) as _, Arc::new(Noon));
+        Self { people, desk, routes, _dir: dir }
+    }
+
+    /// With study `A` and its participant `P1`.
+    fn with_participant() -> Self {
+        let site = Self::new();
+        site.expect(201, "POST", "studies", json!({ "name": "A", "recipients": [RECIPIENT] }));
+        site.expect(201, "POST", "studies/A/participants", json!({ "code": "P1" }));
+        site
+    }
+
+    fn ask(&self, method: &str, path: &str, body: &str) -> LocalResponse {
+        self.routes.answer(request(method, path, body))
+    }
+
+    /// The JSON of an answer that must have this status.
+    fn expect(&self, status: u16, method: &str, path: &str, body: Value) -> Value {
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        let answer = self.ask(method, path, &body);
+        let found = answer.status.as_u16();
+        let json = body_of(answer);
+        assert_eq!(found, status, "{method} {path} {body}: {json}");
+        json
+    }
+
+    fn get(&self, path: &str) -> Value {
+        self.expect(200, "GET", path, Value::Null)
+    }
+
+    /// The sentence of a refusal that must have this status.
+    fn refused(&self, status: u16, method: &str, path: &str, body: Value) -> String {
+        let problem = self.expect(status, method, path, body);
+        assert_eq!(problem["status"], status);
+        assert!(problem["type"].as_str().expect("text").starts_with("urn:studygate:problem:"), "{problem}");
+        assert!(problem["title"].is_string(), "{problem}");
+        problem["detail"].as_str().expect("text").to_owned()
+    }
+}
+
+fn request(method: &str, path: &str, body: &str) -> LocalRequest {
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    LocalRequest {
+        method: Method::from_bytes(method.as_bytes()).expect("a method"),
+        path: format!("/api/v1/{path}"),
+        query: query.into(),
+        peer: Caller { uid: 1000, gid: 1000, login_uid: None },
+        body: Bytes::from(body.to_owned()),
+    }
+}
+
+fn body_of(answer: LocalResponse) -> Value {
+    let expected = if answer.status.is_success() { "application/json" } else { "application/problem+json" };
+    assert_eq!(answer.content_type, expected);
+    match answer.body {
+        LocalBody::Full(bytes) => serde_json::from_slice(&bytes).expect("JSON"),
+        LocalBody::Stream(_) => panic!("a stream where JSON was expected"),
+    }
+}
+
+#[test]
+fn study_is_added_shown_changed_locked_and_closed() {
+    let site = Site::new();
+    let body = json!({ "name": "A", "recipients": [RECIPIENT], "rules": { "names": "keep", "types": ["mct"] } });
+    let added = site.expect(201, "POST", "studies", body);
+    let expected = json!({
+        "name": "A", "state": "open", "recipients": [RECIPIENT], "rules_version": 1,
+        "rules": {
+            "types": ["mct"], "on_deregistration": "purge", "grace_days": 0, "location": "drop", "names": "keep",
+            "files": "drop", "devices": "keep", "pregnancy": "keep", "unknown": "drop", "dates": "keep",
+            "minimise": false, "retain_until": null, "silent_after_days": 3, "garmin": null,
+        },
+        "created": "2026-11-01T05:00:00Z", "exports": 0,
+        "participants": { "active": 0, "paused": 0, "completed": 0, "withdrawn": 0 },
+    });
+    assert_eq!(added, expected);
+    assert_eq!(site.get("studies/A"), expected);
+    assert_eq!(site.get("studies"), json!({ "studies": [expected] }));
+
+    let change = json!({ "rules": { "types": ["all"], "retain_until": "2030-01-01" } });
+    let changed = site.expect(200, "PATCH", "studies/A", change);
+    assert_eq!(changed["rules"]["types"], json!([]));
+    assert_eq!(changed["rules"]["names"], "keep", "what is not named stays");
+    assert_eq!((&changed["rules"]["retain_until"], &changed["rules_version"]), (&json!("2030-01-01"), &json!(2)));
+    let cleared = site.expect(200, "PATCH", "studies/A", json!({ "rules": { "retain_until": null } }));
+    assert_eq!(cleared["rules"]["retain_until"], Value::Null);
+
+    assert_eq!(site.expect(200, "POST", "studies/A/lock", Value::Null)["state"], "locked");
+    site.refused(423, "PATCH", "studies/A", json!({ "rules": { "names": "drop" } }));
+    site.refused(423, "POST", "studies/A/participants", json!({}));
+    let closed = site.expect(200, "POST", "studies/A/close", json!({ "data": "keep" }));
+    assert_eq!((&closed["state"], &closed["purged"]), (&json!("closed"), &json!(0)));
+}
+
+#[test]
+fn changes_of_recipients_are_told() {
+    let site = Site::new();
+    site.expect(201, "POST", "studies", json!({ "name": "A", "recipients": [RECIPIENT] }));
+    site.expect(200, "PATCH", "studies/A", json!({ "recipients": [RECIPIENT], "rules": { "names": "keep" } }));
+    let other = age::x25519::Identity::generate().to_public().to_string();
+    site.expect(200, "PATCH", "studies/A", json!({ "recipients": [RECIPIENT, other] }));
+    assert_eq!(*site.desk.recipients_changed.lock().expect("unpoisoned"), ["A"]);
+}
+
+#[test]
+fn rules_that_are_not_built_are_refused_by_name() {
+    let site = Site::with_participant();
+    let rules = [
+        json!({ "dates": "shift" }),
+        json!({ "files": "keep" }),
+        json!({ "minimise": true }),
+        json!({ "on_deregistration": "retain" }),
+        json!({ "grace_days": 2 }),
+        json!({ "garmin": "main" }),
+    ];
+    for rules in rules {
+        let detail = site.refused(501, "PATCH", "studies/A", json!({ "rules": rules.clone() }));
+        assert!(detail.starts_with("This version does not do"), "{detail}");
+        site.refused(501, "POST", "studies", json!({ "name": "B", "recipients": [RECIPIENT], "rules": rules }));
+    }
+    for asked in [json!({ "data": "retain" }), json!({ "dry_run": true }), json!({ "now": true })] {
+        let mut body = asked;
+        body["reason"] = json!("asked to leave");
+        site.refused(501, "POST", "studies/A/participants/P1/withdraw", body);
+    }
+    for query in ["tables=mct", "since=3", "as_of=3", "format=parquet"] {
+        site.refused(501, "GET", &format!("studies/A/export?{query}"), Value::Null);
+    }
+}
+
+#[test]
+fn participant_goes_through_its_states() {
+    let site = Site::with_participant();
+    let path = "studies/A/participants/P1";
+    let change = json!({
+        "from": "2026-10-01", "to": "2026-11-30", "consent": { "version": "2.1", "date": "2026-10-01" },
+    });
+    let set = site.expect(200, "PATCH", path, change);
+    assert_eq!((&set["from"], &set["to"]), (&json!("2026-10-01T00:00:00Z"), &json!("2026-12-01T00:00:00Z")));
+    assert_eq!(set["consent"], json!({ "version": "2.1", "date": "2026-10-01" }));
+    assert_eq!(site.expect(200, "PATCH", path, json!({ "from": null, "consent": null }))["from"], Value::Null);
+
+    site.expect(200, "POST", &format!("{path}/pause"), json!({ "at": "2026-10-05" }));
+    let resumed = site.expect(200, "POST", &format!("{path}/resume"), json!({ "at": "2026-10-07T12:00:00Z" }));
+    assert_eq!(resumed["pauses"], json!([{ "from": "2026-10-05T00:00:00Z", "to": "2026-10-07T12:00:00Z" }]));
+    let done = site.expect(200, "POST", &format!("{path}/complete"), Value::Null);
+    assert_eq!((&done["state"], &done["to"]), (&json!("completed"), &json!("2026-11-01T05:00:00Z")));
+    site.refused(409, "POST", &format!("{path}/pause"), Value::Null);
+
+    let renamed = site.expect(200, "POST", &format!("{path}/rename"), json!({ "new_code": "P9" }));
+    assert_eq!(renamed["code"], "P9");
+    let detail = site.refused(404, "GET", path, Value::Null);
+    assert!(detail.contains("\"P1\""), "{detail}");
+    let states = json!({ "active": 0, "paused": 0, "completed": 1, "withdrawn": 0 });
+    assert_eq!(site.get("studies/A")["participants"], states);
+}
+
+#[test]
+fn links_are_made_shown_and_ended_without_the_user_id() {
+    let site = Site::with_participant();
+    site.expect(201, "POST", "studies/A/participants", json!({ "code": "P2", "garmin_user": "secret-user" }));
+    let link = json!({ "garmin_user": "secret-user", "from": "2026-11-01" });
+    let detail = site.refused(409, "POST", "studies/A/participants/P1/link", link.clone());
+    assert!(detail.contains("\"P2\"") && !detail.contains("secret-user"), "{detail}");
+
+    let ended = site.expect(200, "POST", "studies/A/participants/P2/unlink", json!({ "at": "2026-11-01" }));
+    let expected = json!([
+        { "number": 1, "client": "default", "from": null, "to": "2026-11-01T00:00:00Z", "current": false },
+    ]);
+    assert_eq!(ended["links"], expected);
+    let linked = site.expect(200, "POST", "studies/A/participants/P1/link", link);
+    assert_eq!(linked["links"][0]["current"], true);
+    assert!(!site.get("studies/A/participants").to_string().contains("secret-user"));
+
+    site.refused(409, "POST", "studies/A/participants/P2/unlink", Value::Null);
+    site.refused(404, "POST", "studies/A/participants/P1/unlink", json!({ "link": 7 }));
+    let both = json!({ "garmin_user": "u", "unassigned": "h" });
+    site.refused(400, "POST", "studies/A/participants/P1/link", both);
+    site.refused(400, "POST", "studies/A/participants/P1/link", json!({}));
+    site.refused(400, "POST", "studies/A/participants/P1/link", json!({ "garmin_user": " " }));
+    site.refused(404, "POST", "studies/A/participants/P1/link", json!({ "unassigned": "nosuch" }));
+}
+
+#[test]
+fn held_connection_is_listed_by_its_handle_until_it_is_linked() {
+    let site = Site::with_participant();
+    let user = GarminUserId::parse("secret-user").expect("a user");
+    let owner = site.people.hold(&[(ClientId::single(), user)], NOW).expect("held")[0].expect("owner");
+    let mut turn = site.people.turn();
+    let items = [("epochs".to_owned(), 2)].into();
+    turn.held_note(&owner, &HeldNote { now: NOW.plus(60), items, device: Some("Forerunner".into()) });
+    turn.commit().expect("committed");
+
+    let list = site.get("unassigned");
+    let handle = list["unassigned"][0]["handle"].as_str().expect("a handle").to_owned();
+    let expected = json!({ "unassigned": [{
+        "handle": handle, "client": "default", "device": "Forerunner", "first_seen": "2026-11-01T05:00:00Z",
+        "last_seen": "2026-11-01T05:01:00Z", "items": { "epochs": 2 },
+    }] });
+    assert_eq!(list, expected);
+    site.expect(200, "POST", "studies/A/participants/P1/link", json!({ "unassigned": handle }));
+    assert_eq!(site.get("unassigned"), json!({ "unassigned": [] }));
+}
+
+#[test]
+fn withdrawal_needs_a_reason_and_leaves_a_code_that_says_so() {
+    let site = Site::with_participant();
+    let path = "studies/A/participants/P1/withdraw";
+    for body in [json!({}), json!({ "reason": " " }), json!({ "reason": "x".repeat(501) })] {
+        site.refused(400, "POST", path, body);
+    }
+    let gone = site.expect(200, "POST", path, json!({ "reason": "asked to leave" }));
+    assert_eq!(gone, json!({ "code": "P1", "state": "withdrawn", "records": 3 }));
+    let shown = site.get("studies/A/participants/P1");
+    assert_eq!((&shown["state"], &shown["erased"]), (&json!("withdrawn"), &json!("2026-11-01T05:00:00Z")));
+    assert_eq!(site.get("studies/A/participants")["participants"], json!([shown]));
+    assert_eq!(site.get("studies/A")["participants"]["withdrawn"], 1);
+    site.refused(409, "POST", "studies/A/participants", json!({ "code": "P1" }));
+}
+
+#[test]
+fn closing_with_purge_withdraws_everyone_and_may_be_asked_for_again() {
+    let site = Site::with_participant();
+    site.expect(201, "POST", "studies/A/participants", json!({ "code": "P2" }));
+    site.refused(400, "POST", "studies/A/close", json!({ "data": "purge" }));
+    site.refused(400, "POST", "studies/A/close", json!({ "reason": "over" }));
+    let purge = json!({ "data": "purge", "reason": "the study is over" });
+    let closed = site.expect(200, "POST", "studies/A/close", purge.clone());
+    assert_eq!((&closed["purged"], &closed["participants"]["withdrawn"]), (&json!(2), &json!(2)));
+    assert_eq!(site.expect(200, "POST", "studies/A/close", purge)["purged"], 0);
+}
+
+#[test]
+fn export_streams_what_was_asked_for() {
+    let site = Site::with_participant();
+    let path = "studies/A/export?participant=P1&from=2026-10-01&to=2026-10-31&revisions=true&format=csv";
+    let answer = site.ask("GET", path, "");
+    assert_eq!((answer.status, answer.content_type), (StatusCode::OK, "application/octet-stream"));
+    let disposition = answer.headers[0].1.to_str().expect("text");
+    assert_eq!(disposition, "attachment; filename=\"A_0001_2026-11-01.zip.age\"");
+    let LocalBody::Stream(mut pieces) = answer.body else { panic!("an export is a stream") };
+    let mut next = || pieces.try_recv().expect("a piece").expect("no error");
+    assert_eq!(next(), StreamPiece::Bytes(Bytes::from_static(b"sealed")));
+    assert_eq!(next(), StreamPiece::End);
+
+    let window = Window { from: UnixSeconds::of_date("2026-10-01"), to: UnixSeconds::of_date("2026-11-01") };
+    let asked = ExportRequest { study: "A".into(), participants: vec!["P1".into()], window, revisions: Revisions::All };
+    assert_eq!(*site.desk.exports.lock().expect("unpoisoned"), [asked]);
+
+    site.refused(404, "GET", "studies/A/export?participant=P7", Value::Null);
+    site.refused(404, "GET", "studies/B/export", Value::Null);
+    site.refused(400, "GET", "studies/A/export?from=2026-10-02&to=2026-10-01T00:00:00Z", Value::Null);
+    site.refused(400, "GET", "studies/A/export?revisions=yes", Value::Null);
+    site.refused(400, "GET", "studies/A/export?format=xls", Value::Null);
+    site.expect(201, "POST", "studies", json!({ "name": "BUSY", "recipients": [RECIPIENT] }));
+    let busy = site.ask("GET", "studies/BUSY/export", "");
+    assert_eq!(busy.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(busy.headers.iter().any(|(name, _)| name == "retry-after"));
+}
+
+#[test]
+fn paths_methods_members_and_parameters_that_are_not_known_are_refused() {
+    let site = Site::with_participant();
+    for path in ["", "nosuch", "studies/", "studies/A/nosuch", "studies/A/participants/P1/link/x", "status/"] {
+        site.refused(404, "GET", path, Value::Null);
+    }
+    let mut outside = request("GET", "status", "");
+    outside.path = "/status".into();
+    assert_eq!(site.routes.answer(outside).status, StatusCode::NOT_FOUND);
+
+    let answer = site.ask("DELETE", "studies/A", "");
+    assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(answer.headers[0].1, "GET, PATCH");
+
+    let detail = site.refused(400, "POST", "studies/A/participants", json!({ "coed": "P2" }));
+    assert_eq!(detail, "The member \"coed\" is not known; did you mean \"code\"?");
+    let detail = site.refused(400, "PATCH", "studies/A", json!({ "rules": { "name": "keep" } }));
+    assert_eq!(detail, "The member \"name\" is not known; did you mean \"names\"?");
+    let detail = site.refused(400, "GET", "studies/A/export?particpant=P1", Value::Null);
+    assert_eq!(detail, "The query parameter \"particpant\" is not known; did you mean \"participant\"?");
+    site.refused(400, "GET", "studies?x=1", Value::Null);
+    site.refused(400, "GET", "studies/%ff", Value::Null);
+    assert_eq!(site.ask("POST", "studies", "{").status, StatusCode::BAD_REQUEST);
+}
+
+#[test]
+fn names_with_encoded_characters_stay_one_segment() {
+    let site = Site::with_participant();
+    assert_eq!(site.get("studies/%41/participants/P%31")["code"], "P1");
+    let detail = site.refused(404, "GET", "studies/..%2FA", Value::Null);
+    assert!(detail.contains("\"../A\""), "{detail}");
+}
+
+#[test]
+fn what_the_desk_knows_is_passed_on() {
+    let site = Site::new();
+    assert_eq!(site.get("status"), json!({ "ready": true }));
+    assert_eq!(site.get("quarantine"), json!({ "quarantine": [{ "reason": "nobody" }] }));
+}
+
+#[test]
+fn every_kind_of_refusal_has_a_status_of_its_own_or_shares_it_knowingly() {
+    let cases = [
+        (Kind::Invalid, 400),
+        (Kind::NotFound, 404),
+        (Kind::Conflict, 409),
+        (Kind::Locked, 423),
+        (Kind::NotBuilt, 501),
+        (Kind::Unavailable, 503),
+        (Kind::StoreFailed, 503),
+    ];
+    for (kind, status) in cases {
+        let problem = studygate::http::problem::Problem::from(Refusal::Other(kind, "A sentence.".into()));
+        let answer = problem.into_response();
+        assert_eq!(answer.status.as_u16(), status);
+        assert_eq!(body_of(answer)["detail"], "A sentence.");
+    }
+}
+
+#[tokio::test]
+async fn requests_are_answered_apart_from_the_sockets_threads() {
+    let site = Site::with_participant();
+    let answer = site.routes.handle(request("GET", "studies/A/participants/P1", "")).await;
+    assert_eq!(body_of(answer)["code"], "P1");
+}
