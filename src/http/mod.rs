@@ -4,7 +4,6 @@
 
 mod admission;
 mod answer;
-pub mod certificate;
 mod connection;
 mod framing;
 pub mod health;
