@@ -168,6 +168,14 @@ fn digest_tells_different_contents_apart() {
     }
 }
 
+/// Digests are stored: another way to reckon them would make every record a new one.
+#[test]
+fn digest_is_what_it_was() {
+    let digest = digest(r#"{"a":"x\ud83d\ude00\ud800","b":[1.50,{"c":null,"d":true},[false]],"e":{}}"#);
+    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(hex, "50e5261bca444a43beab3caea85febd6");
+}
+
 #[test]
 fn digest_depends_on_the_key() {
     struct All;
@@ -349,7 +357,7 @@ impl<'a> Model<'a> {
                 let text = match value {
                     Value::Plain(text) if text != "null" => text,
                     Value::Text(text) => text,
-                    _ => return None,
+                    Value::Plain(_) | Value::Array(_) | Value::Object(_) => return None,
                 };
                 self.asked.push(format!("{full}={text}"));
                 replacement(name, text).map(|(name, json)| (name, Value::Plain(json)))

@@ -79,7 +79,14 @@ impl Gateway {
             Arc::clone(&clock),
             ingest.door(),
         );
-        let desk = GatewayDesk::new(&site, config, exports, Arc::clone(&door), Arc::clone(&readiness), Arc::clone(&certificate));
+        let desk = GatewayDesk::new(
+            &site,
+            config,
+            exports,
+            Arc::clone(&door),
+            Arc::clone(&readiness),
+            Arc::clone(&certificate),
+        );
         let watch = Arc::new(Watch {
             readiness: Arc::clone(&readiness),
             space: Arc::clone(&site.space),
@@ -97,8 +104,7 @@ impl Gateway {
             sockets.push(bind(*address).await.map_err(|error| Failure::new(Kind::Listener, error))?);
         }
         let ingress_at = sockets.iter().filter_map(|socket| socket.local_addr().ok()).collect();
-        let ingress =
-            Ingress::new(ingress_settings(config), door, Arc::clone(&readiness), &http, stopped.clone());
+        let ingress = Ingress::new(ingress_settings(config), door, Arc::clone(&readiness), &http, stopped.clone());
         let (tls, metrics) = (certificate.server_config(), http.clone());
         listeners.spawn(async move { ingress.serve(sockets, tls, limits, &metrics).await });
 
@@ -115,8 +121,7 @@ impl Gateway {
             }
         };
 
-        let local =
-            LocalSocket::bind(&config.local.socket).map_err(|error| Failure::new(Kind::Listener, error))?;
+        let local = LocalSocket::bind(&config.local.socket).map_err(|error| Failure::new(Kind::Listener, error))?;
         let routes = Arc::new(Routes::new(Arc::clone(&site.people), Arc::new(desk), Arc::clone(&clock)));
         let (metrics, local_stopped) = (http.clone(), stopped.clone());
         listeners.spawn(async move {
@@ -218,7 +223,10 @@ pub fn serve(config: &Config, root_key: &Key, ready: impl FnOnce(&Gateway)) -> R
 
 fn certificate(config: &Config) -> Result<Arc<Certificate>, Failure> {
     let Some(tls) = &config.ingress.tls else {
-        return Err(Failure::new(Kind::Configuration, "[ingress.tls] names no certificate; set certificate and private_key"));
+        return Err(Failure::new(
+            Kind::Configuration,
+            "[ingress.tls] names no certificate; set certificate and private_key",
+        ));
     };
     let files = Files { certificate: tls.certificate.clone(), private_key: tls.private_key.clone() };
     Certificate::load(files).map_err(|error| Failure::new(Kind::Configuration, error))
@@ -251,7 +259,8 @@ fn start_filing(
         hold_bytes_max: config.unassigned.max_bytes,
         quarantine_for: seconds(config.quarantine.keep_for),
     };
-    let Site { directory, keyring, engine, quarantine, people, catalog, journal, reader, progress, withdrawal, .. } = site;
+    let Site { directory, keyring, engine, quarantine, people, catalog, journal, reader, progress, withdrawal, .. } =
+        site;
     let parts =
         Parts { settings, people, catalog, quarantine, withdrawal, engine, keyring, journal, rng, clock, metrics };
     let filing = Filing::new(parts, reader, progress).map_err(Failure::storage)?;

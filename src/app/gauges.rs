@@ -10,12 +10,8 @@ use crate::telemetry::process::ProcessMetrics;
 use crate::telemetry::registry::Registry;
 use crate::telemetry::store::{DiskMetrics, JournalMetrics, StoreMetrics};
 
-const STATES: [ParticipantState; 4] = [
-    ParticipantState::Active,
-    ParticipantState::Paused,
-    ParticipantState::Completed,
-    ParticipantState::Withdrawn,
-];
+const STATES: [ParticipantState; 4] =
+    [ParticipantState::Active, ParticipantState::Paused, ParticipantState::Completed, ParticipantState::Withdrawn];
 
 /// Registers the gauges of what lies in the data directory.
 pub fn install(registry: &Registry, site: &Site, exports: &ExportMetrics, reserve: u64) {

@@ -5,6 +5,9 @@
 //! ```
 
 use std::collections::HashSet;
+use std::fs::{DirBuilder, File};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -58,6 +61,9 @@ impl Site {
     pub fn open(config: &Config, root_key: &Key, rng: &Arc<Rng>) -> Result<Site, Failure> {
         let dir = config.data_dir.as_path();
         let directory = DataDirectory::open(dir).map_err(|error| directory_failure(dir, &error))?;
+        for folder in ["keyring", "journal"] {
+            make_folder(&dir.join(folder)).map_err(Failure::storage)?;
+        }
         let keyring = Keyring::open(&dir.join("keyring"), root_key, Arc::clone(rng)).map_err(keyring_failure)?;
         let keyring = Arc::new(keyring);
         let space = Space::new(dir, config.storage.disk_reserve).map_err(Failure::storage)?;
@@ -112,6 +118,14 @@ impl Site {
             withdrawal,
         })
     }
+}
+
+fn make_folder(path: &Path) -> io::Result<()> {
+    if !path.is_dir() {
+        DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+        File::open(path.parent().unwrap_or(path))?.sync_all()?;
+    }
+    Ok(())
 }
 
 /// Whole seconds of a setting.

@@ -51,7 +51,9 @@ impl Watch {
     pub fn reload(&self) {
         match self.certificate.reload() {
             Ok(identity) => tracing::info!(not_after = %identity.not_after, "certificate loaded"),
-            Err(error) => tracing::error!(%error, "the certificate files changed but cannot be used; the old one stays"),
+            Err(error) => {
+                tracing::error!(%error, "the certificate files changed but cannot be used; the old one stays")
+            }
         }
     }
 
@@ -65,7 +67,9 @@ impl Watch {
                 _ = ticks.tick() => self.look(),
             }
             if self.readiness.reasons().contains(&Reason::StoreFailed) {
-                return Err(Failure::storage("the store or the journal failed; check the disk and start the gateway again"));
+                return Err(Failure::storage(
+                    "the store or the journal failed; check the disk and start the gateway again",
+                ));
             }
         }
     }

@@ -38,6 +38,11 @@ pub(super) fn list(form: Form, answer: &Value, head: &[&str], rows: Vec<Vec<Stri
     }
 }
 
+/// Prints a table.
+pub(super) fn rows(head: &[&str], rows: &[Vec<String>]) -> Result<(), Failure> {
+    write_out(&table(head, rows))
+}
+
 /// A message on stderr.
 pub(super) fn message(text: &str) {
     // A message that cannot be written has nobody to tell.

@@ -2,9 +2,13 @@
 
 use std::path::Path;
 
-use crate::cli::{check_config, exit::Failure, output};
+use crate::app::{self, Gateway, failure::Kind};
+use crate::cli::check_config;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::output;
 use crate::config::{self, Config, Environment};
 use crate::crypto::key::Key;
+use crate::telemetry::logging;
 
 /// Runs the gateway until it is told to stop.
 pub(super) fn run(file: &Path, environment: &Environment) -> Result<(), Failure> {
@@ -14,13 +18,24 @@ pub(super) fn run(file: &Path, environment: &Environment) -> Result<(), Failure>
     if key_file.exposed {
         output::complain(&check_config::exposed(&config));
     }
-    gateway(config, key_file.key, environment)
+    gateway(&config, &key_file.key, environment)
 }
 
-/// The seam to `app`.
-fn gateway(config: Config, root_key: Key, environment: &Environment) -> Result<(), Failure> {
-    drop((config, root_key));
-    let journal = environment.journal_stream.is_some();
-    let text = format!("this build has no gateway yet (system journal: {journal}); take a newer one");
-    Err(Failure::new(crate::cli::exit::Exit::Failed, text))
+fn gateway(config: &Config, root_key: &Key, environment: &Environment) -> Result<(), Failure> {
+    if let Err(error) = logging::install(&config.log, environment.journal_stream.as_deref()) {
+        return Err(Failure::new(Exit::Configuration, error.to_string()));
+    }
+    let ready = |gateway: &Gateway| {
+        let listeners: Vec<_> = gateway.ingress().iter().map(ToString::to_string).collect();
+        tracing::info!(ingress = listeners.join(" "), "ready");
+    };
+    app::serve(config, root_key, ready).map_err(|failure| {
+        let exit = match failure.kind {
+            Kind::Configuration => Exit::Configuration,
+            Kind::Busy => Exit::TryAgain,
+            Kind::Storage => Exit::Storage,
+            Kind::Listener => Exit::Failed,
+        };
+        Failure::new(exit, failure.text)
+    })
 }

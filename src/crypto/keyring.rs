@@ -2,7 +2,7 @@
 //!
 //! Never: a key derived from the one above it (all are random, and wrapped); a destroyed key left readable.
 //!
-//! [`codec`] is the content as bytes, [`vault`] the files and the order in which they are written.
+//! `keyring/codec.rs` is the content as bytes, `keyring/vault.rs` the files and the order in which they are written.
 
 mod codec;
 #[cfg(test)]

@@ -158,9 +158,9 @@ pub fn copies_on_write(dir: &Path) -> io::Result<bool> {
     const BTRFS: i64 = 0x9123_683E;
     const ZFS: i64 = 0x2FC1_2FC1;
     const BCACHEFS: i64 = 0xCA45_1A4E;
-    #[expect(clippy::unnecessary_cast, reason = "the field's width differs between targets")]
-    let kind = fstatfs(File::open(dir)?)?.f_type as i64;
-    Ok([BTRFS, ZFS, BCACHEFS].contains(&(kind & 0xFFFF_FFFF)))
+    // The field's width differs between targets.
+    let kind = fstatfs(File::open(dir)?)?.f_type as i64 & 0xFFFF_FFFF;
+    Ok([BTRFS, ZFS, BCACHEFS].contains(&kind))
 }
 
 struct Disk {

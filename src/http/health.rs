@@ -75,7 +75,6 @@ impl Answer for Health {
     type Peer = IpAddr;
     type Body = Full<Bytes>;
 
-    #[expect(clippy::unused_async_trait_impl, reason = "the pages are in memory")]
     async fn answer(&self, _peer: IpAddr, request: Request<Incoming>) -> Answered<Full<Bytes>> {
         let mut response = Response::new(Full::default());
         let Some((status, media, text)) = self.page(request.uri().path()) else {

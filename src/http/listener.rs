@@ -48,12 +48,13 @@ pub struct BindError {
 impl std::fmt::Display for BindError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { address, cause } = self;
-        let remedy = match cause.kind() {
-            io::ErrorKind::AddrInUse => "end what listens there, or set another port",
-            io::ErrorKind::PermissionDenied => "ports below 1024 need CAP_NET_BIND_SERVICE",
-            io::ErrorKind::AddrNotAvailable => "set an address of this machine",
-            _ => "set another address",
-        };
+        let remedies = [
+            (io::ErrorKind::AddrInUse, "end what listens there, or set another port"),
+            (io::ErrorKind::PermissionDenied, "ports below 1024 need CAP_NET_BIND_SERVICE"),
+            (io::ErrorKind::AddrNotAvailable, "set an address of this machine"),
+        ];
+        let known = remedies.iter().find(|(kind, _)| *kind == cause.kind());
+        let remedy = known.map_or("set another address", |(_, remedy)| *remedy);
         write!(f, "cannot listen on {address}: {cause}; {remedy}")
     }
 }

@@ -29,14 +29,12 @@ const BYTES_MAX: usize = 16 << 20;
 pub(crate) struct Found {
     items: Vec<Entry>,
     bytes: usize,
-    others: bool,
 }
 
 impl Found {
     /// An entry of the body.
     pub(crate) fn note(&mut self, entry: &Entry) -> Result<(), Refusal> {
         if entry.shape != Shape::Push || !is_control(&entry.member) {
-            self.others = true;
             return Ok(());
         }
         // Without a user there is nobody to apply it to; filing puts it into quarantine.
@@ -50,11 +48,6 @@ impl Found {
         }
         self.items.push(entry.clone());
         Ok(())
-    }
-
-    /// Whether the body holds control items and nothing else.
-    pub(crate) fn is_all(&self) -> bool {
-        !self.others && !self.items.is_empty()
     }
 
     /// The control items, in their order.

@@ -101,7 +101,10 @@ impl Reader {
     pub fn filed(&mut self, up_to: Position) -> Result<(), Error> {
         self.filed = self.filed.max(up_to.0);
         let mut done = Vec::new();
-        while let Some(body) = self.unfiled.pop_front_if(|body| body.place.position <= self.filed) {
+        while self.unfiled.front().is_some_and(|body| body.place.position <= self.filed) {
+            let Some(body) = self.unfiled.pop_front() else {
+                break;
+            };
             if let Some(id) = body.file {
                 unlink(&file_path(&self.shared.dir, &id))?;
             }
@@ -133,8 +136,9 @@ impl Reader {
         let Some((segment, offset)) = account.resume(self.segment, self.offset) else {
             return Next::Nowhere;
         };
-        let is_here = |handed: &mut Handed| handed.place.segment == segment.number && handed.place.start == offset;
-        match account.handed.pop_front_if(is_here) {
+        let is_here = |handed: &Handed| handed.place.segment == segment.number && handed.place.start == offset;
+        let handed = if account.handed.front().is_some_and(is_here) { account.handed.pop_front() } else { None };
+        match handed {
             Some(handed) => {
                 account.handed_bytes = account.handed_bytes.saturating_sub(handed.handover.memory_bytes());
                 Next::InMemory(handed)
@@ -164,7 +168,11 @@ impl Reader {
         let found = walk.next(segment.end, &self.shared.keyring).map_err(failed)?;
         let Some(frame) = found else {
             (self.segment, self.offset) = (segment.number, segment.end);
-            return Ok(None);
+            if self.expected > segment.last {
+                return Ok(None);
+            }
+            let missing = std::mem::replace(&mut self.expected, segment.last + 1);
+            return Err(Error::Tampered(Position(missing)));
         };
         let mut place = Place {
             position: frame.head.position,

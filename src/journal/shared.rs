@@ -9,6 +9,7 @@ use std::{
         Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use ring::rand::SecureRandom;
@@ -46,6 +47,8 @@ pub(crate) struct Shared {
 #[derive(Default)]
 struct Queue {
     waiting: VecDeque<Request>,
+    /// So many are to wait before the writer is woken.
+    wanted: usize,
     stopping: bool,
 }
 
@@ -198,15 +201,23 @@ impl Shared {
     }
 
     pub(crate) fn enqueue(&self, request: Request) {
-        self.queue().waiting.push_back(request);
-        self.queued.notify_one();
+        let mut queue = self.queue();
+        queue.waiting.push_back(request);
+        let is_enough = queue.waiting.len() >= queue.wanted;
+        drop(queue);
+        if is_enough {
+            self.queued.notify_one();
+        }
     }
 
     /// What waits, up to so many bytes of content, at least one; nothing once the journal stops and nothing waits.
-    pub(crate) fn next_group(&self, bytes_max: usize) -> Vec<Request> {
+    /// Where something waits, gives it `patience` to become as many as are `expected`.
+    pub(crate) fn next_group(&self, bytes_max: usize, expected: usize, patience: Duration) -> Vec<Request> {
         let mut queue = self.queue();
-        while queue.waiting.is_empty() && !queue.stopping {
-            queue = self.queued.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        for (wanted, patience) in [(1, Duration::MAX), (expected, patience)] {
+            queue.wanted = wanted;
+            let is_short = |queue: &mut Queue| queue.waiting.len() < wanted && !queue.stopping;
+            queue = self.queued.wait_timeout_while(queue, patience, is_short).unwrap_or_else(PoisonError::into_inner).0;
         }
         let mut bytes = 0;
         let fits = |request: &Request| {
@@ -246,16 +257,11 @@ impl Shared {
     }
 
     /// Waits for an announcement, no longer than `patience`.
-    pub(crate) fn wait<'a>(
-        &self,
-        account: MutexGuard<'a, Account>,
-        patience: std::time::Duration,
-    ) -> MutexGuard<'a, Account> {
+    pub(crate) fn wait<'a>(&self, account: MutexGuard<'a, Account>, patience: Duration) -> MutexGuard<'a, Account> {
         self.arrived.wait_timeout(account, patience).unwrap_or_else(PoisonError::into_inner).0
     }
 
     /// How many bodies wait to be written.
-    #[cfg(test)]
     pub(crate) fn waiting(&self) -> usize {
         self.queue().waiting.len()
     }

@@ -12,11 +12,12 @@ use crate::crypto::{
     stream::{CHUNK_BYTES_MAX, CHUNK_OVERHEAD, HEADER_BYTES, StreamOpener},
 };
 use crate::journal::{
-    Error, Position, entries,
+    Error, Position,
     frame::FileId,
     packing,
     spool::{BODY, ENTRIES, OPENING, RECORD_HEAD_BYTES, place},
 };
+use crate::json::entry_codec;
 use crate::model::entry::Entry;
 
 const DECODED_BYTES: usize = 64 * 1024;
@@ -42,7 +43,7 @@ pub struct Spilled {
 struct Records {
     file: Arc<File>,
     offset: u64,
-    opener: StreamOpener,
+    opener: Box<StreamOpener>,
     ended: bool,
 }
 
@@ -100,7 +101,7 @@ impl Spilled {
             self.entries_taken = 0;
         }
         let mut rest = &self.entries[self.entries_taken..];
-        let entry = entries::decode(&mut rest).ok_or(Fault::Tampered)?;
+        let entry = entry_codec::decode(&mut rest).ok_or(Fault::Tampered)?;
         self.entries_taken = self.entries.len() - rest.len();
         Ok(Some(entry))
     }
@@ -149,7 +150,7 @@ impl Records {
         let mut opening = [0; OPENING.len() + HEADER_BYTES];
         file.read_exact_at(&mut opening, 0)?;
         let header = opening.strip_prefix(&OPENING).ok_or(Fault::Tampered)?;
-        let opener = StreamOpener::new(key, place(id), header)?;
+        let opener = Box::new(StreamOpener::new(key, place(id), header)?);
         Ok(Self { file: file.clone(), offset: opening.len() as u64, opener, ended: false })
     }
 
@@ -197,9 +198,10 @@ impl From<Tampered> for Fault {
 /// A file that ends early or is gone was cut or taken away.
 impl From<io::Error> for Fault {
     fn from(cause: io::Error) -> Self {
-        match cause.kind() {
-            io::ErrorKind::UnexpectedEof | io::ErrorKind::NotFound => Self::Tampered,
-            _ => Self::Disk(cause),
+        if matches!(cause.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::NotFound) {
+            Self::Tampered
+        } else {
+            Self::Disk(cause)
         }
     }
 }

@@ -8,6 +8,7 @@ use std::{
     os::unix::fs::OpenOptionsExt,
     sync::Arc,
     thread,
+    time::{Duration, Instant},
 };
 
 use rustix::fs::{FallocateFlags, fallocate};
@@ -25,6 +26,10 @@ const GROUP_BYTES_MAX: usize = 4 << 20;
 /// Space is allocated in such steps: an fsync that changes no length is cheaper.
 const ALLOCATION_BYTES: u64 = 2 << 20;
 
+/// A group waits no longer than this, and no longer than half an fsync, for those who were answered last to come back.
+/// Without it two halves of the clients take turns, and each fsync serves one half.
+const GATHERING_MAX: Duration = Duration::from_millis(1);
+
 /// The segment that is written to.
 struct Active {
     file: File,
@@ -40,6 +45,9 @@ pub(crate) struct Writer {
     active: Option<Active>,
     next_segment: u64,
     buffer: Vec<u8>,
+    /// How many bodies waited when the last group was answered, with that group.
+    expected: usize,
+    last_sync: Duration,
 }
 
 /// Why a group was not written.
@@ -52,13 +60,15 @@ enum Refusal {
 impl Writer {
     /// The thread that writes; it ends when the journal is stopped and nothing waits.
     pub(crate) fn start(shared: Arc<Shared>, next_segment: u64) -> io::Result<thread::JoinHandle<()>> {
-        let mut writer = Writer { shared, active: None, next_segment, buffer: Vec::new() };
+        let (buffer, last_sync) = (Vec::new(), Duration::ZERO);
+        let mut writer = Writer { shared, active: None, next_segment, buffer, expected: 0, last_sync };
         thread::Builder::new().name("journal".into()).spawn(move || writer.run())
     }
 
     fn run(&mut self) {
         loop {
-            let group = self.shared.next_group(GROUP_BYTES_MAX);
+            let patience = (self.last_sync / 2).min(GATHERING_MAX);
+            let group = self.shared.next_group(GROUP_BYTES_MAX, self.expected, patience);
             if group.is_empty() {
                 return;
             }
@@ -141,7 +151,9 @@ impl Writer {
             return Err(refusal);
         }
         shared.layer.write_at(&active.file, &self.buffer, active.offset).map_err(Refusal::Failed)?;
+        let started = Instant::now();
         shared.sync_data(&active.file).map_err(Refusal::Failed)?;
+        self.last_sync = started.elapsed();
         if active.unnamed {
             shared.sync_dir().map_err(Refusal::Failed)?;
             active.unnamed = false;
@@ -170,6 +182,7 @@ impl Writer {
         let (Some(active), Some(last)) = (&self.active, places.last()) else {
             return;
         };
+        self.expected = group.len() + self.shared.waiting();
         let mut waiters = Vec::with_capacity(group.len());
         let mut account = self.shared.account();
         account.writing = false;

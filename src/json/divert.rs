@@ -6,8 +6,11 @@ use crate::json::text::Gathered;
 /// The longest value that is diverted, in bytes of JSON text; a longer one is dropped.
 const VALUE_BYTES_MAX: usize = 64 << 10;
 
-/// The most that one object diverts, names included; what comes after is dropped.
+/// The most that one object diverts, names and [`MEMBER_BYTES`] included; what comes after is dropped.
 const ALL_BYTES_MAX: usize = 256 << 10;
+
+/// What a diverted member takes in memory beside its bytes: two strings and their allocations.
+const MEMBER_BYTES: usize = 128;
 
 /// The diverted members so far, and the one that streams past.
 #[derive(Debug, Default)]
@@ -51,7 +54,7 @@ impl Diverted {
     /// The value has ended: it is kept under this path and name, where it fits.
     pub(super) fn keep(&mut self, path: &[Box<str>], name: &str) -> Result<(), Malformed> {
         let path_bytes: usize = path.iter().map(|name| name.len() + 1).sum();
-        let bytes = self.bytes + path_bytes + name.len() + self.value.len();
+        let bytes = self.bytes + MEMBER_BYTES + path_bytes + name.len() + self.value.len();
         if self.over || bytes > ALL_BYTES_MAX {
             self.cut = self.cut.saturating_add(1);
             return Ok(());

@@ -38,7 +38,8 @@ pub trait Rules {
 pub struct Rewritten {
     /// Diverted members as (path and name joined by dots, JSON text of the value, minified), in document order.
     pub diverted: Vec<(String, String)>,
-    /// Members that were to be diverted and were dropped for their size: one over 64 KiB, or all over 256 KiB.
+    /// Members that were to be diverted and were dropped for their size: one over 64 KiB, or all over 256 KiB in
+    /// memory.
     pub cut: u32,
     /// Keyed digest of the content.
     pub digest: [u8; 16],

@@ -6,7 +6,7 @@
 use crate::json::fault::{DEPTH_MAX, Fault};
 use crate::json::lex::{digits_end, is_white, text_run_end, whole_number_end};
 use crate::json::token::{
-    Container, Digits, Escape, Expect, Part, Token, Within, Word, after_comma, after_digit, after_escaped, end_of,
+    Container, Escape, Expect, Numeral, Part, Token, Within, Word, after_comma, after_digit, after_escaped, end_of,
     word_of,
 };
 
@@ -164,9 +164,9 @@ impl Scanner {
         }
         *place += 1;
         let state = match byte {
-            b'-' => Digits::Minus,
-            b'0' => Digits::Zero,
-            _ => Digits::Integer,
+            b'-' => Numeral::Minus,
+            b'0' => Numeral::Zero,
+            _ => Numeral::Integer,
         };
         self.number(state, from, true, chunk, place)
     }
@@ -226,14 +226,15 @@ impl Scanner {
 
     fn number(
         &mut self,
-        mut state: Digits,
+        mut state: Numeral,
         from: usize,
         first: bool,
         chunk: &[u8],
         place: &mut usize,
     ) -> Result<Token, Fault> {
         while let Some(&byte) = chunk.get(*place) {
-            if matches!(state, Digits::Integer | Digits::Fraction | Digits::ExponentDigits) && byte.is_ascii_digit() {
+            if matches!(state, Numeral::Integer | Numeral::Fraction | Numeral::ExponentDigits) && byte.is_ascii_digit()
+            {
                 *place = digits_end(chunk, *place);
                 continue;
             }

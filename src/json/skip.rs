@@ -89,7 +89,12 @@ impl Scanner {
                         break;
                     }
                 }
-                _ => break,
+                Expect::Top
+                | Expect::FirstName
+                | Expect::Name
+                | Expect::Colon
+                | Expect::CommaOrEnd
+                | Expect::Nothing => break,
             }
             at += 1;
         }

@@ -90,7 +90,7 @@ pub(super) enum Expect {
 pub(super) enum Within {
     Nothing,
     Text { name: bool, escape: Escape },
-    Number(Digits),
+    Number(Numeral),
     Word { word: Word, matched: u8 },
 }
 
@@ -102,7 +102,7 @@ pub(super) enum Escape {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Digits {
+pub(super) enum Numeral {
     Minus,
     Zero,
     Integer,
@@ -113,7 +113,7 @@ pub(super) enum Digits {
     ExponentDigits,
 }
 
-impl Digits {
+impl Numeral {
     /// Whether a number may end here.
     pub(super) fn may_end(self) -> bool {
         matches!(self, Self::Zero | Self::Integer | Self::Fraction | Self::ExponentDigits)
@@ -148,15 +148,17 @@ pub(super) fn after_escaped(escape: Escape, byte: u8) -> Option<Escape> {
     }
 }
 
-pub(super) fn after_digit(state: Digits, byte: u8) -> Option<Digits> {
+pub(super) fn after_digit(state: Numeral, byte: u8) -> Option<Numeral> {
     match (state, byte) {
-        (Digits::Minus, b'0') => Some(Digits::Zero),
-        (Digits::Minus | Digits::Integer, b'0'..=b'9') => Some(Digits::Integer),
-        (Digits::Zero | Digits::Integer, b'.') => Some(Digits::Point),
-        (Digits::Point | Digits::Fraction, b'0'..=b'9') => Some(Digits::Fraction),
-        (Digits::Zero | Digits::Integer | Digits::Fraction, b'e' | b'E') => Some(Digits::Exponent),
-        (Digits::Exponent, b'+' | b'-') => Some(Digits::ExponentSign),
-        (Digits::Exponent | Digits::ExponentSign | Digits::ExponentDigits, b'0'..=b'9') => Some(Digits::ExponentDigits),
+        (Numeral::Minus, b'0') => Some(Numeral::Zero),
+        (Numeral::Minus | Numeral::Integer, b'0'..=b'9') => Some(Numeral::Integer),
+        (Numeral::Zero | Numeral::Integer, b'.') => Some(Numeral::Point),
+        (Numeral::Point | Numeral::Fraction, b'0'..=b'9') => Some(Numeral::Fraction),
+        (Numeral::Zero | Numeral::Integer | Numeral::Fraction, b'e' | b'E') => Some(Numeral::Exponent),
+        (Numeral::Exponent, b'+' | b'-') => Some(Numeral::ExponentSign),
+        (Numeral::Exponent | Numeral::ExponentSign | Numeral::ExponentDigits, b'0'..=b'9') => {
+            Some(Numeral::ExponentDigits)
+        }
         _ => None,
     }
 }

@@ -9,7 +9,6 @@ use std::{
     },
 };
 
-
 use crate::crypto::key::{Rng, random};
 use crate::crypto::keyring::{Keyring, OwnerKeys};
 use crate::crypto::seal::{self, Location, Tampered};

@@ -71,10 +71,14 @@ impl Identity {
         let key = read_key(&files.private_key)?;
         let (not_before, not_after) =
             validity(&chain[0]).ok_or_else(|| Error::BadCertificate(files.certificate.clone()))?;
-        let certified = CertifiedKey::from_der(chain, key, &ring::default_provider()).map_err(|error| match error {
-            rustls::Error::InconsistentKeys(_) => Error::KeyMismatch(files.clone()),
-            rustls::Error::InvalidCertificate(_) => Error::BadCertificate(files.certificate.clone()),
-            _ => Error::UnsupportedKey(files.private_key.clone()),
+        let certified = CertifiedKey::from_der(chain, key, &ring::default_provider()).map_err(|error| {
+            if matches!(error, rustls::Error::InconsistentKeys(_)) {
+                Error::KeyMismatch(files.clone())
+            } else if matches!(error, rustls::Error::InvalidCertificate(_)) {
+                Error::BadCertificate(files.certificate.clone())
+            } else {
+                Error::UnsupportedKey(files.private_key.clone())
+            }
         })?;
         Ok(Self { certified: Arc::new(certified), not_before, not_after })
     }
@@ -107,9 +111,12 @@ fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>, Error> {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Error> {
-    fs::read(path).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => Error::Missing(path.to_owned()),
-        _ => Error::Unreadable(path.to_owned(), error),
+    fs::read(path).map_err(|error| {
+        if error.kind() == io::ErrorKind::NotFound {
+            Error::Missing(path.to_owned())
+        } else {
+            Error::Unreadable(path.to_owned(), error)
+        }
     })
 }
 

@@ -90,7 +90,8 @@ fn stamp(files: &Files) -> Stamp {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{model::time::UnixSeconds, tls::generate};
+    use crate::model::time::UnixSeconds;
+    use crate::tls::generate;
 
     fn write_pair(files: &Files, days: u16) {
         let made = generate::self_signed(&["localhost".to_owned()], UnixSeconds(1_793_509_200), days).expect("made");

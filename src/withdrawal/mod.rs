@@ -103,9 +103,8 @@ impl Withdrawal {
             Withdrawal { settings, people, catalog, keyring, engine, journal, replayed, due: Mutex::default() };
         withdrawal.forget_keyless()?;
         let directory = withdrawal.people.read();
-        let dropped = directory.held().filter(|(_, held)| {
-            matches!(directory.standing(&held.digest), Standing::Tombstoned)
-        });
+        let dropped =
+            directory.held().filter(|(_, held)| matches!(directory.standing(&held.digest), Standing::Tombstoned));
         let mut owners: Vec<_> = dropped.map(|(owner, _)| owner).collect();
         let interrupted = directory.studies().flat_map(|study| directory.participants(&study.id));
         let interrupted = interrupted.filter(|participant| participant.state == ParticipantState::Withdrawn);

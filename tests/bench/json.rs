@@ -6,12 +6,16 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use serde::de::IgnoredAny;
+use studygate::json::rewrite::{Action, Rewriter, Rules};
 use studygate::json::split::Splitter;
 
 const RUNS: usize = 5;
 
+#[expect(clippy::print_stdout, reason = "a bench prints its figures")]
 fn main() {
-    let megabytes = std::env::args().skip(1).find_map(|argument| argument.parse().ok()).unwrap_or(100);
+    // Cargo passes `--bench` to a bench; without it (`cargo test --benches`) this is only tried.
+    let usual = if std::env::args().any(|argument| argument == "--bench") { 100 } else { 1 };
+    let megabytes = std::env::args().skip(1).find_map(|argument| argument.parse().ok()).unwrap_or(usual);
     let body = activity_details(megabytes * 1_000_000);
     println!("activityDetails, {:.1} MB, best of {RUNS}", body.len() as f64 / 1e6);
     let ignored = best(|| {
@@ -23,6 +27,21 @@ fn main() {
         let time = best(|| assert!(split(&body, chunk) > 0));
         report(&format!("Splitter, chunks of {} KiB", chunk >> 10), body.len(), time);
     }
+    let object = &body[r#"{"activityDetails":["#.len()..body.len() - 2];
+    let samples =
+        object.windows(14).position(|window| window == br#"},{"summaryId""#).map_or(object, |end| &object[..=end]);
+    let time = best(|| {
+        for _ in 0..object.len() / samples.len() {
+            assert!(rewrite(samples, false) > 0);
+        }
+    });
+    report("Rewriter, asked about every member", object.len() / samples.len() * samples.len(), time);
+    let time = best(|| {
+        for _ in 0..object.len() / samples.len() {
+            assert!(rewrite(samples, true) > 0);
+        }
+    });
+    report("Rewriter, samples kept whole", object.len() / samples.len() * samples.len(), time);
     let dailies = flat(megabytes * 1_000_000);
     let ignored = best(|| {
         let parsed: Result<IgnoredAny, _> = serde_json::from_slice(&dailies);
@@ -31,6 +50,14 @@ fn main() {
     report("flat summaries: serde_json IgnoredAny", dailies.len(), ignored);
     let time = best(|| assert!(split(&dailies, 64 << 10) > 0));
     report("flat summaries: Splitter", dailies.len(), time);
+    let summary = summary_of_2_kb();
+    let time = best(|| {
+        for _ in 0..10_000 {
+            assert!(rewrite(&summary, false) > 0);
+        }
+    });
+    let each = time.as_secs_f64() * 1e6 / 10_000.0;
+    println!("flat summary of {} bytes: Rewriter {each:>19.2} microseconds", summary.len());
 }
 
 fn split(body: &[u8], chunk: usize) -> u64 {
@@ -47,6 +74,37 @@ fn split(body: &[u8], chunk: usize) -> u64 {
     entries
 }
 
+/// Rules like those of filing.
+struct Filing {
+    samples_whole: bool,
+}
+
+impl Rules for Filing {
+    fn action(&mut self, _: &[Box<str>], name: &str) -> Action {
+        match name {
+            "userId" | "userAccessToken" | "callbackURL" => Action::DropUndigested,
+            "summaryId" | "activityId" | "parentSummaryId" => Action::Replace,
+            "activityName" | "activityDescription" => Action::Divert,
+            "samples" if self.samples_whole => Action::KeepWhole,
+            _ => Action::Keep,
+        }
+    }
+
+    fn replace(&mut self, _: &[Box<str>], _: &str, value: &str) -> Option<(String, String)> {
+        Some(("record_id".to_owned(), format!("\"{:032x}\"", value.len())))
+    }
+}
+
+fn rewrite(object: &[u8], samples_whole: bool) -> usize {
+    let mut rewriter = Rewriter::new(Filing { samples_whole }, b"made-up for this");
+    let mut bytes = 0;
+    for chunk in object.chunks(64 << 10) {
+        assert_eq!(rewriter.feed(chunk, &mut |piece| bytes += black_box(piece).len()), Ok(()));
+    }
+    assert!(rewriter.finish(&mut |piece| bytes += black_box(piece).len()).is_ok());
+    bytes
+}
+
 fn best(mut run: impl FnMut()) -> Duration {
     let time = |run: &mut dyn FnMut()| {
         let start = Instant::now();
@@ -56,6 +114,7 @@ fn best(mut run: impl FnMut()) -> Duration {
     (0..RUNS).map(|_| time(&mut run)).min().unwrap_or_default()
 }
 
+#[expect(clippy::print_stdout, reason = "a bench prints its figures")]
 fn report(what: &str, bytes: usize, time: Duration) {
     println!("{what:<45} {:>6.0} MB/s", bytes as f64 / 1e6 / time.as_secs_f64());
 }
@@ -118,6 +177,18 @@ fn flat(bytes: usize) -> Vec<u8> {
     }
     body.push_str("]}");
     body.into_bytes()
+}
+
+fn summary_of_2_kb() -> Vec<u8> {
+    let mut object = String::from(r#"{"userId":"made-up-user-1","summaryId":"x00000001-day","activityName":"morning""#);
+    for member in 0_u64.. {
+        if object.len() > 2030 {
+            break;
+        }
+        object.push_str(&format!(r#","someMeasureInUnits{member:02}":{}"#, member * 7919 % 10_000));
+    }
+    object.push('}');
+    object.into_bytes()
 }
 
 /// Repeatable numbers (xorshift).

@@ -187,21 +187,23 @@ pub(crate) fn notification() -> impl Strategy<Value = Value> {
     members(prop_oneof![5 => array.boxed(), 1 => value().boxed()], 4).prop_map(Value::Object)
 }
 
-/// Damage: a byte put in, taken out or replaced, or the end cut off.
+/// Damage: a byte put in, taken out or replaced (a structural one by preference), or the end cut off.
 pub(crate) fn damage() -> impl Strategy<Value = Vec<(u16, u8, u8)>> {
     const BYTES: &[u8] = b"{}[]:,\"\\ue0-+.9tnfEe \x00\x1f\x7f\x80\xc3\xed\xa0\xf4\n";
     let byte = prop_oneof![4 => (0..BYTES.len()).prop_map(|place| BYTES[place]), 1 => any::<u8>()];
-    vec((any::<u16>(), 0_u8..4, byte), 1..4)
+    vec((any::<u16>(), 0_u8..6, byte), 1..4)
 }
 
 pub(crate) fn damaged(text: &str, damage: &[(u16, u8, u8)]) -> Vec<u8> {
     let mut bytes = text.as_bytes().to_vec();
     for &(place, kind, byte) in damage {
         let place = usize::from(place) % (bytes.len() + 1);
+        let structural = bytes[place..].iter().position(|byte| b"{}[],:\"".contains(byte)).map(|past| place + past);
         match kind {
             0 => bytes.insert(place, byte),
             1 if place < bytes.len() => _ = bytes.remove(place),
             2 if place < bytes.len() => bytes[place] = byte,
+            3 | 4 => structural.into_iter().for_each(|place| bytes[place] = byte),
             _ => bytes.truncate(place.max(bytes.len().saturating_sub(3))),
         }
     }
