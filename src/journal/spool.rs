@@ -5,7 +5,7 @@
 //! ```text
 //! body-<id>  | 8 "sgbody" 0 1 | 34 header of the stream | records |
 //! record     | 1 kind: 1 body, 2 entries | 1 last: 1, else 0 | 4 length | sealed chunk |
-//! body       the decoded bytes as one zstd frame, cut into chunks of up to 64 KiB
+//! body       the decoded bytes as zstd frames of up to 512 KiB each, cut into chunks of up to 64 KiB
 //! entries    whole entries, up to 48 KiB of them, packed
 //! ```
 //! Kind and last stand in the chunk's nonce, so they cannot be altered. The last record is of kind 1.
@@ -19,7 +19,7 @@ use std::{
 };
 
 use tokio::sync::oneshot;
-use zstd::stream::raw::{Encoder, Operation, OutBuffer};
+use zstd::{bulk::Compressor, zstd_safe::compress_bound};
 
 use crate::crypto::{
     key::{Key, random},
@@ -50,6 +50,9 @@ pub(crate) const ENTRIES: u8 = 2;
 const ENTRIES_BYTES_MAX: usize = 48 * 1024;
 /// Space is promised in such steps.
 const RESERVATION_BYTES: u64 = 1 << 20;
+/// So many bytes of a body are compressed in one go, straight from where they lie: a stream that has to keep its window
+/// takes half as long again.
+const BLOCK_BYTES: usize = 512 * 1024;
 /// The fastest level that still shortens JSON to a seventh.
 const LEVEL: i32 = -2;
 
@@ -62,7 +65,10 @@ pub(crate) fn place(id: &FileId) -> Location<'_> {
 pub struct Spool {
     handle: Arc<Handle>,
     output: Output,
-    encoder: Encoder<'static>,
+    compressor: Compressor<'static>,
+    /// Bytes of the body that wait to be compressed together.
+    block: Vec<u8>,
+    packed: Vec<u8>,
     /// Compressed bytes; the first `filled` count.
     chunk: Vec<u8>,
     filled: usize,
@@ -96,7 +102,7 @@ impl Spool {
         let path = file_path(&shared.dir, &id);
         let key = Key::random(&*shared.rng);
         let (sealer, header) = StreamSealer::new(&key, place(&id), &*shared.rng);
-        let encoder = Encoder::new(LEVEL).map_err(|cause| Error::Failed(Arc::new(cause)))?;
+        let compressor = Compressor::new(LEVEL).map_err(|cause| Error::Failed(Arc::new(cause)))?;
         let opened = OpenOptions::new().create_new(true).write(true).mode(0o600).open(&path);
         let file = opened.map_err(|cause| refusal(&handle, cause))?;
         let mut output = Output {
@@ -115,7 +121,9 @@ impl Spool {
         Ok(Spool {
             handle,
             output,
-            encoder,
+            compressor,
+            block: Vec::with_capacity(BLOCK_BYTES),
+            packed: vec![0; compress_bound(BLOCK_BYTES)],
             chunk: chunk(),
             filled: 0,
             entries: Vec::new(),
@@ -188,24 +196,32 @@ impl Spool {
 
     fn compress(&mut self, mut bytes: &[u8]) -> Result<(), Error> {
         while !bytes.is_empty() {
-            let status = self.encoder.run_on_buffers(bytes, &mut self.chunk[self.filled..]).map_err(unexpected)?;
-            bytes = &bytes[status.bytes_read..];
-            self.advance(status.bytes_written)?;
+            let (fits, rest) = bytes.split_at(bytes.len().min(BLOCK_BYTES - self.block.len()));
+            self.block.extend_from_slice(fits);
+            bytes = rest;
+            if self.block.len() == BLOCK_BYTES {
+                self.compress_block()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The block as a zstd frame of its own, cut into chunks as it comes.
+    fn compress_block(&mut self) -> Result<(), Error> {
+        let length = self.compressor.compress_to_buffer(&self.block, &mut self.packed[..]).map_err(unexpected)?;
+        self.block.clear();
+        let mut taken = 0;
+        while taken < length {
+            let room = (CHUNK_BYTES_MAX - self.filled).min(length - taken);
+            self.chunk[self.filled..self.filled + room].copy_from_slice(&self.packed[taken..taken + room]);
+            taken += room;
+            self.advance(room)?;
         }
         Ok(())
     }
 
     fn finish(&mut self) -> Result<(), Error> {
-        loop {
-            let mut room = OutBuffer::around(&mut self.chunk[self.filled..]);
-            let left = self.encoder.finish(&mut room, true).map_err(unexpected)?;
-            let written = room.pos();
-            if left == 0 {
-                self.filled += written;
-                break;
-            }
-            self.advance(written)?;
-        }
+        self.compress_block()?;
         self.flush_entries()?;
         self.chunk.truncate(self.filled);
         self.output.seal(BODY, true, &mut self.chunk)
