@@ -296,6 +296,15 @@ impl Site {
         }
     }
 
+    /// Waits until a metric has this value.
+    pub(crate) fn wait_for_metric(&self, series: &str, value: f64) {
+        let deadline = Instant::now() + PATIENCE;
+        while self.metric(series) != Some(value) {
+            assert!(Instant::now() < deadline, "{series} is {:?}:\n{}", self.metric(series), self.log());
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     /// The binary with this site's configuration and these arguments.
     pub(crate) fn studygate(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(STUDYGATE);
