@@ -215,6 +215,21 @@ fn altered_byte_of_an_acknowledged_frame_is_reported_at_its_place() {
 }
 
 #[test]
+fn frames_altered_while_the_journal_is_open_are_reported() {
+    let site = Site::new();
+    let (journal, mut reader) = site.open(0);
+    site.commit(&journal, 3);
+    let segment = named(&site.journal_dir(), "seg-").remove(0);
+    let mut bytes = fs::read(&segment).unwrap();
+    let starts = frame_starts(&bytes);
+    bytes[starts[1]..].fill(0);
+    fs::write(&segment, bytes).unwrap();
+    assert_eq!(reader.next(Duration::ZERO).unwrap().unwrap().position, Position(1));
+    assert!(matches!(reader.next(Duration::ZERO), Err(Error::Tampered(Position(2)))));
+    assert!(reader.next(Duration::ZERO).unwrap().is_none());
+}
+
+#[test]
 fn swapped_repeated_and_removed_frames_are_refused() {
     let site = Site::new();
     let (journal, reader) = site.open(0);

@@ -165,14 +165,14 @@ impl Filing {
 
     fn gather(&mut self) -> Result<Vec<Delivery>, Failure> {
         let mut deliveries = Vec::new();
-        let Some(first) = self.reader.next(PATIENCE)? else { return Ok(deliveries) };
+        let Some(first) = self.next(PATIENCE)? else { return Ok(deliveries) };
         let mut bytes = inline_bytes(&first);
         let spilled = matches!(first.body, Body::Spilled(_));
         deliveries.push(first);
         let started = self.parts.clock.monotonic();
         while !spilled && deliveries.len() < BODIES_MAX && bytes < BYTES_MAX {
             let left = GATHER.saturating_sub(self.parts.clock.monotonic().saturating_sub(started));
-            let Some(next) = self.reader.next(left)? else { break };
+            let Some(next) = self.next(left)? else { break };
             bytes += inline_bytes(&next);
             let last = matches!(next.body, Body::Spilled(_));
             deliveries.push(next);
@@ -181,6 +181,18 @@ impl Filing {
             }
         }
         Ok(deliveries)
+    }
+
+    /// The next body; one that was altered on disk is passed over, loudly.
+    fn next(&mut self, patience: Duration) -> Result<Option<Delivery>, Failure> {
+        loop {
+            match self.reader.next(patience) {
+                Err(error @ journal::Error::Tampered(_)) => {
+                    tracing::error!(%error, "what the body held must be asked for again");
+                }
+                other => return Ok(other?),
+            }
+        }
     }
 
     fn file(&mut self, deliveries: Vec<Delivery>) -> Result<(), Failure> {

@@ -22,7 +22,8 @@ use crate::crypto::{
     keyring::{JournalGeneration, Keyring},
     seal::{self, Location},
 };
-use crate::journal::{Header, entries, packing};
+use crate::journal::{Header, packing};
+use crate::json::entry_codec;
 use crate::model::{connection::ClientId, entry::Entry, time::UnixSeconds};
 
 /// What a frame begins with; found again behind a damaged one.
@@ -107,7 +108,7 @@ pub(crate) fn seal_inline(
     let mut plain = Vec::with_capacity(128 + entries.len() * 128 + body.len());
     encode_header(header, &mut plain);
     plain.extend_from_slice(&u32::try_from(entries.len()).expect("a small body has few entries").to_be_bytes());
-    entries.iter().for_each(|entry| entries::encode(entry, &mut plain));
+    entries.iter().for_each(|entry| entry_codec::encode(entry, &mut plain));
     plain.extend_from_slice(body);
     seal::seal(key, content_place(Kind::Inline), &packing::pack(&plain), rng)
 }
@@ -132,7 +133,7 @@ pub(crate) fn decode_inline(packed: &[u8]) -> Option<(Header, Vec<u8>, Vec<Entry
     let header = decode_header(&mut rest)?;
     let (count, mut rest) = rest.split_first_chunk()?;
     let count = u32::from_be_bytes(*count);
-    let entries = (0..count).map(|_| entries::decode(&mut rest)).collect::<Option<Vec<_>>>()?;
+    let entries = (0..count).map(|_| entry_codec::decode(&mut rest)).collect::<Option<Vec<_>>>()?;
     Some((header, rest.to_vec(), entries))
 }
 

@@ -12,7 +12,6 @@
 //! A small body is a frame in a segment, a large one a file (`spool.rs`) with a frame that refers to it. Each has a key
 //! of its own, wrapped under the keyring's journal generation by the thread that writes the frame.
 
-mod entries;
 mod frame;
 mod layer;
 mod packing;

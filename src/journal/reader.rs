@@ -168,7 +168,11 @@ impl Reader {
         let found = walk.next(segment.end, &self.shared.keyring).map_err(failed)?;
         let Some(frame) = found else {
             (self.segment, self.offset) = (segment.number, segment.end);
-            return Ok(None);
+            if self.expected > segment.last {
+                return Ok(None);
+            }
+            let missing = std::mem::replace(&mut self.expected, segment.last + 1);
+            return Err(Error::Tampered(Position(missing)));
         };
         let mut place = Place {
             position: frame.head.position,

@@ -12,11 +12,12 @@ use crate::crypto::{
     stream::{CHUNK_BYTES_MAX, CHUNK_OVERHEAD, HEADER_BYTES, StreamOpener},
 };
 use crate::journal::{
-    Error, Position, entries,
+    Error, Position,
     frame::FileId,
     packing,
     spool::{BODY, ENTRIES, OPENING, RECORD_HEAD_BYTES, place},
 };
+use crate::json::entry_codec;
 use crate::model::entry::Entry;
 
 const DECODED_BYTES: usize = 64 * 1024;
@@ -100,7 +101,7 @@ impl Spilled {
             self.entries_taken = 0;
         }
         let mut rest = &self.entries[self.entries_taken..];
-        let entry = entries::decode(&mut rest).ok_or(Fault::Tampered)?;
+        let entry = entry_codec::decode(&mut rest).ok_or(Fault::Tampered)?;
         self.entries_taken = self.entries.len() - rest.len();
         Ok(Some(entry))
     }

@@ -28,12 +28,13 @@ use crate::crypto::{
 };
 use crate::disk::Reservation;
 use crate::journal::{
-    Error, Handle, Header, Position, entries,
+    Error, Handle, Header, Position,
     frame::{self, FileId, Kind},
     packing::Packer,
     recovery::file_path,
     shared::{Handover, Request},
 };
+use crate::json::entry_codec;
 use crate::model::entry::Entry;
 
 /// What the file begins with.
@@ -132,7 +133,7 @@ impl Spool {
     pub fn entry(&mut self, entry: &Entry) -> Result<(), Error> {
         self.attempt(|spool| {
             let before = spool.entries.len();
-            entries::encode(entry, &mut spool.entries);
+            entry_codec::encode(entry, &mut spool.entries);
             if spool.entries.len() <= ENTRIES_BYTES_MAX {
                 return Ok(());
             }

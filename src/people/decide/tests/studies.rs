@@ -2,7 +2,7 @@
 
 use crate::model::{
     id::{OwnerId, StudyId},
-    study::{DataFate, DatesRule, Keep, LocationRule, Rules, Study, StudyState},
+    study::{DataFate, DatesRule, Keep, LocationRule, Rules, StudyState},
 };
 use crate::people::{
     decide::{
