@@ -29,7 +29,7 @@ use crate::people::refusal::Refusal;
 use crate::records::catalog::Catalog;
 use crate::store::blobs::Blobs;
 use crate::store::engine::Engine;
-use crate::telemetry::people::ExportMetrics;
+use crate::telemetry::people::{ExportMetrics, PeopleMetrics};
 use crate::tls::server::Certificate;
 use crate::withdrawal::{Failure, Withdrawal};
 
@@ -51,6 +51,7 @@ pub struct GatewayDesk {
     readiness: Arc<Readiness>,
     certificate: Arc<Certificate>,
     door: Arc<Door>,
+    recipients: PeopleMetrics,
     exports: ExportMetrics,
     listeners: Value,
     reserve: u64,
@@ -61,7 +62,7 @@ impl GatewayDesk {
     pub fn new(
         site: &Site,
         config: &Config,
-        exports: ExportMetrics,
+        (recipients, exports): (PeopleMetrics, ExportMetrics),
         door: Arc<Door>,
         readiness: Arc<Readiness>,
         certificate: Arc<Certificate>,
@@ -79,6 +80,7 @@ impl GatewayDesk {
             readiness,
             certificate,
             door,
+            recipients,
             exports,
             listeners: json!({
                 "ingress": config.ingress.listen,
@@ -127,6 +129,10 @@ impl Desk for GatewayDesk {
             "disk": { "available_bytes": self.space.available(), "reserve_bytes": self.reserve },
             "certificate": { "not_after": self.certificate.identity().not_after.to_string() },
         })
+    }
+
+    fn recipients_changed(&self, study: &str) {
+        self.recipients.recipient_changes.with_label_values(&[study]).inc();
     }
 
     fn quarantine(&self) -> Result<Vec<Value>, Refusal> {

@@ -129,10 +129,7 @@ impl Withdrawal {
                 continue;
             }
             let holders = turn.directory().link_holders(&connection, received);
-            let held = match turn.directory().standing(&connection) {
-                Standing::Held(owner) => Some(owner),
-                Standing::Linked(_) | Standing::Tombstoned | Standing::Unknown => None,
-            };
+            let held = turn.directory().held_of(&connection);
             applied.unknown += usize::from(holders.current.is_empty() && held.is_none());
             if !holders.current.is_empty() {
                 turn.tombstone(&[connection], received.plus(self.settings.tombstone_for));
@@ -170,9 +167,14 @@ impl Withdrawal {
     /// Withdraws a participant by a person's decision; durable on return, the rest follows.
     pub fn withdraw(&self, participant: &OwnerId, now: UnixSeconds) -> Result<(), Failure> {
         let mut turn = self.people.turn();
-        let current: Vec<_> = turn.directory().links(participant).iter().map(|known| known.digest).collect();
-        for connection in &current {
+        let connections: Vec<_> = turn.directory().links(participant).iter().map(|known| known.digest).collect();
+        for connection in &connections {
+            let before = turn.directory().link_holders(connection, now).current;
             turn.end_link(participant, connection, now);
+            // Where nobody else takes part over it, what still comes of the connection is dropped, not held anew.
+            if before.as_slice() == [*participant] {
+                turn.tombstone(&[*connection], now.plus(self.settings.tombstone_for));
+            }
         }
         turn.withdraw(participant);
         turn.commit()?;
