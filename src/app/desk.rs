@@ -123,7 +123,7 @@ impl Desk for GatewayDesk {
             "studies": directory.studies().count(),
             "participants": participants,
             "unassigned": directory.held_count(),
-            "quarantine": self.quarantine.count().unwrap_or(0),
+            "quarantine": self.quarantine.items(),
             "purges_pending": self.withdrawal.pending(),
             "last_notification": self.last_notifications(),
             "disk": { "available_bytes": self.space.available(), "reserve_bytes": self.reserve },

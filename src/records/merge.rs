@@ -1,6 +1,6 @@
 //! Merging: an owner's small packs become fewer ones, each of one month, in the order of their records' times.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use zstd::bulk::Compressor;
@@ -60,6 +60,9 @@ pub fn merge(
         records.extend(catalog.index(&owner, id, head)?.iter().map(|entry| (at, entry.clone())));
         sections.push((catalog.data_section(&owner, id)?, catalog.identity_section(&owner, id)?));
     }
+    // A merge that a crash cut short left records in two packs: they become one again.
+    let mut seen = HashSet::with_capacity(records.len());
+    records.retain(|(_, entry)| seen.insert((entry.summary_type.clone(), entry.key, entry.digest)));
     records.sort_by(|(_, left), (_, right)| left.sort_key().cmp(&right.sort_key()));
     let mut months: BTreeMap<i32, Builder> = BTreeMap::new();
     for (at, entry) in records {
