@@ -145,7 +145,7 @@ fn directory_failure(dir: &Path, error: &FormatError) -> Failure {
 fn keyring_failure(error: keyring::Error) -> Failure {
     let kind = match error {
         keyring::Error::WrongRootKey => Kind::Configuration,
-        _ => Kind::Storage,
+        keyring::Error::Damaged | keyring::Error::NeedsRotation | keyring::Error::Io(_) => Kind::Storage,
     };
     Failure::new(kind, error)
 }

@@ -51,7 +51,7 @@ const ENTRIES_BYTES_MAX: usize = 48 * 1024;
 /// Space is promised in such steps.
 const RESERVATION_BYTES: u64 = 1 << 20;
 /// The fastest level that still shortens JSON to a seventh.
-const LEVEL: i32 = 1;
+const LEVEL: i32 = -2;
 
 /// Where a body's file is sealed for.
 pub(crate) fn place(id: &FileId) -> Location<'_> {
