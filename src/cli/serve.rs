@@ -15,8 +15,8 @@ pub(super) fn run(file: &Path, environment: &Environment) -> Result<(), Failure>
     let config = Config::load(file, environment)?;
     check_config::certificate(&config)?;
     let key_file = config::read_root_key(config.root_key_file())?;
-    if key_file.exposed {
-        output::complain(&check_config::exposed(&config));
+    if let Some(warning) = check_config::exposed(&config, &key_file, environment) {
+        output::complain(&warning);
     }
     gateway(&config, &key_file.key, file, environment)
 }
@@ -26,7 +26,8 @@ fn gateway(config: &Config, root_key: &Key, file: &Path, environment: &Environme
         .map_err(|error| Failure::new(Exit::Configuration, error.to_string()))?;
     let ready = |gateway: &Gateway| {
         let listeners: Vec<_> = gateway.ingress().iter().map(ToString::to_string).collect();
-        tracing::info!(ingress = listeners.join(" "), "ready");
+        let state = if gateway.is_ready() { "ready" } else { "listening; notifications get 503 until it is ready" };
+        tracing::info!(ingress = listeners.join(" "), "{state}");
     };
     let hang_up = || match Config::load(file, environment) {
         Ok(config) => {
