@@ -55,6 +55,7 @@ pub struct GatewayDesk {
     exports: ExportMetrics,
     listeners: Value,
     reserve: u64,
+    per_study: bool,
 }
 
 impl GatewayDesk {
@@ -88,6 +89,7 @@ impl GatewayDesk {
                 "socket": config.local.socket,
             }),
             reserve: config.storage.disk_reserve,
+            per_study: config.metrics.per_study,
         }
     }
 
@@ -132,6 +134,7 @@ impl Desk for GatewayDesk {
     }
 
     fn recipients_changed(&self, study: &str) {
+        let study = if self.per_study { study } else { "all" };
         self.recipients.recipient_changes.with_label_values(&[study]).inc();
     }
 
@@ -172,7 +175,8 @@ impl Desk for GatewayDesk {
         let export = Export::new(people, catalog, keyring, &request.study, scope, SystemClock.now())?;
         let file_name = export.file_name();
         let (pieces, receiver) = mpsc::channel(PIECES_WAITING);
-        let (exports, study) = (self.exports.clone(), request.study);
+        let exports = self.exports.clone();
+        let study = if self.per_study { request.study } else { "all".to_owned() };
         let run = move || {
             let output = Pieces { pieces: pieces.clone(), buffer: Vec::with_capacity(PIECE_BYTES) };
             let (result, last) = match export.write(output) {
