@@ -12,6 +12,7 @@
 //! A small body is a frame in a segment, a large one a file (`spool.rs`) with a frame that refers to it. Each has a key
 //! of its own, wrapped under the keyring's journal generation by the thread that writes the frame.
 
+mod block;
 mod frame;
 mod layer;
 mod packing;

@@ -19,7 +19,6 @@ use std::{
 };
 
 use tokio::sync::oneshot;
-use zstd::{bulk::Compressor, zstd_safe::compress_bound};
 
 use crate::crypto::{
     key::{Key, random},
@@ -29,6 +28,7 @@ use crate::crypto::{
 use crate::disk::Reservation;
 use crate::journal::{
     Error, Handle, Header, Position,
+    block::Blocks,
     frame::{self, FileId, Kind},
     packing::Packer,
     recovery::file_path,
@@ -50,12 +50,6 @@ pub(crate) const ENTRIES: u8 = 2;
 const ENTRIES_BYTES_MAX: usize = 48 * 1024;
 /// Space is promised in such steps.
 const RESERVATION_BYTES: u64 = 1 << 20;
-/// So many bytes of a body are compressed in one go, straight from where they lie: a stream that has to keep its window
-/// takes half as long again.
-const BLOCK_BYTES: usize = 512 * 1024;
-/// The fastest level that still shortens JSON to a seventh.
-const LEVEL: i32 = -2;
-
 /// Where a body's file is sealed for.
 pub(crate) fn place(id: &FileId) -> Location<'_> {
     Location { table: "journal file", owner: b"", item: id }
@@ -65,10 +59,7 @@ pub(crate) fn place(id: &FileId) -> Location<'_> {
 pub struct Spool {
     handle: Arc<Handle>,
     output: Output,
-    compressor: Compressor<'static>,
-    /// Bytes of the body that wait to be compressed together.
-    block: Vec<u8>,
-    packed: Vec<u8>,
+    blocks: Blocks,
     /// Compressed bytes; the first `filled` count.
     chunk: Vec<u8>,
     filled: usize,
@@ -102,7 +93,7 @@ impl Spool {
         let path = file_path(&shared.dir, &id);
         let key = Key::random(&*shared.rng);
         let (sealer, header) = StreamSealer::new(&key, place(&id), &*shared.rng);
-        let compressor = Compressor::new(LEVEL).map_err(|cause| Error::Failed(Arc::new(cause)))?;
+        let blocks = Blocks::new().map_err(|cause| Error::Failed(Arc::new(cause)))?;
         let opened = OpenOptions::new().create_new(true).write(true).mode(0o600).open(&path);
         let file = opened.map_err(|cause| refusal(&handle, cause))?;
         let mut output = Output {
@@ -121,9 +112,7 @@ impl Spool {
         Ok(Spool {
             handle,
             output,
-            compressor,
-            block: Vec::with_capacity(BLOCK_BYTES),
-            packed: vec![0; compress_bound(BLOCK_BYTES)],
+            blocks,
             chunk: chunk(),
             filled: 0,
             entries: Vec::new(),
@@ -196,46 +185,19 @@ impl Spool {
 
     fn compress(&mut self, mut bytes: &[u8]) -> Result<(), Error> {
         while !bytes.is_empty() {
-            let (fits, rest) = bytes.split_at(bytes.len().min(BLOCK_BYTES - self.block.len()));
-            self.block.extend_from_slice(fits);
-            bytes = rest;
-            if self.block.len() == BLOCK_BYTES {
-                self.compress_block()?;
+            if let Some(packed) = self.blocks.take(&mut bytes).map_err(unexpected)? {
+                put(&mut self.output, &mut self.chunk, &mut self.filled, packed)?;
             }
         }
         Ok(())
     }
 
-    /// The block as a zstd frame of its own, cut into chunks as it comes.
-    fn compress_block(&mut self) -> Result<(), Error> {
-        let length = self.compressor.compress_to_buffer(&self.block, &mut self.packed[..]).map_err(unexpected)?;
-        self.block.clear();
-        let mut taken = 0;
-        while taken < length {
-            let room = (CHUNK_BYTES_MAX - self.filled).min(length - taken);
-            self.chunk[self.filled..self.filled + room].copy_from_slice(&self.packed[taken..taken + room]);
-            taken += room;
-            self.advance(room)?;
-        }
-        Ok(())
-    }
-
     fn finish(&mut self) -> Result<(), Error> {
-        self.compress_block()?;
+        let packed = self.blocks.end().map_err(unexpected)?;
+        put(&mut self.output, &mut self.chunk, &mut self.filled, packed)?;
         self.flush_entries()?;
         self.chunk.truncate(self.filled);
         self.output.seal(BODY, true, &mut self.chunk)
-    }
-
-    fn advance(&mut self, written: usize) -> Result<(), Error> {
-        self.filled += written;
-        if self.filled < CHUNK_BYTES_MAX {
-            return Ok(());
-        }
-        self.output.seal(BODY, false, &mut self.chunk)?;
-        self.chunk.truncate(CHUNK_BYTES_MAX);
-        self.filled = 0;
-        Ok(())
     }
 
     fn flush_entries(&mut self) -> Result<(), Error> {
@@ -246,6 +208,22 @@ impl Spool {
         self.entries.clear();
         self.output.seal(ENTRIES, false, &mut packed)
     }
+}
+
+/// Cuts compressed bytes into chunks, each sealed once it is full.
+fn put(output: &mut Output, chunk: &mut Vec<u8>, filled: &mut usize, mut packed: &[u8]) -> Result<(), Error> {
+    while !packed.is_empty() {
+        let (fits, rest) = packed.split_at(packed.len().min(CHUNK_BYTES_MAX - *filled));
+        chunk[*filled..*filled + fits.len()].copy_from_slice(fits);
+        *filled += fits.len();
+        packed = rest;
+        if *filled == CHUNK_BYTES_MAX {
+            output.seal(BODY, false, chunk)?;
+            chunk.truncate(CHUNK_BYTES_MAX);
+            *filled = 0;
+        }
+    }
+    Ok(())
 }
 
 impl Output {
