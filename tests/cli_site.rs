@@ -191,6 +191,25 @@ fn root_key_that_others_may_read_is_a_finding() {
 }
 
 #[test]
+fn credential_that_systemd_guards_is_no_finding() {
+    let parent = site();
+    let site = parent.path().join("site");
+    let credentials = parent.path().join("credentials");
+    fs::create_dir(&credentials).expect("made");
+    fs::rename(site.join("root.key"), credentials.join("root.key")).expect("moved");
+    fs::set_permissions(credentials.join("root.key"), fs::Permissions::from_mode(0o440)).expect("set");
+    let config = site.join("studygate.toml");
+    let without_key = fs::read_to_string(&config).expect("read").replace("root_key = ", "#root_key = ");
+    fs::write(&config, without_key).expect("written");
+    let output = Command::new(env!("CARGO_BIN_EXE_studygate"))
+        .args(["check-config", "--config", path(&config)])
+        .env("CREDENTIALS_DIRECTORY", &credentials)
+        .output()
+        .expect("the binary runs");
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()));
+}
+
+#[test]
 fn variable_names_the_configuration() {
     let parent = site();
     let output = Command::new(env!("CARGO_BIN_EXE_studygate"))

@@ -1,107 +1,34 @@
 //! The routes of the local API: what is asked, answered and refused, over a directory in memory.
 
-use std::sync::{Arc, Mutex};
+mod people_support;
 
 use bytes::Bytes;
 use hyper::{Method, StatusCode};
-use ring::rand::SystemRandom;
 use serde_json::{Value, json};
-use studygate::clock::Clock;
-use studygate::crypto::{key::Key, keyring::Keyring};
-use studygate::http::local::{
-    Routes,
-    desk::{Desk, ExportRequest, ExportStream, Revisions},
-};
+use studygate::http::local::desk::{ExportRequest, Revisions};
 use studygate::http::local_api::{Caller, LocalApi, LocalBody, LocalRequest, LocalResponse, StreamPiece};
 use studygate::model::{
     connection::{ClientId, GarminUserId},
-    id::OwnerId,
     participant::Window,
     time::UnixSeconds,
 };
 use studygate::people::{
-    People, Settings,
     held::HeldNote,
     refusal::{Kind, Refusal},
 };
-use studygate::store::memory::Memory;
 
-const RECIPIENT: &str = "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa";
-/// 2026-11-01T05:00:00Z
-const NOW: UnixSeconds = UnixSeconds(1_793_509_200);
+use people_support::{NOW, RECIPIENT, Site};
 
-struct Noon;
-
-impl Clock for Noon {
-    fn now(&self) -> UnixSeconds {
-        NOW
-    }
+/// Asks the routes.
+trait Asks: Sized {
+    fn with_participant() -> Self;
+    fn ask(&self, method: &str, path: &str, body: &str) -> LocalResponse;
+    fn expect(&self, status: u16, method: &str, path: &str, body: Value) -> Value;
+    fn get(&self, path: &str) -> Value;
+    fn refused(&self, status: u16, method: &str, path: &str, body: Value) -> String;
 }
 
-/// The rest of the gateway: erases at once, and remembers the export it was asked for.
-struct FakeDesk {
-    people: Arc<People>,
-    exports: Mutex<Vec<ExportRequest>>,
-    recipients_changed: Mutex<Vec<String>>,
-}
-
-impl Desk for FakeDesk {
-    fn status(&self) -> Value {
-        json!({ "ready": true })
-    }
-
-    fn quarantine(&self) -> Result<Vec<Value>, Refusal> {
-        Ok(vec![json!({ "reason": "nobody" })])
-    }
-
-    fn withdraw(&self, participant: &OwnerId, now: UnixSeconds) -> Result<Value, Refusal> {
-        let mut turn = self.people.turn();
-        turn.erase(participant, now);
-        turn.commit()?;
-        Ok(json!({ "records": 3 }))
-    }
-
-    fn recipients_changed(&self, study: &str) {
-        self.recipients_changed.lock().expect("no test panics with it").push(study.to_owned());
-    }
-
-    fn export(&self, request: ExportRequest) -> Result<ExportStream, Refusal> {
-        if request.study == "BUSY" {
-            return Err(Refusal::ExportRunning);
-        }
-        self.exports.lock().expect("no test panics with it").push(request);
-        let (sender, pieces) = tokio::sync::mpsc::channel(2);
-        sender.try_send(Ok(StreamPiece::Bytes(Bytes::from_static(b"sealed")))).expect("room");
-        sender.try_send(Ok(StreamPiece::End)).expect("room");
-        Ok(ExportStream { file_name: "A_0001_2026-11-01.zip.age".into(), pieces })
-    }
-}
-
-struct Site {
-    people: Arc<People>,
-    desk: Arc<FakeDesk>,
-    routes: Routes,
-    _dir: tempfile::TempDir,
-}
-
-impl Site {
-    fn new() -> Self {
-        let dir = tempfile::tempdir().expect("a folder");
-        let keyring = Keyring::open(dir.path(), &Key::from_bytes([9; 32]), Arc::new(SystemRandom::new()));
-        let settings = Settings { held_connections_max: 10 };
-        let engine = Arc::new(Memory::default());
-        let keyring = Arc::new(keyring.expect("a keyring"));
-        let people = People::open(engine, keyring, Arc::new(SystemRandom::new()), settings).expect("people");
-        let people = Arc::new(people);
-        let desk = Arc::new(FakeDesk {
-            people: Arc::clone(&people),
-            exports: Mutex::default(),
-            recipients_changed: Mutex::default(),
-        });
-        let routes = Routes::new(Arc::clone(&people), Arc::clone(&desk) as _, Arc::new(Noon));
-        Self { people, desk, routes, _dir: dir }
-    }
-
+impl Asks for Site {
     /// With study `A` and its participant `P1`.
     fn with_participant() -> Self {
         let site = Self::new();

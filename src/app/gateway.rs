@@ -32,7 +32,7 @@ use crate::store::format::DataDirectory;
 use crate::telemetry::filing::FilingMetrics;
 use crate::telemetry::http::HttpMetrics;
 use crate::telemetry::ingest::IngestMetrics;
-use crate::telemetry::people::ExportMetrics;
+use crate::telemetry::people::{ExportMetrics, PeopleMetrics};
 use crate::telemetry::registry::Registry;
 use crate::tls::files::Files;
 use crate::tls::server::Certificate;
@@ -64,8 +64,9 @@ impl Gateway {
         let site = Site::open(config, root_key, &rng)?;
         let registry = Arc::new(Registry::new());
         let (http, ingest) = (HttpMetrics::register(&registry), IngestMetrics::register(&registry));
+        let people = PeopleMetrics::register(&registry);
         let (exports, filing_metrics) = (ExportMetrics::register(&registry), FilingMetrics::register(&registry));
-        gauges::install(&registry, &site, &exports, config.storage.disk_reserve);
+        gauges::install(&registry, &site, config, people.clone(), &exports);
 
         let controls = ControlDesk {
             withdrawal: Arc::clone(&site.withdrawal),
@@ -82,7 +83,7 @@ impl Gateway {
         let desk = GatewayDesk::new(
             &site,
             config,
-            exports,
+            (people, exports),
             Arc::clone(&door),
             Arc::clone(&readiness),
             Arc::clone(&certificate),
@@ -196,20 +197,24 @@ impl Gateway {
     }
 }
 
-/// Runs the gateway until SIGTERM or SIGINT; SIGHUP loads the certificate again. `ready` is told when it is ready.
-pub fn serve(config: &Config, root_key: &Key, ready: impl FnOnce(&Gateway)) -> Result<(), Failure> {
+/// Runs the gateway until SIGTERM or SIGINT. `ready` is told when it is ready; at SIGHUP the certificate is loaded
+/// again and `hang_up` is told.
+pub fn serve(config: &Config, root_key: &Key, ready: impl FnOnce(&Gateway), hang_up: impl Fn()) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::storage)?;
     runtime.block_on(async {
         let mut gateway = Gateway::start(config, root_key).await?;
         ready(&gateway);
         let listen = |kind| signal(kind).map_err(Failure::storage);
-        let (mut terminate, mut interrupt, mut hang_up) =
+        let (mut terminate, mut interrupt, mut hangs_up) =
             (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?, listen(SignalKind::hangup())?);
         loop {
             tokio::select! {
                 _ = terminate.recv() => break,
                 _ = interrupt.recv() => break,
-                _ = hang_up.recv() => gateway.reload(),
+                _ = hangs_up.recv() => {
+                    gateway.reload();
+                    hang_up();
+                }
                 failure = gateway.failed() => {
                     tracing::error!(%failure, "stopping");
                     return Err(failure);
@@ -258,6 +263,7 @@ fn start_filing(
         hold_for: seconds(config.unassigned.hold_for),
         hold_bytes_max: config.unassigned.max_bytes,
         quarantine_for: seconds(config.quarantine.keep_for),
+        per_study: config.metrics.per_study,
     };
     let Site { directory, keyring, engine, quarantine, people, catalog, journal, reader, progress, withdrawal, .. } =
         site;

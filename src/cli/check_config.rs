@@ -6,7 +6,7 @@ use crate::cli::{
     exit::{Exit, Failure},
     output,
 };
-use crate::config::{self, Config, Environment};
+use crate::config::{self, Config, Environment, KeyFile};
 use crate::model::time::UnixSeconds;
 use crate::tls::files::{Files, Identity, Validity};
 
@@ -16,8 +16,8 @@ pub(super) fn run(file: &Path, environment: &Environment, now: UnixSeconds) -> R
     let key_file = config::read_root_key(config.root_key_file())?;
     let identity = certificate(&config)?;
     let mut findings = Vec::new();
-    if key_file.exposed {
-        findings.push(exposed(&config));
+    if let Some(finding) = exposed(&config, &key_file, environment) {
+        findings.push(finding);
     }
     match identity.validity(now) {
         Validity::Valid => {}
@@ -26,10 +26,15 @@ pub(super) fn run(file: &Path, environment: &Environment, now: UnixSeconds) -> R
     if findings.is_empty() { output::line("ok") } else { Err(Failure::new(Exit::Findings, findings.join("\n"))) }
 }
 
-/// The warning about a root key that others than its owner may read.
-pub(super) fn exposed(config: &Config) -> String {
-    let file = config.root_key_file().display();
-    format!("others than its owner may read the root key; run `chmod 600 {file}`")
+/// The warning about a root key that others than its owner may read, where it deserves one.
+///
+/// A credential is systemd's to guard: it lets the service's user in by an access list, whose mask shows in the mode
+/// as if the group might read.
+pub(super) fn exposed(config: &Config, key_file: &KeyFile, environment: &Environment) -> Option<String> {
+    let file = config.root_key_file();
+    let credential = environment.credentials_directory.as_ref().is_some_and(|directory| file.starts_with(directory));
+    (key_file.exposed && !credential)
+        .then(|| format!("others than its owner may read the root key; run `chmod 600 {}`", file.display()))
 }
 
 /// The certificate that a checked configuration names.

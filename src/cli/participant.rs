@@ -25,7 +25,7 @@ pub(super) enum Participant {
         #[arg(long, value_name = "NAME")]
         study: String,
     },
-    /// Show a participant, or the receipt after a withdrawal
+    /// Show a participant; of one who withdrew, when they were erased
     Show(Who),
     /// Change a participant's window or consent; what is not named stays
     Set(Setting),

@@ -15,21 +15,32 @@ pub(super) fn run(file: &Path, environment: &Environment) -> Result<(), Failure>
     let config = Config::load(file, environment)?;
     check_config::certificate(&config)?;
     let key_file = config::read_root_key(config.root_key_file())?;
-    if key_file.exposed {
-        output::complain(&check_config::exposed(&config));
+    if let Some(warning) = check_config::exposed(&config, &key_file, environment) {
+        output::complain(&warning);
     }
-    gateway(&config, &key_file.key, environment)
+    gateway(&config, &key_file.key, file, environment)
 }
 
-fn gateway(config: &Config, root_key: &Key, environment: &Environment) -> Result<(), Failure> {
-    if let Err(error) = logging::install(&config.log, environment.journal_stream.as_deref()) {
-        return Err(Failure::new(Exit::Configuration, error.to_string()));
-    }
+fn gateway(config: &Config, root_key: &Key, file: &Path, environment: &Environment) -> Result<(), Failure> {
+    let level = logging::install(&config.log, environment.journal_stream.as_deref())
+        .map_err(|error| Failure::new(Exit::Configuration, error.to_string()))?;
     let ready = |gateway: &Gateway| {
         let listeners: Vec<_> = gateway.ingress().iter().map(ToString::to_string).collect();
-        tracing::info!(ingress = listeners.join(" "), "ready");
+        let state = if gateway.is_ready() { "ready" } else { "listening; notifications get 503 until it is ready" };
+        tracing::info!(ingress = listeners.join(" "), "{state}");
     };
-    app::serve(config, root_key, ready).map_err(|failure| {
+    let hang_up = || match Config::load(file, environment) {
+        Ok(config) => {
+            if let Err(error) = level.set(&config.log) {
+                tracing::error!(%error, "the log level stays as it is");
+            }
+        }
+        Err(faults) => tracing::error!(
+            faults = faults.len(),
+            "the configuration has faults, see check-config; the log level stays"
+        ),
+    };
+    app::serve(config, root_key, ready, hang_up).map_err(|failure| {
         let exit = match failure.kind {
             Kind::Configuration => Exit::Configuration,
             Kind::Busy => Exit::TryAgain,

@@ -7,7 +7,8 @@ use crate::filing::failure::Failure;
 use crate::filing::progress;
 use crate::filing::worker::Filing;
 use crate::journal::Position;
-use crate::model::id::OwnerId;
+use crate::model::id::{OwnerId, StudyId};
+
 use crate::records::catalog::Prepared;
 use crate::records::head::PackId;
 use crate::records::{merge, pack::Sealed};
@@ -49,7 +50,8 @@ impl Filing {
         catalog.reached(sequence);
         self.held_bytes = self.held_bytes.saturating_add(held_bytes);
         let directory = self.parts.people.read();
-        tally.show(&self.parts.metrics, |study| directory.study_of_id(study).map(|study| study.name.clone()));
+        let named = |study: &StudyId| directory.study_of_id(study).map(|study| study.name.clone());
+        tally.show(&self.parts.metrics, |study| named(study).filter(|_| self.parts.settings.per_study));
         Ok(())
     }
 

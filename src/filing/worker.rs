@@ -49,6 +49,8 @@ pub struct Settings {
     pub hold_bytes_max: u64,
     /// How long quarantined items are kept, in seconds.
     pub quarantine_for: i64,
+    /// Whether metrics name studies.
+    pub per_study: bool,
 }
 
 /// What filing works with.

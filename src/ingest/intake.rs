@@ -228,7 +228,10 @@ impl Handover {
 fn refusal_of(outcome: Result<Result<Option<Accepted>, Refusal>, tokio::task::JoinError>) -> Refusal {
     match outcome {
         Ok(Err(refusal)) => refusal,
-        // A thread that panicked has stored nothing it could vouch for.
-        Ok(Ok(_)) | Err(_) => Refusal::StoreFailed,
+        // A thread that panicked has committed nothing, and the store is none the worse: the sender tries again.
+        Ok(Ok(_)) | Err(_) => {
+            tracing::error!("taking a large body failed unexpectedly; nothing of it was stored");
+            Refusal::Busy
+        }
     }
 }

@@ -22,7 +22,8 @@ pub(crate) trait Sink {
 
 /// Decoder and splitter of one body.
 pub(crate) struct Sieve {
-    inflater: Option<Inflater>,
+    /// What the body is coded with, and room for one step of it.
+    inflater: Option<(Inflater, Box<[u8]>)>,
     splitter: Splitter,
     sent: u64,
     decoded: u64,
@@ -32,7 +33,8 @@ pub(crate) struct Sieve {
 impl Sieve {
     /// At the start of a body.
     pub(crate) fn new(coding: Coding, bytes_max: u64) -> Self {
-        Self { inflater: Inflater::new(coding), splitter: Splitter::new(), sent: 0, decoded: 0, bytes_max }
+        let inflater = Inflater::new(coding).map(|inflater| (inflater, vec![0; STEP_BYTES].into_boxed_slice()));
+        Self { inflater, splitter: Splitter::new(), sent: 0, decoded: 0, bytes_max }
     }
 
     /// Counts bytes as they arrive, before they are pushed.
@@ -54,22 +56,21 @@ impl Sieve {
     /// Decodes and splits `input` until it is used up, or the sink is full; says which bytes are left. `true` where
     /// the decoder holds more although its input is used up.
     pub(crate) fn push(&mut self, input: &mut &[u8], sink: &mut dyn Sink) -> Result<bool, Refusal> {
-        let mut buffer = [0; STEP_BYTES];
+        let Self { inflater, splitter, decoded, bytes_max, .. } = self;
         loop {
-            let (written, more) = match &mut self.inflater {
+            let (step, more) = match inflater {
                 None => {
                     let (step, rest) = input.split_at(input.len().min(STEP_BYTES));
                     *input = rest;
-                    Self::split(&mut self.splitter, &mut self.decoded, self.bytes_max, step, sink)?;
-                    (0, false)
+                    (step, false)
                 }
-                Some(inflater) => {
-                    let step = inflater.step(input, &mut buffer).map_err(Refusal::Malformed)?;
-                    (step.written, step.more)
+                Some((inflater, room)) => {
+                    let step = inflater.step(input, room).map_err(Refusal::Malformed)?;
+                    (&room[..step.written], step.more)
                 }
             };
-            if written > 0 {
-                Self::split(&mut self.splitter, &mut self.decoded, self.bytes_max, &buffer[..written], sink)?;
+            if !step.is_empty() {
+                split(splitter, decoded, *bytes_max, step, sink)?;
             }
             if (input.is_empty() && !more) || sink.is_full() {
                 return Ok(more);
@@ -79,32 +80,32 @@ impl Sieve {
 
     /// The body is over: an error where coding or JSON ended early.
     pub(crate) fn finish(self) -> Result<(), Refusal> {
-        if let Some(inflater) = &self.inflater {
+        if let Some((inflater, _)) = &self.inflater {
             inflater.finish().map_err(Refusal::Malformed)?;
         }
         Ok(self.splitter.finish()?)
     }
+}
 
-    fn split(
-        splitter: &mut Splitter,
-        decoded: &mut u64,
-        bytes_max: u64,
-        step: &[u8],
-        sink: &mut dyn Sink,
-    ) -> Result<(), Refusal> {
-        *decoded = decoded.saturating_add(step.len() as u64);
-        if *decoded > bytes_max {
-            return Err(Refusal::TooLarge);
+fn split(
+    splitter: &mut Splitter,
+    decoded: &mut u64,
+    bytes_max: u64,
+    step: &[u8],
+    sink: &mut dyn Sink,
+) -> Result<(), Refusal> {
+    *decoded = decoded.saturating_add(step.len() as u64);
+    if *decoded > bytes_max {
+        return Err(Refusal::TooLarge);
+    }
+    let mut refused = None;
+    splitter.feed(step, &mut |entry| {
+        if refused.is_none() {
+            refused = sink.entry(entry).err();
         }
-        let mut refused = None;
-        splitter.feed(step, &mut |entry| {
-            if refused.is_none() {
-                refused = sink.entry(entry).err();
-            }
-        })?;
-        match refused {
-            Some(refusal) => Err(refusal),
-            None => sink.bytes(step),
-        }
+    })?;
+    match refused {
+        Some(refusal) => Err(refusal),
+        None => sink.bytes(step),
     }
 }

@@ -1,7 +1,7 @@
 //! Studies, participants, their links to connections, held connections and tombstones.
 //!
 //! [`People`] holds all of it in memory as one immutable [`Directory`] that readers share, and in the engine as
-//! sealed rows ([`rows`]). The rules are pure functions ([`decide`]); a [`Turn`] makes what they decide durable first
+//! sealed rows (`rows`). The rules are pure functions ([`decide`]); a [`turn::Turn`] makes what they decide durable first
 //! and visible afterwards.
 //!
 //! Limits: some thousands of participants (a change copies the directory's maps, about a millisecond for 5,000);

@@ -44,12 +44,14 @@ impl Certificate {
     /// Reads the files again. Where that fails, the certificate in use stays.
     pub fn reload(&self) -> Result<Identity, Error> {
         let stamp = stamp(&self.files);
-        let identity = Identity::load(&self.files)?;
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Current { identity: identity.clone(), stamp };
-        Ok(identity)
+        let loaded = Identity::load(&self.files);
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        current.stamp = stamp;
+        current.identity = loaded?;
+        Ok(current.identity.clone())
     }
 
-    /// Whether the files are others than those in use.
+    /// Whether the files have changed since they were read last, with success or without.
     pub fn is_stale(&self) -> bool {
         self.current.read().unwrap_or_else(PoisonError::into_inner).stamp != stamp(&self.files)
     }
@@ -125,6 +127,8 @@ mod tests {
         fs::write(&files.private_key, "gone").expect("written");
         assert!(certificate.reload().is_err());
         assert_eq!(certificate.identity().not_after, before);
+        assert!(!certificate.is_stale(), "the same broken files are not read again and again");
+        write_pair(&files, 20);
         assert!(certificate.is_stale());
     }
 }
