@@ -17,9 +17,8 @@ use crate::crypto::key::{Key, Rng};
 use crate::crypto::keyring::{self, Keyring};
 
 use crate::disk::{BALLAST_BYTES, Ballast, Space, copies_on_write};
-use crate::filing::progress::Progress;
+use crate::filing::progress::{self, Progress};
 use crate::filing::quarantine::Quarantine;
-use crate::filing::worker::load_progress;
 use crate::journal::{self, Journal, Reader};
 use crate::people::{self, People};
 use crate::records::catalog::Catalog;
@@ -76,7 +75,7 @@ impl Site {
         let quarantine_key = keyring.site().quarantine.clone();
         let quarantine = Quarantine::open(Arc::clone(&engine), Arc::clone(&blobs), Arc::clone(rng), quarantine_key);
         let quarantine = Arc::new(quarantine.map_err(Failure::storage)?);
-        let progress = load_progress(&*engine, &keyring).map_err(Failure::storage)?;
+        let progress = progress::load(&*engine, &keyring).map_err(Failure::storage)?;
 
         let held_connections_max = config.unassigned.max_connections;
         let settings = people::Settings { held_connections_max };

@@ -3,10 +3,13 @@
 use ring::rand::SecureRandom;
 
 use crate::crypto::key::Key;
+use crate::crypto::keyring::Keyring;
 use crate::crypto::seal::{self, Location, Tampered};
+use crate::filing::failure::Failure;
 use crate::journal::Position;
 use crate::model::time::UnixSeconds;
-use crate::store::engine::{SITE, row, table};
+use crate::records::error as records;
+use crate::store::engine::{Engine, SITE, row, table};
 
 const VERSION: u8 = 1;
 const AT: Location<'static> = Location { table: "progress", owner: &[], item: &[] };
@@ -25,6 +28,14 @@ pub struct Progress {
 impl Default for Progress {
     fn default() -> Self {
         Self { filed: Position(0), sequence: 0, highest_time: UnixSeconds(0) }
+    }
+}
+
+/// How far filing had come when the gateway last stopped.
+pub fn load(engine: &dyn Engine, keyring: &Keyring) -> Result<Progress, Failure> {
+    match engine.get(&key())? {
+        None => Ok(Progress::default()),
+        Some(sealed) => decode(&sealed, &keyring.site().index).map_err(|_| Failure::Records(records::Error::Tampered)),
     }
 }
 

@@ -12,7 +12,7 @@ use crate::filing::batch::{Batch, Tools, is_control};
 use crate::filing::chores::gauge;
 pub use crate::filing::failure::Failure;
 use crate::filing::item::Bytes;
-use crate::filing::progress::{self, Progress};
+use crate::filing::progress::Progress;
 use crate::filing::quarantine::Quarantine;
 use crate::journal::{self, Body, Delivery, Header, Journal, Position, Reader};
 use crate::lifecycle::Stopped;
@@ -22,19 +22,22 @@ use crate::model::id::OwnerId;
 use crate::model::time::UnixSeconds;
 use crate::people::People;
 use crate::people::standing::Standing;
-use crate::records::catalog::{self, Catalog};
+use crate::records::catalog::Catalog;
 use crate::store::engine::Engine;
 use crate::telemetry::filing::{FilingMetrics, RecordResult};
 use crate::withdrawal::Withdrawal;
 
 /// Bodies that come within this time are filed together.
 const GATHER: Duration = Duration::from_millis(100);
-/// How long the journal may be silent before the chores are looked at.
 const PATIENCE: Duration = Duration::from_millis(200);
 /// Bodies filed together at most.
 const BODIES_MAX: usize = 4096;
-/// Bytes of bodies filed together at most, and of what is gathered in memory before it is committed.
+/// Bytes of bodies filed together at most.
 const BYTES_MAX: usize = 4 << 20;
+/// Bytes gathered of a spilled body before they are committed.
+const SPILLED_BYTES_MAX: usize = 4 << 20;
+/// The same of bodies in memory: more than ordinary ones come to, so that they are committed once.
+const INLINE_BYTES_MAX: usize = 8 << 20;
 const LEVEL_FRESH: i32 = 1;
 const LEVEL_MERGED: i32 = 3;
 
@@ -83,6 +86,8 @@ pub struct Parts {
 pub struct Filing {
     pub(super) parts: Parts,
     reader: Reader,
+    /// How long the journal may be silent before the chores are looked at.
+    pub(super) patience: Duration,
     pub(super) progress: Progress,
     content_key: [u8; 16],
     /// What held connections take: small records uncompressed, large ones as their files.
@@ -93,16 +98,6 @@ pub struct Filing {
     pub(super) time_kept: UnixSeconds,
     pub(super) fresh: Compressor<'static>,
     pub(super) merged: Compressor<'static>,
-}
-
-/// How far filing had come when the gateway last stopped.
-pub fn load_progress(engine: &dyn Engine, keyring: &Keyring) -> Result<Progress, Failure> {
-    match engine.get(&progress::key())? {
-        None => Ok(Progress::default()),
-        Some(sealed) => {
-            progress::decode(&sealed, &keyring.site().index).map_err(|_| Failure::Records(catalog::Error::Tampered))
-        }
-    }
 }
 
 impl Filing {
@@ -121,6 +116,7 @@ impl Filing {
             merged: Compressor::new(LEVEL_MERGED)?,
             parts,
             reader,
+            patience: PATIENCE,
             progress,
         };
         filing.recount_held();
@@ -156,7 +152,7 @@ impl Filing {
 
     fn gather(&mut self) -> Result<Vec<Delivery>, Failure> {
         let mut deliveries = Vec::new();
-        let Some(first) = self.next(PATIENCE)? else { return Ok(deliveries) };
+        let Some(first) = self.next(self.patience)? else { return Ok(deliveries) };
         let mut bytes = inline_bytes(&first);
         let spilled = matches!(first.body, Body::Spilled(_));
         deliveries.push(first);
@@ -199,13 +195,13 @@ impl Filing {
                 Body::Inline { bytes, entries } => {
                     for entry in &entries {
                         self.item(&mut batch, entry, &mut Bytes::Inline(&bytes), &delivery.header, filed)?;
-                        self.relieve(&tools, &mut batch, &mut touched)?;
+                        self.relieve(&tools, &mut batch, &mut touched, INLINE_BYTES_MAX)?;
                     }
                 }
                 Body::Spilled(mut spilled) => {
                     while let Some(entry) = spilled.next_entry()? {
                         self.item(&mut batch, &entry, &mut Bytes::Spilled(&mut spilled), &delivery.header, filed)?;
-                        self.relieve(&tools, &mut batch, &mut touched)?;
+                        self.relieve(&tools, &mut batch, &mut touched, SPILLED_BYTES_MAX)?;
                     }
                 }
             }
@@ -222,8 +218,9 @@ impl Filing {
         tools: &'a Tools<'a>,
         batch: &mut Batch<'a>,
         touched: &mut BTreeSet<OwnerId>,
+        bytes_max: usize,
     ) -> Result<(), Failure> {
-        if batch.bytes() > BYTES_MAX {
+        if batch.bytes() > bytes_max {
             touched.extend(batch.owners.keys().copied());
             let full = std::mem::replace(batch, Batch::new(tools, batch.sequence + 1));
             self.commit(full, self.progress.filed)?;

@@ -16,8 +16,9 @@ use crate::crypto::keyring::Keyring;
 use crate::disk::Space;
 use crate::filing::batch::is_control;
 use crate::filing::failure::Failure;
+use crate::filing::progress;
 use crate::filing::quarantine::Quarantine;
-use crate::filing::worker::{Filing, Parts, Settings, load_progress};
+use crate::filing::worker::{Filing, Parts, Settings};
 use crate::journal::{Header, Journal, Limits, Settings as JournalSettings};
 use crate::json::split::Splitter;
 use crate::model::connection::{ClientId, ConnectionDigest, GarminUserId};
@@ -149,7 +150,7 @@ impl Site {
         let key = keyring.site().quarantine.clone();
         let quarantine = Quarantine::open(Arc::clone(&engine), Arc::clone(&blobs), Arc::clone(&rng), key);
         let quarantine = Arc::new(quarantine.map_err(text)?);
-        let progress = load_progress(&*engine, &keyring).map_err(text)?;
+        let progress = progress::load(&*engine, &keyring).map_err(text)?;
         let people = PeopleSettings { held_connections_max: self.held_connections_max };
         let people = People::open(Arc::clone(&engine), Arc::clone(&keyring), Arc::clone(&rng) as _, people);
         let people = Arc::new(people.map_err(text)?);
@@ -193,7 +194,8 @@ impl Site {
             clock: Arc::clone(&self.clock) as _,
             metrics: metrics.clone(),
         };
-        let filing = Filing::new(parts, reader, progress).map_err(text)?;
+        let mut filing = Filing::new(parts, reader, progress).map_err(text)?;
+        filing.patience = Duration::from_millis(5);
         self.running =
             Some(Running { blobs, keyring, people, catalog, quarantine, journal, withdrawal, metrics, filing });
         Ok(())

@@ -1,6 +1,11 @@
 //! What is collected for whom, and when.
 
+use std::sync::Arc;
+
 use super::{NOW, Site, push, rows, texts};
+use crate::dataset::source::Source;
+use crate::export::select::Scope;
+use crate::export::source::StoreSource;
 use crate::model::participant::Window;
 use crate::model::study::Rules;
 use crate::model::time::UnixSeconds;
@@ -82,6 +87,23 @@ fn study_keeps_the_types_it_collects_and_pings_are_no_exception() {
     }
     assert_eq!((site.counted("sleeps", NotPermitted), site.records("S", "P1").len()), (2, 1));
     assert_eq!(pings(&site, owner.as_bytes()), 1);
+}
+
+#[test]
+fn dataset_up_to_a_commit_has_nothing_of_what_is_filed_while_it_is_made() {
+    let mut site = Site::with(&["u1"]);
+    site.receive(&daily("u1", 1, NOW));
+    let (catalog, people) = (Arc::clone(&site.at().catalog), Arc::clone(&site.at().people));
+    let sequence = catalog.sequence();
+    site.receive(&daily("u1", 2, NOW));
+    let records = |sequence| {
+        let directory = people.read();
+        let participants = vec![Arc::clone(directory.participant(&site.id("S", "P1")).expect("a participant"))];
+        let (rules, scope) = (Rules::default(), Scope::default());
+        let mut source = StoreSource::new(&catalog, &people, participants, rules, scope, sequence);
+        source.participants().expect("read")[0].records
+    };
+    assert_eq!((records(sequence), records(catalog.sequence())), (1, 2));
 }
 
 #[test]
