@@ -83,6 +83,8 @@ pub struct Parts {
 pub struct Filing {
     pub(super) parts: Parts,
     reader: Reader,
+    /// The newest body that was altered on disk, until nothing waits for it any longer.
+    lost: Option<Position>,
     pub(super) progress: Progress,
     content_key: [u8; 16],
     /// What held connections take: small records uncompressed, large ones as their files.
@@ -115,6 +117,7 @@ impl Filing {
         let mut filing = Filing {
             content_key: digest[..16].try_into().expect("a digest has 32 bytes"),
             held_bytes: 0,
+            lost: None,
             expired_at: UnixSeconds(0),
             time_kept: progress.highest_time,
             fresh: Compressor::new(LEVEL_FRESH)?,
@@ -148,6 +151,10 @@ impl Filing {
             self.parts.metrics.lag.set(f64::from(seconds));
             self.file(deliveries)?;
         } else {
+            if let Some(lost) = self.lost.take() {
+                // Everything before it is filed.
+                self.reader.filed(lost)?;
+            }
             self.parts.metrics.lag.set(0.0);
         }
         self.chores()?;
@@ -178,7 +185,8 @@ impl Filing {
     fn next(&mut self, patience: Duration) -> Result<Option<Delivery>, Failure> {
         loop {
             match self.reader.next(patience) {
-                Err(error @ journal::Error::Tampered(_)) => {
+                Err(error @ journal::Error::Tampered(position)) => {
+                    self.lost = self.lost.max(Some(position));
                     tracing::error!(%error, "what the body held must be asked for again");
                 }
                 other => return Ok(other?),

@@ -114,7 +114,8 @@ impl Site {
 
     /// A site that was never started.
     pub(super) fn stopped() -> Site {
-        let settings = Settings { hold: true, hold_for: 10_000, hold_bytes_max: 1 << 30, quarantine_for: 5000 };
+        let settings =
+            Settings { hold: true, hold_for: 10_000, hold_bytes_max: 1 << 30, quarantine_for: 5000, per_study: true };
         Site {
             dir: tempfile::tempdir().expect("a folder"),
             memory: Arc::default(),
