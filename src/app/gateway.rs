@@ -66,7 +66,7 @@ impl Gateway {
         let (http, ingest) = (HttpMetrics::register(&registry), IngestMetrics::register(&registry));
         let people = PeopleMetrics::register(&registry);
         let (exports, filing_metrics) = (ExportMetrics::register(&registry), FilingMetrics::register(&registry));
-        gauges::install(&registry, &site, people.clone(), &exports, config.storage.disk_reserve);
+        gauges::install(&registry, &site, config, people.clone(), &exports);
 
         let controls = ControlDesk {
             withdrawal: Arc::clone(&site.withdrawal),
@@ -263,6 +263,7 @@ fn start_filing(
         hold_for: seconds(config.unassigned.hold_for),
         hold_bytes_max: config.unassigned.max_bytes,
         quarantine_for: seconds(config.quarantine.keep_for),
+        per_study: config.metrics.per_study,
     };
     let Site { directory, keyring, engine, quarantine, people, catalog, journal, reader, progress, withdrawal, .. } =
         site;

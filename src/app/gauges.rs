@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::app::site::Site;
+use crate::config::Config;
 use crate::model::participant::ParticipantState;
 use crate::people::refusal::state_name;
 use crate::telemetry::people::{ExportMetrics, PeopleMetrics};
@@ -14,11 +15,11 @@ const STATES: [ParticipantState; 4] =
     [ParticipantState::Active, ParticipantState::Paused, ParticipantState::Completed, ParticipantState::Withdrawn];
 
 /// Registers the gauges of what lies in the data directory.
-pub fn install(registry: &Registry, site: &Site, people_metrics: PeopleMetrics, exports: &ExportMetrics, reserve: u64) {
+pub fn install(registry: &Registry, site: &Site, config: &Config, shown: PeopleMetrics, exports: &ExportMetrics) {
     ProcessMetrics::install(registry);
-    journal_and_disk(registry, site, reserve);
+    journal_and_disk(registry, site, config.storage.disk_reserve);
     store(registry, site);
-    people(registry, site, people_metrics, exports);
+    people(registry, site, config.metrics.per_study, shown, exports);
 }
 
 fn journal_and_disk(registry: &Registry, site: &Site, reserve: u64) {
@@ -42,12 +43,12 @@ fn store(registry: &Registry, site: &Site) {
     }));
 }
 
-fn people(registry: &Registry, site: &Site, metrics: PeopleMetrics, exports: &ExportMetrics) {
+fn people(registry: &Registry, site: &Site, per_study: bool, metrics: PeopleMetrics, exports: &ExportMetrics) {
     let (exports, people) = (exports.clone(), Arc::clone(&site.people));
     registry.on_scrape(Box::new(move || {
         let directory = people.read();
         metrics.unassigned_users.set(gauge(directory.held_count() as u64));
-        for study in directory.studies() {
+        for study in directory.studies().filter(|_| per_study) {
             metrics.study_at_zero(&study.name);
             exports.study_at_zero(&study.name);
             for state in STATES {

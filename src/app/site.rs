@@ -70,7 +70,8 @@ impl Site {
         let engine: Arc<dyn Engine> = Arc::new(Sled::open(&dir.join("db")).map_err(Failure::storage)?);
         let blobs = Arc::new(Blobs::open(&dir.join("blobs")).map_err(Failure::storage)?);
         let quarantine_key = keyring.site().quarantine.clone();
-        let quarantine = Quarantine::new(Arc::clone(&engine), Arc::clone(&blobs), Arc::clone(rng), quarantine_key);
+        let quarantine = Quarantine::open(Arc::clone(&engine), Arc::clone(&blobs), Arc::clone(rng), quarantine_key);
+        let quarantine = Arc::new(quarantine.map_err(Failure::storage)?);
         let progress = load_progress(&*engine, &keyring).map_err(Failure::storage)?;
 
         let held_connections_max = config.unassigned.max_connections;
@@ -102,7 +103,6 @@ impl Site {
             journal.clone(),
         );
         let withdrawal = Arc::new(withdrawal.map_err(Failure::storage)?);
-        let quarantine = Arc::new(quarantine);
         Ok(Site {
             directory,
             keyring,

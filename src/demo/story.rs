@@ -60,7 +60,8 @@ pub(super) async fn tell(dir: &Path, tell: &mut dyn FnMut(&str)) -> Result<Repor
     let mut datasets = Vec::with_capacity(STUDIES.len());
     for study in STUDIES {
         let file = site.export(study, dir).await?;
-        tell(&format!("export: {}", file.display()));
+        let bytes = std::fs::metadata(&file).map_err(said)?.len();
+        tell(&format!("export: {study}.zip.age, {bytes} bytes, encrypted to the coordinator; opened with the key"));
         let summary = open(&file, &identities, &dir.join(study)).map_err(said)?;
         let rows = summary.files.iter().filter_map(|file| Some(vec![file.path.clone(), file.rows?.to_string()]));
         let title = format!("{} number {}, made {}", summary.study, summary.number, summary.made_at);

@@ -95,7 +95,8 @@ impl Export {
             software: concat!("studygate ", env!("CARGO_PKG_VERSION")).to_owned(),
             audit_head: None,
         };
-        let mut source = StoreSource::new(&catalog, &people, participants, study.rules.clone(), scope);
+        let rules = study.rules.clone();
+        let mut source = StoreSource::new(&catalog, &people, participants, rules, scope, about.sequence);
         let seed = keyring.site().signing_seed.clone();
         let mut written = write::write(&mut source, &about, &seed, output).map_err(Failure::Dataset)?;
         written.output.flush().map_err(Failure::Io)?;

@@ -23,24 +23,28 @@ pub struct StoreSource<'a> {
     participants: Vec<Arc<Participant>>,
     rules: Rules,
     scope: Scope,
+    sequence: u64,
 }
 
 impl<'a> StoreSource<'a> {
-    /// The records of these participants, sorted by code here. The caller holds [`Catalog::reading`].
+    /// The records of these participants up to this commit, sorted by code here: what is filed meanwhile is another
+    /// dataset's. The caller holds [`Catalog::reading`].
     pub fn new(
         catalog: &'a Catalog,
         people: &'a People,
         mut participants: Vec<Arc<Participant>>,
         rules: Rules,
         scope: Scope,
+        sequence: u64,
     ) -> Self {
         participants.sort_by(|left, right| left.code.cmp(&right.code));
-        Self { catalog, people, participants, rules, scope }
+        Self { catalog, people, participants, rules, scope, sequence }
     }
 
     fn chosen(&self, participant: &Participant, wanted: impl Fn(&SummaryType) -> bool) -> io::Result<Vec<Chosen>> {
         self.check(&participant.id)?;
-        let entries = self.catalog.entries(&participant.id).map_err(other)?;
+        let mut entries = self.catalog.entries(&participant.id).map_err(other)?;
+        entries.retain(|(_, entry)| entry.sequence <= self.sequence);
         Ok(select(entries, participant, &self.scope, |summary_type| {
             self.rules.collects(summary_type.name()) && wanted(summary_type)
         }))

@@ -1,18 +1,17 @@
 //! A batch: items filed one after the other into packs in the making, until they are committed together.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use crate::crypto::key::random;
-use crate::crypto::seal::{self, Location};
 use crate::filing::facts::{Facts, facts, natural_key};
+use crate::filing::failure::Failure;
 use crate::filing::item::{Bytes, Copy, LARGE_BYTES, Sink};
 use crate::filing::owner::Owner;
 use crate::filing::quarantine::{Quarantine, Quarantined, Reason};
 use crate::filing::separate::{Separation, identity_part};
 use crate::filing::tally::Tally;
-use crate::filing::worker::Failure;
-use crate::journal::Header;
+
+use crate::journal::{Header, Position};
 use crate::model::connection::ConnectionDigest;
 use crate::model::entry::{Entry, Field, Shape, Whose};
 use crate::model::id::{BlobId, OwnerId};
@@ -24,8 +23,13 @@ use crate::records::catalog::Catalog;
 use crate::records::index::{ContentDigest, IndexEntry, KeyDigest, Place};
 use crate::records::large::LargeWriter;
 use crate::records::read::LARGE;
-use crate::store::engine::{Batch as Rows, row, table};
+use crate::store::engine::Batch as Rows;
 use crate::telemetry::filing::RecordResult;
+
+/// What a record takes in memory beside its bytes: its index entry and its place among those gathered.
+const RECORD_BYTES: usize = 256;
+/// A held connection shows so much of a type's name, in characters.
+const HELD_NAME_CHARS: usize = 64;
 
 /// What a batch is filed with.
 pub struct Tools<'a> {
@@ -39,7 +43,7 @@ pub struct Tools<'a> {
 
 /// Items on their way into the store.
 pub struct Batch<'a> {
-    tools: &'a Tools<'a>,
+    pub(super) tools: &'a Tools<'a>,
     /// The number of the commit that this batch becomes.
     pub sequence: u64,
     /// The owners that have records in it.
@@ -52,7 +56,9 @@ pub struct Batch<'a> {
     pub held: HashMap<OwnerId, HeldNote>,
     /// The highest arrival time in it.
     pub newest: UnixSeconds,
-    raw_bytes: usize,
+    /// What it adds to held connections, in bytes.
+    pub held_bytes: u64,
+    pub(super) bytes: usize,
 }
 
 /// Who gets a record.
@@ -73,18 +79,14 @@ impl<'a> Batch<'a> {
             tally: Tally::default(),
             held: HashMap::new(),
             newest: UnixSeconds(0),
-            raw_bytes: 0,
+            held_bytes: 0,
+            bytes: 0,
         }
     }
 
-    /// Bytes gathered, uncompressed.
-    pub fn raw_bytes(&self) -> usize {
-        self.raw_bytes
-    }
-
-    /// Whether committing it would change nothing.
-    pub fn is_empty(&self) -> bool {
-        self.rows.is_empty() && self.held.is_empty() && self.owners.values().all(|owner| owner.builder.is_empty())
+    /// What it takes in memory, about.
+    pub fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// An item of a connection with links: a copy for every participant whose window covers it.
@@ -98,7 +100,7 @@ impl<'a> Batch<'a> {
     ) -> Result<(), Failure> {
         let summary_type = SummaryType::named(&entry.member);
         if entry.shape == Shape::Ping {
-            return self.ping(&summary_type, entry, header, links);
+            return self.ping(&summary_type, entry, bytes, header, links);
         }
         let facts = facts(&summary_type, entry);
         let time = facts.start.unwrap_or(header.received);
@@ -130,13 +132,18 @@ impl<'a> Batch<'a> {
         let summary_type = SummaryType::named(&entry.member);
         let note = self.held.entry(owner).or_default();
         note.now = note.now.max(header.received);
-        *note.items.entry(summary_type.name().chars().take(64).collect()).or_default() += 1;
         let facts = facts(&summary_type, entry);
         self.file(&summary_type, entry, bytes, header, facts, None, &[Target::Held(owner)])
     }
 
     /// An item whose owner or shape cannot be read.
-    pub fn quarantine(&mut self, entry: &Entry, bytes: &mut Bytes<'_>, header: &Header) -> Result<(), Failure> {
+    pub fn quarantine(
+        &mut self,
+        entry: &Entry,
+        bytes: &mut Bytes<'_>,
+        header: &Header,
+        position: Position,
+    ) -> Result<(), Failure> {
         let reason = match (entry.shape, &entry.whose) {
             (Shape::NotAnArray, _) => Reason::NotAnArray,
             (Shape::NotAnObject, _) => Reason::NotAnObject,
@@ -154,8 +161,11 @@ impl<'a> Batch<'a> {
             blob: None,
         };
         let mut outcome = Ok(());
-        self.tools.quarantine.put(&mut self.rows, item, |output| outcome = bytes.read(entry.span.clone(), output))?;
+        let origin = (position, entry.span.start);
+        let read = |output: &mut dyn FnMut(&[u8])| outcome = bytes.read(entry.span.clone(), output);
+        let row_bytes = self.tools.quarantine.put(&mut self.rows, origin, item, read)?;
         outcome?;
+        self.bytes += row_bytes;
         self.tally.count(&SummaryType::named(&entry.member), RecordResult::Quarantined);
         Ok(())
     }
@@ -234,13 +244,24 @@ impl<'a> Batch<'a> {
                 identity: (0, 0),
             };
             let identity = identity_part(&rewritten.diverted);
-            match sink {
+            self.bytes += RECORD_BYTES + identity.len();
+            let data_bytes = match sink {
                 Sink::Memory(data) => {
-                    self.raw_bytes += data.len() + identity.len();
+                    self.bytes += data.len();
                     owner.builder.push(record, &data, &identity);
+                    data.len() as u64
                 }
-                Sink::File(writer) => owner.builder.push_large(record, writer.finish()?, &identity),
+                Sink::File(writer) => {
+                    let blob = writer.finish()?;
+                    owner.builder.push_large(record, blob, &identity);
+                    self.tools.catalog.blobs.size(blob)
+                }
                 Sink::Failed(error) => return Err(error.into()),
+            };
+            if let Target::Held(id) = target {
+                self.held_bytes += data_bytes;
+                let items = &mut self.held.entry(*id).or_default().items;
+                *items.entry(summary_type.name().chars().take(HELD_NAME_CHARS).collect()).or_default() += 1;
             }
         }
         Ok(())
@@ -255,33 +276,6 @@ impl<'a> Batch<'a> {
         let keys = &self.owners[owner].keys;
         let writer = LargeWriter::new(&catalog.blobs, id, &keys.data, LARGE, owner.as_bytes(), &*catalog.rng)?;
         Ok(Sink::File(Box::new(writer)))
-    }
-
-    /// A ping is kept, sealed, for every participant whose link is open; the same window pinged again replaces it.
-    fn ping(
-        &mut self,
-        summary_type: &SummaryType,
-        entry: &Entry,
-        header: &Header,
-        links: &[LinkedTo],
-    ) -> Result<(), Failure> {
-        self.newest = self.newest.max(header.received);
-        for linked in links.iter().filter(|linked| linked.collects(header.received)) {
-            let id = linked.participant.id;
-            let catalog = self.tools.catalog;
-            let keys = catalog.keys(&id)?;
-            let owner = self.owners.entry(id).or_insert_with(|| Owner::new(Arc::clone(&keys)));
-            let name = owner.pseudonyms.pull(summary_type, entry);
-            let fields: Vec<(u8, &str)> = entry.fields.iter().map(|(field, text)| (*field as u8, &**text)).collect();
-            let value = serde_json::json!({
-                "version": 1, "type": summary_type.name(), "received": header.received,
-                "client": header.client, "fields": fields,
-            });
-            let location = Location { table: "pull", owner: id.as_bytes(), item: &name.0 };
-            let sealed = seal::seal(&keys.data, location, value.to_string().as_bytes(), &*catalog.rng);
-            self.rows.put(row(id.as_bytes(), table::PULL, &name.0), sealed);
-        }
-        Ok(())
     }
 }
 

@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use crate::filing::worker::{Failure, Parts};
+use crate::filing::failure::Failure;
+use crate::filing::worker::Parts;
 use crate::journal::{Header, Spool};
 use crate::json::split::Splitter;
 use crate::model::id::OwnerId;
@@ -21,8 +22,9 @@ struct Resent<'a> {
     failed: Option<Failure>,
 }
 
-/// Puts everything held under this owner back into the journal, then destroys what was held and its key.
-pub fn pick_up(parts: &Parts, owner: &OwnerId) -> Result<(), Failure> {
+/// Puts everything held under this owner back into the journal. The caller destroys what was held then; after a crash
+/// in between it is sent once more, and filing finds duplicates.
+pub fn send_again(parts: &Parts, owner: &OwnerId) -> Result<(), Failure> {
     let directory = parts.people.read();
     let Some(connection) = directory.held_owner(owner) else { return Ok(()) };
     let held = &connection.held;
@@ -39,7 +41,6 @@ pub fn pick_up(parts: &Parts, owner: &OwnerId) -> Result<(), Failure> {
         resent.body(parts, owner, &entries)?;
         resent.commit(Header { received, client: held.client.clone() })?;
     }
-    parts.withdrawal.drop_held(&[*owner])?;
     tracing::info!(items, "held items of a connection that was linked are filed for its participants");
     Ok(())
 }

@@ -7,12 +7,18 @@
 //! digest decide what is new, what is a revision, what is a duplicate.
 
 pub mod batch;
+pub mod chores;
+pub mod commit;
 pub mod facts;
+pub mod failure;
 pub mod hold;
 pub mod item;
 pub mod owner;
+pub mod ping;
 pub mod progress;
 pub mod quarantine;
 pub mod separate;
 pub mod tally;
+#[cfg(test)]
+mod tests;
 pub mod worker;

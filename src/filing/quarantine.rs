@@ -1,11 +1,17 @@
 //! Quarantine: what has no readable owner or shape, kept sealed for a person to look at, for a while.
 
-use std::{collections::HashSet, io, sync::Arc};
+use std::{
+    collections::HashSet,
+    io,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use serde::{Deserialize, Serialize};
 
+use crate::crypto::digest::DigestKey;
 use crate::crypto::key::{Key, Rng, random};
 use crate::crypto::seal::{self, Location, Tampered};
+use crate::journal::Position;
 use crate::model::{id::BlobId, time::UnixSeconds};
 use crate::records::large::LargeWriter;
 use crate::store::blobs::Blobs;
@@ -14,6 +20,9 @@ use crate::store::engine::{self, Batch, Engine, SITE, row, table};
 /// Items up to this size stay in the row.
 const ROW_BYTES_MAX: u64 = 3072;
 const TABLE: &str = "quarantine";
+/// So many items are kept at most, and so many bytes of them; what comes after is dropped, loudly.
+const ITEMS_MAX: u64 = 10_000;
+const BYTES_MAX: u64 = 1 << 30;
 
 /// Why an item is in quarantine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,6 +66,16 @@ pub struct Quarantine {
     blobs: Arc<Blobs>,
     rng: Arc<Rng>,
     key: Key,
+    names: DigestKey,
+    kept: Mutex<Kept>,
+}
+
+/// What is in quarantine.
+#[derive(Clone, Copy, Default)]
+struct Kept {
+    items: u64,
+    bytes: u64,
+    full: bool,
 }
 
 /// A quarantined item and its row.
@@ -69,19 +88,38 @@ pub struct Listed {
 
 impl Quarantine {
     /// The site's quarantine.
-    pub fn new(engine: Arc<dyn Engine>, blobs: Arc<Blobs>, rng: Arc<Rng>, key: Key) -> Self {
-        Self { engine, blobs, rng, key }
+    pub fn open(
+        engine: Arc<dyn Engine>,
+        blobs: Arc<Blobs>,
+        rng: Arc<Rng>,
+        key: Key,
+    ) -> Result<Quarantine, engine::Error> {
+        let names = DigestKey::new(&key, "quarantine name");
+        let quarantine = Self { engine, blobs, rng, key, names, kept: Mutex::default() };
+        quarantine.recount()?;
+        Ok(quarantine)
     }
 
-    /// Adds an item: `read` hands over its bytes once.
+    /// Adds an item: `read` hands over its bytes once. `origin` names it by its place in the journal, so that it
+    /// stands here once however often its body is filed. Returns how long its row is; 0
+    /// where it stands already or there is no room left.
     pub fn put(
         &self,
         batch: &mut Batch,
+        origin: (Position, u64),
         mut item: Quarantined,
         read: impl FnOnce(&mut dyn FnMut(&[u8])),
-    ) -> io::Result<()> {
+    ) -> io::Result<usize> {
+        let (Position(position), offset) = origin;
+        let digest = self.names.digest(&[&position.to_be_bytes(), &offset.to_be_bytes()]);
+        let name = &digest[..16];
+        let key = row(&SITE, table::QUARANTINE, name);
+        let stands = self.engine.get(&key).map_err(io::Error::other)?.is_some();
+        if stands || !self.admit(item.bytes) {
+            return Ok(0);
+        }
         if item.bytes <= ROW_BYTES_MAX {
-            let mut text = Vec::with_capacity(item.bytes as usize);
+            let mut text = Vec::with_capacity(usize::try_from(item.bytes).unwrap_or_default());
             read(&mut |piece| text.extend_from_slice(piece));
             item.text = Some(String::from_utf8_lossy(&text).into_owned());
         } else {
@@ -96,18 +134,18 @@ impl Quarantine {
             outcome?;
             item.blob = Some(writer.finish()?);
         }
-        let name: [u8; 16] = random(&*self.rng);
         let value = serde_json::to_vec(&item).expect("plain values are written to memory");
-        let sealed = seal::seal(&self.key, at(&name), &value, &*self.rng);
-        batch.put(row(&SITE, table::QUARANTINE, &name), sealed);
-        Ok(())
+        let sealed = seal::seal(&self.key, at(name), &value, &*self.rng);
+        let length = sealed.len();
+        batch.put(key, sealed);
+        Ok(length)
     }
 
     /// Every item, in no order.
     pub fn list(&self) -> Result<Vec<Listed>, engine::Error> {
         let mut found = Vec::new();
         self.engine.scan(&row(&SITE, table::QUARANTINE, &[]), &mut |key, sealed| {
-            match self.open(&key[17..], sealed) {
+            match self.read(&key[17..], sealed) {
                 Ok(item) => found.push(Listed { row: key.to_vec(), item }),
                 Err(Tampered) => tracing::error!("a quarantined item does not open; it was altered"),
             }
@@ -117,13 +155,8 @@ impl Quarantine {
     }
 
     /// How many items there are.
-    pub fn count(&self) -> Result<u64, engine::Error> {
-        let mut count = 0;
-        self.engine.scan(&row(&SITE, table::QUARANTINE, &[]), &mut |_, _| {
-            count += 1;
-            true
-        })?;
-        Ok(count)
+    pub fn items(&self) -> u64 {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).items
     }
 
     /// The files that items are in.
@@ -146,10 +179,36 @@ impl Quarantine {
         for file in files {
             self.blobs.remove(file).map_err(|cause| engine::Error::Failed(Arc::new(cause)))?;
         }
+        if expired > 0 {
+            self.recount()?;
+        }
         Ok(expired)
     }
 
-    fn open(&self, name: &[u8], sealed: &[u8]) -> Result<Quarantined, Tampered> {
+    fn admit(&self, bytes: u64) -> bool {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let room = kept.items < ITEMS_MAX && kept.bytes.saturating_add(bytes) <= BYTES_MAX;
+        if room {
+            kept.items += 1;
+            kept.bytes += bytes;
+        } else if !kept.full {
+            kept.full = true;
+            tracing::error!(items = kept.items, "the quarantine is full: what cannot be read is dropped; look at it");
+        }
+        room
+    }
+
+    fn recount(&self) -> Result<(), engine::Error> {
+        let mut counted = Kept::default();
+        for Listed { item, .. } in self.list()? {
+            counted.items += 1;
+            counted.bytes += item.bytes;
+        }
+        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = counted;
+        Ok(())
+    }
+
+    fn read(&self, name: &[u8], sealed: &[u8]) -> Result<Quarantined, Tampered> {
         serde_json::from_slice(&seal::open(&self.key, at(name), sealed)?).map_err(|_| Tampered)
     }
 }

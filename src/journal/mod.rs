@@ -12,6 +12,7 @@
 //! A small body is a frame in a segment, a large one a file (`spool.rs`) with a frame that refers to it. Each has a key
 //! of its own, wrapped under the keyring's journal generation by the thread that writes the frame.
 
+mod block;
 mod frame;
 mod layer;
 mod packing;
@@ -227,6 +228,11 @@ impl Journal {
     /// The place of the newest committed body.
     pub fn newest(&self) -> Position {
         Position(self.handle.shared.account().newest)
+    }
+
+    /// Bodies up to this place have been filed.
+    pub fn filed(&self) -> Position {
+        Position(self.handle.shared.account().filed)
     }
 
     /// The oldest generation that a body which is not filed, or is being committed, is wrapped under. Whoever has

@@ -5,7 +5,7 @@
 //! ```text
 //! body-<id>  | 8 "sgbody" 0 1 | 34 header of the stream | records |
 //! record     | 1 kind: 1 body, 2 entries | 1 last: 1, else 0 | 4 length | sealed chunk |
-//! body       the decoded bytes as one zstd frame, cut into chunks of up to 64 KiB
+//! body       the decoded bytes as zstd frames of up to 512 KiB each, cut into chunks of up to 64 KiB
 //! entries    whole entries, up to 48 KiB of them, packed
 //! ```
 //! Kind and last stand in the chunk's nonce, so they cannot be altered. The last record is of kind 1.
@@ -19,7 +19,6 @@ use std::{
 };
 
 use tokio::sync::oneshot;
-use zstd::stream::raw::{Encoder, Operation, OutBuffer};
 
 use crate::crypto::{
     key::{Key, random},
@@ -29,6 +28,7 @@ use crate::crypto::{
 use crate::disk::Reservation;
 use crate::journal::{
     Error, Handle, Header, Position,
+    block::Blocks,
     frame::{self, FileId, Kind},
     packing::Packer,
     recovery::file_path,
@@ -50,9 +50,6 @@ pub(crate) const ENTRIES: u8 = 2;
 const ENTRIES_BYTES_MAX: usize = 48 * 1024;
 /// Space is promised in such steps.
 const RESERVATION_BYTES: u64 = 1 << 20;
-/// The fastest level that still shortens JSON to a seventh.
-const LEVEL: i32 = -2;
-
 /// Where a body's file is sealed for.
 pub(crate) fn place(id: &FileId) -> Location<'_> {
     Location { table: "journal file", owner: b"", item: id }
@@ -62,7 +59,7 @@ pub(crate) fn place(id: &FileId) -> Location<'_> {
 pub struct Spool {
     handle: Arc<Handle>,
     output: Output,
-    encoder: Encoder<'static>,
+    blocks: Blocks,
     /// Compressed bytes; the first `filled` count.
     chunk: Vec<u8>,
     filled: usize,
@@ -96,7 +93,7 @@ impl Spool {
         let path = file_path(&shared.dir, &id);
         let key = Key::random(&*shared.rng);
         let (sealer, header) = StreamSealer::new(&key, place(&id), &*shared.rng);
-        let encoder = Encoder::new(LEVEL).map_err(|cause| Error::Failed(Arc::new(cause)))?;
+        let blocks = Blocks::new().map_err(|cause| Error::Failed(Arc::new(cause)))?;
         let opened = OpenOptions::new().create_new(true).write(true).mode(0o600).open(&path);
         let file = opened.map_err(|cause| refusal(&handle, cause))?;
         let mut output = Output {
@@ -115,7 +112,7 @@ impl Spool {
         Ok(Spool {
             handle,
             output,
-            encoder,
+            blocks,
             chunk: chunk(),
             filled: 0,
             entries: Vec::new(),
@@ -188,38 +185,19 @@ impl Spool {
 
     fn compress(&mut self, mut bytes: &[u8]) -> Result<(), Error> {
         while !bytes.is_empty() {
-            let status = self.encoder.run_on_buffers(bytes, &mut self.chunk[self.filled..]).map_err(unexpected)?;
-            bytes = &bytes[status.bytes_read..];
-            self.advance(status.bytes_written)?;
+            if let Some(packed) = self.blocks.take(&mut bytes).map_err(unexpected)? {
+                put(&mut self.output, &mut self.chunk, &mut self.filled, packed)?;
+            }
         }
         Ok(())
     }
 
     fn finish(&mut self) -> Result<(), Error> {
-        loop {
-            let mut room = OutBuffer::around(&mut self.chunk[self.filled..]);
-            let left = self.encoder.finish(&mut room, true).map_err(unexpected)?;
-            let written = room.pos();
-            if left == 0 {
-                self.filled += written;
-                break;
-            }
-            self.advance(written)?;
-        }
+        let packed = self.blocks.end().map_err(unexpected)?;
+        put(&mut self.output, &mut self.chunk, &mut self.filled, packed)?;
         self.flush_entries()?;
         self.chunk.truncate(self.filled);
         self.output.seal(BODY, true, &mut self.chunk)
-    }
-
-    fn advance(&mut self, written: usize) -> Result<(), Error> {
-        self.filled += written;
-        if self.filled < CHUNK_BYTES_MAX {
-            return Ok(());
-        }
-        self.output.seal(BODY, false, &mut self.chunk)?;
-        self.chunk.truncate(CHUNK_BYTES_MAX);
-        self.filled = 0;
-        Ok(())
     }
 
     fn flush_entries(&mut self) -> Result<(), Error> {
@@ -230,6 +208,22 @@ impl Spool {
         self.entries.clear();
         self.output.seal(ENTRIES, false, &mut packed)
     }
+}
+
+/// Cuts compressed bytes into chunks, each sealed once it is full.
+fn put(output: &mut Output, chunk: &mut Vec<u8>, filled: &mut usize, mut packed: &[u8]) -> Result<(), Error> {
+    while !packed.is_empty() {
+        let (fits, rest) = packed.split_at(packed.len().min(CHUNK_BYTES_MAX - *filled));
+        chunk[*filled..*filled + fits.len()].copy_from_slice(fits);
+        *filled += fits.len();
+        packed = rest;
+        if *filled == CHUNK_BYTES_MAX {
+            output.seal(BODY, false, chunk)?;
+            chunk.truncate(CHUNK_BYTES_MAX);
+            *filled = 0;
+        }
+    }
+    Ok(())
 }
 
 impl Output {

@@ -48,12 +48,18 @@ impl Turn<'_> {
     /// Nothing is known of the participant but that the code is not given again. Also finishes what
     /// [`crate::people::People::keyless`] names. The keys are not destroyed here.
     pub fn erase(&mut self, participant: &OwnerId, now: UnixSeconds) {
-        if let Some(gone) = self.directory().participant(participant).cloned() {
-            let mut codes = self.directory().retired(&gone.study).to_vec();
+        self.retire_code(participant, now);
+        self.change(Change::ParticipantGone(*participant));
+    }
+
+    /// The participant's code is not given again, where it is not retired already. One who is not known is passed over.
+    pub fn retire_code(&mut self, participant: &OwnerId, now: UnixSeconds) {
+        let Some(gone) = self.directory().participant(participant).cloned() else { return };
+        let mut codes = self.directory().retired(&gone.study).to_vec();
+        if !codes.iter().any(|retired| retired.code == gone.code) {
             codes.push(Retired { code: gone.code.clone(), at: now });
             self.change(Change::RetiredCodes(gone.study, codes));
         }
-        self.change(Change::ParticipantGone(*participant));
     }
 
     /// The connection has these permissions, for each of its owners who was not told of a later state; returns for

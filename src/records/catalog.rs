@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
-    fmt, io,
+    io,
     sync::{
         Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError,
         atomic::{AtomicU64, Ordering},
@@ -11,14 +11,14 @@ use std::{
 
 use crate::crypto::key::{Rng, random};
 use crate::crypto::keyring::{Keyring, OwnerKeys};
-use crate::crypto::seal::{self, Location, Tampered};
+use crate::crypto::seal::{self, Location};
 use crate::model::id::{BlobId, OwnerId};
+pub use crate::records::error::Error;
 use crate::records::head::{self, Head, Home, PackId};
-use crate::records::large;
 use crate::records::pack::{HEAD, Sealed};
 use crate::records::read::IndexCache;
-use crate::store::blobs::Blobs;
-use crate::store::engine::{self, Batch, Engine, row, table};
+use crate::store::blobs::{Blobs, Draft};
+use crate::store::engine::{Batch, Engine, row, table};
 
 /// Sections up to this size stay in the row, larger ones go to the commit's file.
 const ROW_BYTES_MAX: usize = 4096;
@@ -52,19 +52,6 @@ pub struct Prepared {
     removed: Vec<(OwnerId, PackId)>,
 }
 
-/// Why a pack cannot be read or written.
-#[derive(Debug)]
-pub enum Error {
-    /// A sealed object was altered or cut.
-    Tampered,
-    /// The owner's keys are gone.
-    NoKeys,
-    /// The engine failed.
-    Engine(engine::Error),
-    /// A file could not be read or written.
-    Io(io::Error),
-}
-
 impl Catalog {
     /// Loads every head, and sweeps files that no head names (`kept` names further ones).
     pub fn open(
@@ -89,6 +76,7 @@ impl Catalog {
         if let Some(error) = failure {
             return Err(error);
         }
+        let sequence = packs.owners.values().flat_map(|heads| heads.keys()).map(PackId::sequence).max().unwrap_or(0);
         kept.extend(packs.bundles.keys());
         kept.extend(packs.owners.values().flat_map(|heads| heads.values()).flat_map(|head| head.large.iter()));
         let swept = blobs.sweep(&kept)?;
@@ -103,7 +91,7 @@ impl Catalog {
             packs: RwLock::new(packs),
             cache: Mutex::default(),
             readers: RwLock::new(()),
-            sequence: AtomicU64::new(0),
+            sequence: AtomicU64::new(sequence),
         })
     }
 
@@ -116,7 +104,8 @@ impl Catalog {
             .map_or_else(Vec::new, |heads| heads.iter().map(|(id, head)| (*id, head.clone())).collect())
     }
 
-    /// The number of the newest commit of records.
+    /// The number of the newest commit of records. A commit that a crash cut short counts: what is there of it keeps
+    /// its name, so that no later pack may have the same one.
     pub fn sequence(&self) -> u64 {
         self.sequence.load(Ordering::Acquire)
     }
@@ -143,6 +132,12 @@ impl Catalog {
     /// Records of an owner, revisions included.
     pub fn count(&self, owner: &OwnerId) -> u64 {
         self.heads(owner).iter().map(|(_, head)| u64::from(head.count)).sum()
+    }
+
+    /// What an owner's records take, in bytes: small ones uncompressed, large ones as their files.
+    pub fn stored_bytes(&self, owner: &OwnerId) -> u64 {
+        let of_head = |head: &Head| head.raw_bytes + head.large.iter().map(|blob| self.blobs.size(*blob)).sum::<u64>();
+        self.heads(owner).iter().map(|(_, head)| of_head(head)).sum()
     }
 
     /// Every owner with at least one pack.
@@ -214,8 +209,9 @@ impl Catalog {
         let removed = heads.iter().map(|(id, _)| (*owner, *id)).collect();
         self.commit(Prepared { batch, added: Vec::new(), removed }, Batch::default())?;
         for (_, head) in &heads {
-            let lengths = head.lengths;
-            bytes += u64::from(lengths.index) + u64::from(lengths.data) + u64::from(lengths.identity);
+            if matches!(head.home, Home::Blob(..)) {
+                bytes += head.lengths.all();
+            }
             for blob in &head.large {
                 bytes += self.blobs.remove(*blob)?;
             }
@@ -227,7 +223,7 @@ impl Catalog {
         self.keyring.owner(owner).ok_or(Error::NoKeys)
     }
 
-    fn start_bundle(&self) -> Result<crate::store::blobs::Draft, Error> {
+    fn start_bundle(&self) -> Result<Draft, Error> {
         let mut draft = self.blobs.draft(BlobId::from_bytes(random(&*self.rng)))?;
         draft.write(BUNDLE_MAGIC)?;
         Ok(draft)
@@ -247,7 +243,7 @@ impl Catalog {
 }
 
 /// What stands before a pack's sections in a bundle, so that an index can be rebuilt from the files.
-fn write_frame(draft: &mut crate::store::blobs::Draft, owner: OwnerId, id: PackId, sections: &[u8]) -> io::Result<()> {
+fn write_frame(draft: &mut Draft, owner: OwnerId, id: PackId, sections: &[u8]) -> io::Result<()> {
     draft.write(owner.as_bytes())?;
     draft.write(&id.0)?;
     draft.write(&u32::try_from(sections.len()).expect("a pack is far smaller").to_be_bytes())?;
@@ -299,45 +295,3 @@ impl Packs {
         (*uses == 0).then(|| self.bundles.remove(&blob)).flatten().map(|_| blob)
     }
 }
-
-impl From<engine::Error> for Error {
-    fn from(cause: engine::Error) -> Self {
-        Self::Engine(cause)
-    }
-}
-
-impl From<io::Error> for Error {
-    fn from(cause: io::Error) -> Self {
-        Self::Io(cause)
-    }
-}
-
-impl From<Tampered> for Error {
-    fn from(_: Tampered) -> Self {
-        Self::Tampered
-    }
-}
-
-impl From<large::Error> for Error {
-    fn from(cause: large::Error) -> Self {
-        match cause {
-            large::Error::Tampered => Self::Tampered,
-            large::Error::Io(cause) => Self::Io(cause),
-        }
-    }
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Tampered => {
-                f.write_str("a sealed record does not open: it was altered or cut; restore it from a backup")
-            }
-            Self::NoKeys => f.write_str("the keys of these records are destroyed"),
-            Self::Engine(cause) => cause.fmt(f),
-            Self::Io(cause) => write!(f, "a file of the store cannot be read or written: {cause}"),
-        }
-    }
-}
-
-impl std::error::Error for Error {}

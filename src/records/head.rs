@@ -18,6 +18,11 @@ impl PackId {
         bytes[8..].copy_from_slice(&place.to_be_bytes());
         PackId(bytes)
     }
+
+    /// The number of the commit that brought it.
+    pub fn sequence(&self) -> u64 {
+        u64::from_be_bytes(*self.0.first_chunk().expect("twelve bytes have a first eight"))
+    }
 }
 
 /// Where the sections of a pack are.
@@ -38,6 +43,13 @@ pub struct Lengths {
     pub data: u32,
     /// The identity parts; 0 where there are none.
     pub identity: u32,
+}
+
+impl Lengths {
+    /// All sections together.
+    pub fn all(&self) -> u64 {
+        u64::from(self.index) + u64::from(self.data) + u64::from(self.identity)
+    }
 }
 
 /// The head.

@@ -1,6 +1,6 @@
 //! Merging: an owner's small packs become fewer ones, each of one month, in the order of their records' times.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use zstd::bulk::Compressor;
@@ -20,9 +20,12 @@ const FRESH_PACKS_MAX: usize = 16;
 /// So many merged packs of one month and level are merged again.
 const MONTH_PACKS_MAX: usize = 8;
 
+/// Packs that may be merged with each other: their level, and their month once they have been merged by month.
+type Group = (u8, Option<i32>);
+
 /// The packs that should be merged next, oldest first; `None` where there are few enough.
 pub fn plan(heads: &[(PackId, Arc<Head>)]) -> Option<Vec<PackId>> {
-    let mut groups: BTreeMap<(u8, Option<i32>), Vec<&(PackId, Arc<Head>)>> = BTreeMap::new();
+    let mut groups: BTreeMap<Group, Vec<&(PackId, Arc<Head>)>> = BTreeMap::new();
     for pack in heads.iter().filter(|(_, head)| head.raw_bytes < PACK_BYTES_FULL) {
         let month = if pack.1.level == 0 { None } else { pack.1.month };
         groups.entry((pack.1.level, month)).or_default().push(pack);
@@ -60,6 +63,9 @@ pub fn merge(
         records.extend(catalog.index(&owner, id, head)?.iter().map(|entry| (at, entry.clone())));
         sections.push((catalog.data_section(&owner, id)?, catalog.identity_section(&owner, id)?));
     }
+    // A merge that a crash cut short left records in two packs: they become one again.
+    let mut seen = HashSet::with_capacity(records.len());
+    records.retain(|(_, entry)| seen.insert((entry.summary_type.clone(), entry.key, entry.digest)));
     records.sort_by(|(_, left), (_, right)| left.sort_key().cmp(&right.sort_key()));
     let mut months: BTreeMap<i32, Builder> = BTreeMap::new();
     for (at, entry) in records {

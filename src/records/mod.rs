@@ -15,9 +15,12 @@
 pub mod bloom;
 pub mod catalog;
 pub mod codec;
+pub mod error;
 pub mod head;
 pub mod index;
 pub mod large;
 pub mod merge;
 pub mod pack;
 pub mod read;
+#[cfg(test)]
+mod tests;

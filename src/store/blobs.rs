@@ -67,10 +67,15 @@ impl Blobs {
         Ok(bytes)
     }
 
+    /// The bytes of a file; 0 where there is none.
+    pub fn size(&self, id: BlobId) -> u64 {
+        fs::metadata(self.path(id)).map_or(0, |found| found.len())
+    }
+
     /// Removes a file, durably; one that is gone already is no error. Returns the bytes it held.
     pub fn remove(&self, id: BlobId) -> io::Result<u64> {
         let path = self.path(id);
-        let bytes = fs::metadata(&path).map_or(0, |found| found.len());
+        let bytes = self.size(id);
         match fs::remove_file(&path) {
             Ok(()) => sync_dir(path.parent().unwrap_or(&self.dir)).map(|()| bytes),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
@@ -106,7 +111,7 @@ impl Blobs {
 
     /// Bytes of all files.
     pub fn bytes(&self) -> io::Result<u64> {
-        Ok(self.ids()?.into_iter().filter_map(|id| fs::metadata(self.path(id)).ok()).map(|found| found.len()).sum())
+        Ok(self.ids()?.into_iter().map(|id| self.size(id)).sum())
     }
 
     fn path(&self, id: BlobId) -> PathBuf {

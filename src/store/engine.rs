@@ -10,12 +10,31 @@ pub trait Engine: Send + Sync {
     /// Hands every row whose key begins with `prefix` to `each`, in key order, until it returns `false`.
     fn scan(&self, prefix: &[u8], each: &mut dyn FnMut(&[u8], &[u8]) -> bool) -> Result<(), Error>;
 
-    /// Applies the batch as a whole; returns when it is flushed and fsynced. After an error the engine is poisoned:
-    /// every later call fails.
+    /// Applies the batch in its order; returns when all of it is flushed and fsynced. Readers see a batch of up to 256
+    /// operations at once; after a crash or an error the first part of a longer one may be there, so that what says
+    /// "done" stands last. After an error the engine is poisoned: every later call fails.
     fn commit(&self, batch: Batch) -> Result<(), Error>;
 
     /// Bytes on disk.
     fn bytes(&self) -> u64;
+}
+
+impl<E: Engine + ?Sized> Engine for Arc<E> {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+        (**self).get(key)
+    }
+
+    fn scan(&self, prefix: &[u8], each: &mut dyn FnMut(&[u8], &[u8]) -> bool) -> Result<(), Error> {
+        (**self).scan(prefix, each)
+    }
+
+    fn commit(&self, batch: Batch) -> Result<(), Error> {
+        (**self).commit(batch)
+    }
+
+    fn bytes(&self) -> u64 {
+        (**self).bytes()
+    }
 }
 
 /// Rows to be written together.

@@ -12,7 +12,7 @@ use crate::store::engine::{Batch, Engine, Error};
 
 /// When a commit fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(crate) enum Fault {
     /// Never.
     None,
     /// Nothing of the commit with this number (from 1) is applied.
@@ -22,7 +22,7 @@ pub(super) enum Fault {
 }
 
 /// Another engine with faults.
-pub(super) struct Faulty<E> {
+pub(crate) struct Faulty<E> {
     engine: E,
     fault: Fault,
     commits: AtomicU64,
@@ -31,12 +31,12 @@ pub(super) struct Faulty<E> {
 
 impl<E: Engine> Faulty<E> {
     /// The engine with this fault.
-    pub(super) fn new(engine: E, fault: Fault) -> Self {
+    pub(crate) fn new(engine: E, fault: Fault) -> Self {
         Self { engine, fault, commits: AtomicU64::new(0), poisoned: AtomicBool::new(false) }
     }
 
     /// The engine as the fault left it, as a restart finds it.
-    pub(super) fn restart(self) -> E {
+    pub(crate) fn restart(self) -> E {
         self.engine
     }
 

@@ -14,6 +14,9 @@ use rustix::fs::{FlockOperation, flock};
 /// The format this version writes.
 pub const FORMAT: u32 = 1;
 
+/// What a data directory has once the gateway has opened it.
+const HOLDS_DATA: [&str; 2] = ["keyring", "db"];
+
 /// Keeps other processes out of the data directory until dropped.
 #[derive(Debug)]
 pub struct DataDirectory {
@@ -27,14 +30,15 @@ pub enum Error {
     Locked,
     /// It was written by a newer version, of this format.
     Newer(u32),
-    /// Its `FORMAT` file is no version mark.
+    /// Its `FORMAT` file is no version mark, or is gone though there are data.
     Unmarked,
     /// Reading or writing failed.
     Io(io::Error),
 }
 
 impl DataDirectory {
-    /// Locks the directory and checks its mark; an empty or missing one is made and marked.
+    /// Locks the directory and checks its mark; an empty or missing one is made and marked. One that holds data and no
+    /// mark is refused: nobody can say what its data are.
     pub fn open(dir: &Path) -> Result<DataDirectory, Error> {
         fs::create_dir_all(dir).map_err(Error::Io)?;
         let lock =
@@ -47,7 +51,12 @@ impl DataDirectory {
         let mark = dir.join("FORMAT");
         match fs::read_to_string(&mark) {
             Ok(text) => check(&text)?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => write_mark(dir).map_err(Error::Io)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                if HOLDS_DATA.iter().any(|name| dir.join(name).exists()) {
+                    return Err(Error::Unmarked);
+                }
+                write_mark(dir).map_err(Error::Io)?;
+            }
             Err(error) => return Err(Error::Io(error)),
         }
         Ok(DataDirectory { _lock: lock })
@@ -82,9 +91,9 @@ impl fmt::Display for Error {
                     "the data directory has format {version}, this version reads up to {FORMAT}; install the newer version"
                 )
             }
-            Self::Unmarked => {
-                f.write_str("the FORMAT file of the data directory is no version mark; restore it from a backup")
-            }
+            Self::Unmarked => f.write_str(
+                "the FORMAT file of the data directory is missing or no version mark; restore it from a backup",
+            ),
             Self::Io(cause) => write!(f, "the data directory cannot be used: {cause}"),
         }
     }
@@ -102,6 +111,24 @@ mod tests {
         fs::write(dir.path().join("FORMAT"), "studygate 7\n").expect("written");
         let error = DataDirectory::open(dir.path()).expect_err("refused");
         assert!(matches!(error, Error::Newer(7)));
+    }
+
+    #[test]
+    fn data_without_a_mark_are_refused_and_an_empty_folder_is_marked() {
+        let dir = tempfile::tempdir().expect("a folder");
+        drop(DataDirectory::open(dir.path()).expect("marked"));
+        assert_eq!(fs::read_to_string(dir.path().join("FORMAT")).expect("a mark"), "studygate 1\n");
+        fs::create_dir(dir.path().join("keyring")).expect("a folder");
+        drop(DataDirectory::open(dir.path()).expect("the mark stands"));
+        for damaged in [None, Some(""), Some("1"), Some("studygate"), Some("studygate 0")] {
+            fs::remove_file(dir.path().join("FORMAT")).expect("removed");
+            if let Some(text) = damaged {
+                fs::write(dir.path().join("FORMAT"), text).expect("written");
+            }
+            let refused = DataDirectory::open(dir.path());
+            assert!(matches!(refused, Err(Error::Unmarked)), "{damaged:?}");
+            fs::write(dir.path().join("FORMAT"), "studygate 1\n").expect("written");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@
 pub mod blobs;
 pub mod engine;
 #[cfg(test)]
-mod faulty;
+pub(crate) mod faulty;
 pub mod format;
 pub mod memory;
 pub mod sled;

@@ -92,6 +92,17 @@ impl Sled {
     }
 }
 
+/// sled writes and syncs once more when its last handle goes, and panics where it cannot; on a disk that fails, the
+/// handle stays until the process ends. Everything that was acknowledged is durable without that.
+impl Drop for Sled {
+    fn drop(&mut self) {
+        let sound = self.check().is_ok() && self.database.flush().is_ok() && self.file.sync_data().is_ok();
+        if !sound {
+            std::mem::forget(self.database.clone());
+        }
+    }
+}
+
 impl Engine for Sled {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
         self.check()?;

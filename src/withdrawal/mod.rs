@@ -9,31 +9,24 @@
 //!
 //! Never: a read of a withdrawn participant's data; a key of theirs left behind; somebody else's data touched.
 
+pub mod failure;
+pub mod notice;
 pub mod places;
 
-use std::{
-    fmt,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::crypto::keyring::{self, Change, JournalGeneration, Keyring};
-use crate::journal::{Header, Journal, Position};
-use crate::model::connection::ClientId;
-use crate::model::entry::{Entry, Field, Whose};
+use crate::crypto::keyring::{Change, JournalGeneration, Keyring};
+use crate::journal::{Journal, Position};
 use crate::model::id::OwnerId;
 use crate::model::participant::ParticipantState;
-use crate::model::summary::DEREGISTRATIONS;
 use crate::model::time::UnixSeconds;
 use crate::people::People;
-use crate::people::change::Permissions;
-use crate::people::refusal::Refusal;
-use crate::people::standing::Standing;
-use crate::records::catalog::{self, Catalog};
-use crate::store::engine::{self, Engine};
+use crate::people::standing::{Standing, is_current};
+use crate::records::catalog::Catalog;
+use crate::store::engine::Engine;
+pub use crate::withdrawal::failure::Failure;
+pub use crate::withdrawal::notice::Applied;
 use crate::withdrawal::places::erase_rows;
-
-/// How long a connection that nobody was linked to is kept out after its notice, in seconds: a day, for late retries.
-const HELD_TOMBSTONE: i64 = 86_400;
 
 /// Settings.
 #[derive(Clone, Debug)]
@@ -60,32 +53,8 @@ pub struct Withdrawal {
 struct Due {
     owner: OwnerId,
     after: Position,
-}
-
-/// What a notice brought about.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Applied {
-    /// Participants withdrawn.
-    pub withdrawn: usize,
-    /// Held connections dropped.
-    pub dropped: usize,
-    /// Notices of connections that are neither linked nor held.
-    pub unknown: usize,
-    /// Permission changes kept.
-    pub permissions: usize,
-}
-
-/// Why a withdrawal could not go on.
-#[derive(Debug)]
-pub enum Failure {
-    /// Records could not be deleted.
-    Records(catalog::Error),
-    /// Keys could not be destroyed.
-    Keyring(keyring::Error),
-    /// The directory could not be changed.
-    People(Refusal),
-    /// Rows could not be deleted.
-    Engine(engine::Error),
+    /// Bodies of the generations before may hold the owner's data: their keys go with the owner's.
+    generation: JournalGeneration,
 }
 
 impl Withdrawal {
@@ -113,78 +82,41 @@ impl Withdrawal {
         Ok(withdrawal)
     }
 
-    /// Applies deregistrations and permission changes; durable on return.
-    pub fn apply(&self, client: &ClientId, received: UnixSeconds, controls: &[Entry]) -> Result<Applied, Failure> {
-        let mut applied = Applied::default();
-        let mut owners = Vec::new();
-        for entry in controls {
-            let Whose::User(user) = &entry.whose else { continue };
-            let connection = self.people.digest(client, user);
-            let mut turn = self.people.turn();
-            if &*entry.member != DEREGISTRATIONS {
-                if let Some(told) = permissions(entry) {
-                    applied.permissions += turn.permissions(&connection, told, received);
-                }
-                turn.commit()?;
-                continue;
-            }
-            let holders = turn.directory().link_holders(&connection, received);
-            let held = turn.directory().held_of(&connection);
-            applied.unknown += usize::from(holders.current.is_empty() && held.is_none());
-            if !holders.current.is_empty() {
-                turn.tombstone(&[connection], received.plus(self.settings.tombstone_for));
-            } else if held.is_some() {
-                // It also tells a restart that what is held has to go.
-                turn.tombstone(&[connection], received.plus(HELD_TOMBSTONE));
-            }
-            for participant in &holders.current {
-                turn.end_link(participant, &connection, received);
-                turn.withdraw(participant);
-            }
-            turn.commit()?;
-            applied.withdrawn += holders.current.len();
-            applied.dropped += usize::from(held.is_some());
-            owners.extend(holders.current);
-            owners.extend(held);
-        }
-        self.schedule(&owners)?;
-        if applied.withdrawn + applied.dropped + applied.unknown > 0 {
-            let Applied { withdrawn, dropped, unknown, .. } = applied;
-            tracing::info!(withdrawn, dropped, unknown, "deregistration notices applied");
-        }
-        Ok(applied)
-    }
-
-    /// A control item met while filing: one that was taken before the start is applied again, since nobody knows
-    /// whether it was; the others have been.
-    pub fn confirm(&self, position: Position, entry: &Entry, header: &Header) -> Result<(), Failure> {
-        if position <= self.replayed {
-            self.apply(&header.client, header.received, std::slice::from_ref(entry))?;
-        }
-        Ok(())
-    }
-
-    /// Withdraws a participant by a person's decision; durable on return, the rest follows.
+    /// Withdraws a participant by a person's decision; durable on return, the rest follows. A connection that nobody
+    /// else is linked to is kept out: what Garmin still sends is not to be held for a person who has left.
     pub fn withdraw(&self, participant: &OwnerId, now: UnixSeconds) -> Result<(), Failure> {
         let mut turn = self.people.turn();
-        let connections: Vec<_> = turn.directory().links(participant).iter().map(|known| known.digest).collect();
-        for connection in &connections {
-            let before = turn.directory().link_holders(connection, now).current;
+        let links = turn.directory().links(participant).iter();
+        let current: Vec<_> =
+            links.filter(|known| is_current(&known.link.window, now)).map(|known| known.digest).collect();
+        let mut owners = vec![*participant];
+        for connection in &current {
             turn.end_link(participant, connection, now);
-            // Where nobody else takes part over it, what still comes of the connection is dropped, not held anew.
-            if before.as_slice() == [*participant] {
+            if turn.directory().link_holders(connection, now).current.is_empty() {
                 turn.tombstone(&[*connection], now.plus(self.settings.tombstone_for));
+                owners.extend(turn.directory().held_of(connection));
             }
         }
         turn.withdraw(participant);
         turn.commit()?;
         tracing::info!("a participant was withdrawn");
-        self.schedule(&[*participant])
+        self.schedule(&owners)
     }
 
     /// Whether an erasure can be carried out now that bodies up to this place are filed.
     pub fn is_due(&self, filed: Position) -> bool {
-        self.due.lock().unwrap_or_else(PoisonError::into_inner).iter().any(|due| due.after <= filed)
+        !self.ready(filed).is_empty()
+    }
+
+    /// Everything that was taken before the notice is filed, and so is what else shares its journal generation.
+    fn ready(&self, filed: Position) -> Vec<OwnerId> {
+        let due = self.due.lock().unwrap_or_else(PoisonError::into_inner);
+        if due.is_empty() {
+            return Vec::new();
+        }
+        let oldest = self.journal.oldest_generation();
+        let is_ready = |due: &&Due| due.after <= filed && oldest.is_none_or(|oldest| oldest >= due.generation);
+        due.iter().filter(is_ready).map(|due| due.owner).collect()
     }
 
     /// How many owners wait to be erased.
@@ -194,9 +126,7 @@ impl Withdrawal {
 
     /// Erases what is due; all of it shares one rotation of the epoch.
     pub fn carry_out(&self, filed: Position, now: UnixSeconds) -> Result<(), Failure> {
-        let mut due = self.due.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        due.retain(|due| due.after <= filed);
-        let owners: Vec<_> = due.iter().map(|due| due.owner).collect();
+        let owners = self.ready(filed);
         let (records, bytes) = self.erase(&owners, now)?;
         self.due.lock().unwrap_or_else(PoisonError::into_inner).retain(|due| !owners.contains(&due.owner));
         tracing::info!(owners = owners.len(), records, bytes, epoch = self.keyring.epoch(), "purged");
@@ -211,6 +141,23 @@ impl Withdrawal {
         Ok(())
     }
 
+    /// Destroys what nobody linked in time, `hold_for` seconds after it first came; returns how many connections.
+    pub fn expire_held(&self, now: UnixSeconds, hold_for: i64) -> Result<usize, Failure> {
+        let mut turn = self.people.turn();
+        let owners = self.people.expired_held(now, hold_for);
+        if owners.is_empty() {
+            return Ok(0);
+        }
+        // From here on nobody can link what is about to go, and a restart goes on; it ends with this look at expiry.
+        let connections: Vec<_> =
+            owners.iter().filter_map(|owner| Some(turn.directory().held_owner(owner)?.digest)).collect();
+        turn.tombstone(&connections, now);
+        turn.commit()?;
+        self.drop_held(&owners)?;
+        tracing::info!(connections = owners.len(), "held data that nobody linked in time are destroyed");
+        Ok(owners.len())
+    }
+
     /// Data first, then the keys with the epoch, then the last row that names the owner: an interruption anywhere
     /// leaves the owner due.
     fn erase(&self, owners: &[OwnerId], now: UnixSeconds) -> Result<(u64, u64), Failure> {
@@ -221,16 +168,17 @@ impl Withdrawal {
             bytes += more_bytes;
             erase_rows(&*self.engine, owner)?;
         }
+        // While the row that says the code can still be read: after the keys it cannot.
+        let mut turn = self.people.turn();
+        owners.iter().for_each(|owner| turn.retire_code(owner, now));
+        turn.commit()?;
         let mut changes: Vec<_> = owners.iter().map(|owner| Change::Destroy(*owner)).collect();
         changes.extend(self.closed_generations().map(Change::DestroyJournalBefore));
         self.keyring.rotate(&changes)?;
         let mut turn = self.people.turn();
         for owner in owners {
-            if turn.directory().held_owner(owner).is_some() {
-                turn.held_gone(owner);
-            } else {
-                turn.erase(owner, now);
-            }
+            turn.held_gone(owner);
+            turn.erase(owner, now);
         }
         turn.commit()?;
         Ok((records, bytes))
@@ -263,57 +211,14 @@ impl Withdrawal {
             return Ok(());
         }
         self.keyring.update(&[Change::NextJournalGeneration])?;
+        let generation = self.keyring.journal_current().0;
         let after = self.journal.newest();
         let mut due = self.due.lock().unwrap_or_else(PoisonError::into_inner);
         for owner in owners {
             if !due.iter().any(|due| due.owner == *owner) {
-                due.push(Due { owner: *owner, after });
+                due.push(Due { owner: *owner, after, generation });
             }
         }
         Ok(())
     }
 }
-
-/// The permissions that a change item tells; `None` where it is not readable.
-fn permissions(entry: &Entry) -> Option<Permissions> {
-    let granted = serde_json::from_str(entry.field(Field::Permissions)?).ok()?;
-    let changed = UnixSeconds(entry.field(Field::ChangeTime)?.parse().ok()?);
-    Some(Permissions { granted, changed })
-}
-
-impl From<catalog::Error> for Failure {
-    fn from(cause: catalog::Error) -> Self {
-        Self::Records(cause)
-    }
-}
-
-impl From<keyring::Error> for Failure {
-    fn from(cause: keyring::Error) -> Self {
-        Self::Keyring(cause)
-    }
-}
-
-impl From<Refusal> for Failure {
-    fn from(cause: Refusal) -> Self {
-        Self::People(cause)
-    }
-}
-
-impl From<engine::Error> for Failure {
-    fn from(cause: engine::Error) -> Self {
-        Self::Engine(cause)
-    }
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Records(cause) => cause.fmt(f),
-            Self::Keyring(cause) => cause.fmt(f),
-            Self::People(cause) => cause.fmt(f),
-            Self::Engine(cause) => cause.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for Failure {}

@@ -7,7 +7,9 @@ use crate::store::engine::{self, Batch, Engine, table};
 /// How a place is emptied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Emptied {
-    /// Rows under the owner's id: deleted with the owner.
+    /// Rows under the owner's id: deleted before the keys.
+    WithTheRecords(u8),
+    /// Rows of the directory of people that bear the owner's id: deleted when the keys are gone.
     WithTheOwner(u8),
     /// Files that packs name: deleted with the packs.
     WithThePacks,
@@ -17,7 +19,7 @@ pub enum Emptied {
     WithTheEpoch,
     /// Items without a readable owner: nobody can say whose they are; they expire.
     ByExpiry(u8),
-    /// Deliberately kept: keyed digests and codes that keep a person out and a code unique.
+    /// Deliberately kept: keyed digests and codes that keep a person out and a code unique; nothing of a person.
     Kept(u8),
 }
 
@@ -39,8 +41,8 @@ pub const PLACES: &[Place] = &[
     place("participant", Emptied::WithTheOwner(table::PARTICIPANT)),
     place("links", Emptied::WithTheOwner(table::LINKS)),
     place("held connection", Emptied::WithTheOwner(table::HELD)),
-    place("packs of records", Emptied::WithTheOwner(table::PACK)),
-    place("pings to be pulled", Emptied::WithTheOwner(table::PULL)),
+    place("packs of records", Emptied::WithTheRecords(table::PACK)),
+    place("pings to be pulled", Emptied::WithTheRecords(table::PULL)),
     place("permissions", Emptied::WithTheOwner(table::PERMISSION)),
     place("files of records", Emptied::WithThePacks),
     place("bodies in the journal", Emptied::BeforeThePurge),
@@ -48,16 +50,15 @@ pub const PLACES: &[Place] = &[
     place("quarantine", Emptied::ByExpiry(table::QUARANTINE)),
     place("tombstones", Emptied::Kept(table::TOMBSTONE)),
     place("studies with their retired codes", Emptied::Kept(table::STUDY)),
+    place("how far filing has come", Emptied::Kept(table::PROGRESS)),
 ];
 
-/// Deletes the owner's rows of every place but those that say who the owner is, which go last, when the keys are
-/// gone; returns how many.
+/// Deletes every row under the owner's id; returns how many. Those of the directory of people stand elsewhere, and go
+/// last, when the keys are gone.
 pub fn erase_rows(engine: &dyn Engine, owner: &OwnerId) -> Result<usize, engine::Error> {
     let mut batch = Batch::default();
     engine.scan(owner.as_bytes(), &mut |key, _| {
-        if !matches!(key.get(16), Some(&(table::PARTICIPANT | table::HELD))) {
-            batch.delete(key.to_vec());
-        }
+        batch.delete(key.to_vec());
         true
     })?;
     let count = batch.operations.len();

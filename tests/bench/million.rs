@@ -56,6 +56,7 @@ fn fill_and_look(effort: Effort, bodies: Bodies) -> Vec<Figure> {
     // What the store still has to write in the background belongs to the bill.
     thread::sleep(Duration::from_secs(3));
     let written = bytes_written(site.pid()) - written_before;
+    let stored = site.records_stored();
     let after_load = resident_mib(site.pid());
     site.stop();
     let disk = disk_bytes(&site.data_dir());
@@ -70,7 +71,8 @@ fn fill_and_look(effort: Effort, bodies: Bodies) -> Vec<Figure> {
     }
     let after_start = resident_mib(site.pid());
     vec![
-        Figure::told("summaries stored", summaries as f64, ""),
+        Figure::told("summaries sent", summaries as f64, ""),
+        Figure::at_least("summaries stored to sent", stored / summaries as f64, "", 1.0),
         Figure::told("raw JSON", received as f64 / 1e6, "MB"),
         Figure::told("sent and filed at", summaries as f64 / seconds, "/s"),
         Figure::at_most("idle, after the load", after_load, "MiB", 64.0),

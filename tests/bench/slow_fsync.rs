@@ -40,6 +40,7 @@ pub(crate) fn measure(effort: Effort) -> Vec<Figure> {
     let seconds = began.elapsed().as_secs_f64();
     let made = fsyncs(&trace) - before;
     site.wait_until_filed();
+    let stored = site.records_stored();
     let gateway = children(site.pid());
     site.stop_by(*gateway.first().expect("strace runs the gateway"));
     let text = fs::read_to_string(&trace).expect("a trace");
@@ -49,6 +50,7 @@ pub(crate) fn measure(effort: Effort) -> Vec<Figure> {
     vec![
         Figure::at_least("answers, 32 clients", answers as f64 / seconds, "/s", 250.0),
         Figure::at_most("fsyncs to an answer", made as f64 / answers as f64, "", 0.125),
+        Figure::at_least("records stored to pushes answered", stored / answers as f64, "", 1.0),
         Figure::at_most("opens and writes that are synchronous", synchronous.count() as f64, "", 0.0),
     ]
 }

@@ -13,6 +13,10 @@ pub(crate) const MIDNIGHT: UnixSeconds = UnixSeconds(1_793_491_200);
 const SMALL_BYTES: usize = 2048;
 const ID_MARK: &str = "IDIDIDIDIDIDIDI";
 const START_MARK: i64 = 1_111_111_111;
+/// Starts are within the participants' windows, which are open from 2020 on.
+pub(crate) const FIRST_START: u64 = 1_600_000_000;
+/// How many different starts there are.
+pub(crate) const STARTS: u64 = 100_000_000;
 
 /// A body of one summary with two gaps: 15 digits of the summaryId, 10 digits of the start.
 pub(crate) struct Template {
@@ -42,7 +46,7 @@ impl Template {
 
     /// The body with this number in its gaps.
     pub(crate) fn body(&self, number: u64) -> String {
-        format!("{}{}{}{number:015}{}", self.head, 1_500_000_000 + number % 400_000_000, self.middle, self.tail)
+        format!("{}{}{}{number:015}{}", self.head, FIRST_START + number % STARTS, self.middle, self.tail)
     }
 
     /// How long every body of it is.

@@ -4,7 +4,7 @@ use std::{fmt::Write as _, fs, net::SocketAddr, path::Path, process::Command};
 
 use studygate::simulate::user::Population;
 
-use crate::traffic::Template;
+use crate::traffic::{FIRST_START, STARTS, Template};
 
 const CONNECTIONS: &str = "64";
 const THREADS: &str = "2";
@@ -13,13 +13,14 @@ const THREADS: &str = "2";
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rate {
     pub(crate) answers_a_second: f64,
+    pub(crate) answers: f64,
     /// Answers that were no 200, and connections that failed.
     pub(crate) failures: u64,
 }
 
 /// Writes the script for these users.
 pub(crate) fn write_script(path: &Path, population: &Population) {
-    let mut script = String::from("local users = {\n");
+    let mut script = format!("local first_start, starts = {FIRST_START}, {STARTS}\nlocal users = {{\n");
     for user in population.users() {
         let Template { head, middle, tail } = Template::of(population, user);
         let length = Template::of(population, user).length();
@@ -49,7 +50,7 @@ function request()
   count = count + 1
   local number = count % #users + 1
   local user = users[number]
-  return heads[number] .. format("%010d", 1500000000 + count % 400000000) .. user[3]
+  return heads[number] .. format("%010d", first_start + count % starts) .. user[3]
     .. format("%015.0f", base + count) .. user[4]
 end
 "#;
@@ -65,11 +66,13 @@ pub(crate) fn load(script: &Path, address: SocketAddr, path: &str, seconds: u64,
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "wrk failed: {text}{}", String::from_utf8_lossy(&output.stderr));
     let after = |name: &str| text.split_once(name).map(|(_, rest)| rest);
+    let answers = text.split_once(" requests in").and_then(|(before, _)| before.split_whitespace().last());
     let first_number = |rest: &str| -> Option<f64> { rest.split_whitespace().next()?.parse().ok() };
     let refused = after("Non-2xx or 3xx responses:").and_then(first_number).unwrap_or(0.0) as u64;
     let socket = after("Socket errors:").and_then(|rest| rest.lines().next()).unwrap_or_default();
     let broken: u64 = socket.split(|letter: char| !letter.is_ascii_digit()).filter_map(|n| n.parse::<u64>().ok()).sum();
     Rate {
+        answers: answers.and_then(|answers| answers.parse().ok()).expect("wrk tells a count"),
         answers_a_second: after("Requests/sec:").and_then(first_number).expect("wrk tells a rate"),
         failures: refused + broken,
     }

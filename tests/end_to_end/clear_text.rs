@@ -37,18 +37,15 @@ fn nothing_that_names_a_person_stands_in_clear_anywhere() {
         }
     };
 
-    let mut client = site.client();
-    let path = site.notification_path();
-    let mut post = |body: &[u8]| assert_eq!(client.post(&path, body).expect("an answer"), 200);
     for mixed in records.chunks(40) {
-        post(Notification::of(population.users(), mixed).to_json().as_bytes());
+        site.push(&Notification::of(population.users(), mixed).to_json());
     }
     let notices = Notification::new()
         .ping(population.user(0), "activities", CALLBACK, MIDNIGHT)
         .ping(population.user(3), "activities", CALLBACK, MIDNIGHT)
         .permissions(population.user(1), &[], MIDNIGHT)
         .raw("dailies", format!("\"{}\"", population.user(0).id));
-    post(notices.to_json().as_bytes());
+    site.push(&notices.to_json());
     let broken = notices.raw("dailies", format!("{{\"userId\":\"{}\",", population.user(0).id));
     assert_eq!(site.post(&broken.to_json()), 400);
     everywhere(&site, "while it is filed");
@@ -57,7 +54,7 @@ fn nothing_that_names_a_person_stands_in_clear_anywhere() {
 
     let mut large = Vec::new();
     LargeBody::new(population.users(), MIDNIGHT, 3_000_000, Layout::Items(900)).write_to(&mut large).expect("memory");
-    post(&large);
+    site.push(&String::from_utf8(large).expect("text"));
     site.kill();
     everywhere(&site, "after a kill, its journal not filed");
     site.start();
@@ -81,7 +78,7 @@ fn nothing_that_names_a_person_stands_in_clear_anywhere() {
     let dataset = site.export("CLEAR");
     assert!(!dataset.raw("dailies").is_empty());
     assert_eq!(dataset.marker(&markers), None);
-    post(Notification::new().deregistration(population.user(2)).to_json().as_bytes());
+    site.push(&Notification::new().deregistration(population.user(2)).to_json());
     assert!(site.stop().success());
     everywhere(&site, "after it stopped");
 }

@@ -64,10 +64,8 @@ fn one_person_in_two_studies_has_two_pseudonyms() {
         site.add_participants(study, &population);
     }
     site.push(&Notification::of(population.users(), &[record]).to_json());
-    let ids: Vec<Value> = ["ONE", "TWO"]
-        .iter()
-        .map(|study| site.export(study).records("P000", "dailies").remove(0)["record_id"].take())
-        .collect();
+    let ids: Vec<Value> =
+        ["ONE", "TWO"].iter().map(|study| site.export(study).raw("dailies").remove(0)["record_id"].take()).collect();
     assert!(ids[0].is_string() && ids[1].is_string());
     assert_ne!(ids[0], ids[1]);
 }

@@ -7,6 +7,8 @@ use studygate::simulate::user::Population;
 use crate::site::Site;
 use crate::{days, first_of};
 
+const HELD: &str = "studygate_unassigned_users";
+
 /// The first value of a member of this name, anywhere in `value`.
 fn find<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
     match value {
@@ -43,11 +45,11 @@ fn held_data_are_in_the_dataset_once_their_user_is_linked() {
     ]);
     let late = first_of(&population, 0, "activities");
     site.push(&Notification::of(population.users(), &[late]).to_json());
+    site.wait_for_metric(HELD, 0.0);
     let dataset = site.export("HOLD");
     let dailies = dataset.records("P000", "dailies");
     assert_eq!(dailies.len(), 2);
     assert!(dataset.rows().len() >= records.len() - 1, "{} of {}", dataset.rows().len(), records.len());
-    assert_eq!(site.metric("studygate_unassigned_users"), Some(0.0));
 }
 
 #[test]
@@ -58,8 +60,9 @@ fn linking_by_the_garmin_user_picks_up_what_was_held() {
     let daily = first_of(&population, 0, "dailies");
     site.push(&Notification::of(population.users(), &[daily]).to_json());
     site.wait_until_filed();
-    assert_eq!(site.metric("studygate_unassigned_users"), Some(1.0));
+    assert_eq!(site.metric(HELD), Some(1.0));
     site.add_participants("LATE", &population);
+    site.wait_for_metric(HELD, 0.0);
     assert_eq!(site.export("LATE").records("P000", "dailies").len(), 1);
 }
 

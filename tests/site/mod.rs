@@ -296,6 +296,24 @@ impl Site {
         }
     }
 
+    /// How many records filing stored since the gateway started.
+    pub(crate) fn records_stored(&self) -> f64 {
+        let (_, text) = self.fetch("/metrics").expect("metrics");
+        let stored = text
+            .lines()
+            .filter(|line| line.starts_with("studygate_records_total{") && line.contains("result=\"stored\""));
+        stored.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+    }
+
+    /// Waits until a metric has this value.
+    pub(crate) fn wait_for_metric(&self, series: &str, value: f64) {
+        let deadline = Instant::now() + PATIENCE;
+        while self.metric(series) != Some(value) {
+            assert!(Instant::now() < deadline, "{series} is {:?}:\n{}", self.metric(series), self.log());
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     /// The binary with this site's configuration and these arguments.
     pub(crate) fn studygate(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(STUDYGATE);

@@ -1,0 +1,92 @@
+//! What filing does between batches: withdrawals, data of connections that were linked since, expiry.
+
+use crate::filing::failure::Failure;
+use crate::filing::hold;
+use crate::filing::worker::Filing;
+use crate::model::time::UnixSeconds;
+
+/// How often what expires is looked at, in seconds.
+const EXPIRY_EVERY: i64 = 60;
+/// The clock is not believed to expire anything when it is further than this from the highest time seen, in seconds.
+const CLOCK_JUMP_MAX: i64 = 86_400;
+/// The highest time seen is made durable when it has grown by this without a commit, in seconds.
+const TIME_KEPT_EVERY: i64 = 3600;
+
+impl Filing {
+    /// Does what is due.
+    pub(super) fn chores(&mut self) -> Result<(), Failure> {
+        let now = self.parts.clock.now();
+        if self.parts.withdrawal.is_due(self.progress.filed) {
+            self.parts.withdrawal.carry_out(self.progress.filed, now)?;
+            self.recount_held();
+        }
+        self.pick_up()?;
+        if now.0.saturating_sub(self.expired_at.0) >= EXPIRY_EVERY {
+            self.expired_at = now;
+            self.expire(now)?;
+        }
+        Ok(())
+    }
+
+    /// What is held for connections that were linked since goes back into the journal; the keys of all of them are
+    /// destroyed with one rotation.
+    fn pick_up(&mut self) -> Result<(), Failure> {
+        let directory = self.parts.people.read();
+        let mut owners = Vec::new();
+        for pickup in directory.pickups() {
+            // Whose user has left is not filed any more: withdrawal destroys it.
+            if directory.tombstone(&pickup.connection).is_none() {
+                hold::send_again(&self.parts, &pickup.owner)?;
+                owners.push(pickup.owner);
+            }
+        }
+        if !owners.is_empty() {
+            self.parts.withdrawal.drop_held(&owners)?;
+            self.recount_held();
+        }
+        Ok(())
+    }
+
+    fn expire(&mut self, now: UnixSeconds) -> Result<(), Failure> {
+        let seen = self.progress.highest_time;
+        if seen == UnixSeconds(0) || now.0.saturating_sub(seen.0).abs() <= CLOCK_JUMP_MAX {
+            let parts = &self.parts;
+            parts.quarantine.expire(now.plus(-parts.settings.quarantine_for))?;
+            if parts.withdrawal.expire_held(now, parts.settings.hold_for)? > 0 {
+                self.recount_held();
+            }
+            self.expire_tombstones(now)?;
+            self.see(now)?;
+        }
+        self.parts.metrics.quarantine_items.set(gauge(self.parts.quarantine.items()));
+        Ok(())
+    }
+
+    fn expire_tombstones(&self, now: UnixSeconds) -> Result<(), Failure> {
+        let mut turn = self.parts.people.turn();
+        if turn.expire_tombstones(now) > 0 {
+            turn.commit().map_err(Failure::People)?;
+        }
+        Ok(())
+    }
+
+    /// Counts what is held anew; called where held data went.
+    pub(super) fn recount_held(&mut self) {
+        let directory = self.parts.people.read();
+        self.held_bytes = directory.held().map(|(owner, _)| self.parts.catalog.stored_bytes(&owner)).sum();
+    }
+
+    /// A believable time was seen: a site where no data come still grows older.
+    fn see(&mut self, now: UnixSeconds) -> Result<(), Failure> {
+        self.progress.highest_time = self.progress.highest_time.max(now);
+        if now.0.saturating_sub(self.time_kept.0) >= TIME_KEPT_EVERY {
+            self.time_kept = now;
+            self.parts.engine.commit(self.progress_row())?;
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn gauge(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
