@@ -88,6 +88,8 @@ pub struct Filing {
     reader: Reader,
     /// How long the journal may be silent before the chores are looked at.
     pub(super) patience: Duration,
+    /// The newest body that was altered on disk, until nothing waits for it any longer.
+    lost: Option<Position>,
     pub(super) progress: Progress,
     content_key: [u8; 16],
     /// What held connections take: small records uncompressed, large ones as their files.
@@ -110,6 +112,7 @@ impl Filing {
         let mut filing = Filing {
             content_key: digest[..16].try_into().expect("a digest has 32 bytes"),
             held_bytes: 0,
+            lost: None,
             expired_at: UnixSeconds(0),
             time_kept: progress.highest_time,
             fresh: Compressor::new(LEVEL_FRESH)?,
@@ -144,6 +147,11 @@ impl Filing {
             self.parts.metrics.lag.set(f64::from(seconds));
             self.file(deliveries)?;
         } else {
+            if let Some(lost) = self.lost.take() {
+                // Everything before it is filed, and a purge need not wait for it.
+                self.progress.filed = self.progress.filed.max(lost);
+                self.reader.filed(lost)?;
+            }
             self.parts.metrics.lag.set(0.0);
         }
         self.chores()?;
@@ -174,7 +182,8 @@ impl Filing {
     fn next(&mut self, patience: Duration) -> Result<Option<Delivery>, Failure> {
         loop {
             match self.reader.next(patience) {
-                Err(error @ journal::Error::Tampered(_)) => {
+                Err(error @ journal::Error::Tampered(position)) => {
+                    self.lost = self.lost.max(Some(position));
                     tracing::error!(%error, "what the body held must be asked for again");
                 }
                 other => return Ok(other?),
@@ -252,17 +261,12 @@ impl Filing {
             directory = self.parts.people.read();
         }
         match directory.standing(&connection) {
-            Standing::Linked(links) => batch.linked(entry, bytes, header, &connection, links),
-            Standing::Tombstoned => {
-                batch.drop_item(entry, RecordResult::DroppedPurged);
-                Ok(())
-            }
-            Standing::Held(owner) if self.has_room(batch, entry) => batch.hold(entry, bytes, header, owner),
-            Standing::Held(_) | Standing::Unknown => {
-                batch.drop_item(entry, RecordResult::NotHeld);
-                Ok(())
-            }
+            Standing::Linked(links) => batch.linked(entry, bytes, header, &connection, links)?,
+            Standing::Tombstoned => batch.drop_item(entry, RecordResult::DroppedPurged),
+            Standing::Held(owner) if self.has_room(batch, entry) => batch.hold(entry, bytes, header, owner)?,
+            Standing::Held(_) | Standing::Unknown => batch.drop_item(entry, RecordResult::NotHeld),
         }
+        Ok(())
     }
 
     /// Whether this much more may be held.

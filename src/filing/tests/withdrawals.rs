@@ -93,6 +93,28 @@ fn bodies_taken_before_the_notice_go_with_it_and_so_do_the_keys_of_the_journal()
 }
 
 #[test]
+fn body_that_was_altered_on_disk_does_not_keep_a_purge_waiting() {
+    let mut site = Site::with(&["u1"]);
+    site.receive(&daily("u1", 1));
+    let owner = site.id("S", "P1");
+    site.take(&push("activityDetails", "u1", &format!(r#""summaryId":"l","x":"{}""#, noise(1, 100_000))));
+    site.push(&leaves("u1"));
+    site.take(&push("activityDetails", "u1", &format!(r#""summaryId":"m","x":"{}""#, noise(2, 100_000))));
+    let journal = site.dir.path().join("journal");
+    site.kill();
+    for file in std::fs::read_dir(journal).expect("a folder").flatten() {
+        if file.file_name().to_string_lossy().starts_with("body-") {
+            let mut bytes = std::fs::read(file.path()).expect("read");
+            bytes[60] ^= 1;
+            std::fs::write(file.path(), bytes).expect("written");
+        }
+    }
+    site.restart();
+    site.file();
+    is_gone(&site, &owner, "after filing what could be read");
+}
+
+#[test]
 fn reads_obey_a_notice_from_its_answer_on() {
     let mut site = Site::with(&["u1"]);
     site.receive(&daily("u1", 1));
