@@ -167,7 +167,6 @@ fn setting_without_effect_in_this_version_is_refused() {
         "[local.tls]\ncertificate = \"/c\"\nprivate_key = \"/k\"\n",
         grant,
         "[metrics.tls]\ncertificate = \"/c\"\nprivate_key = \"/k\"\n",
-        "[metrics]\nper_study = false\n",
         "[pull]\nallow_private = true\n",
         "[pull]\nproxy = \"http://proxy.site:3128\"\n",
         "[deregistration]\nflood_least = 6\n",

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -35,6 +36,9 @@ use crate::withdrawal::{Failure, Withdrawal};
 
 /// Pieces of an export that wait for the one who asked.
 const PIECES_WAITING: usize = 8;
+/// How long an export waits for filing to catch up with what was answered before it was asked for.
+const CATCH_UP: Duration = Duration::from_secs(60);
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 const PIECE_BYTES: usize = 64 * 1024;
 
 /// The gateway behind the local API.
@@ -90,6 +94,25 @@ impl GatewayDesk {
             }),
             reserve: config.storage.disk_reserve,
             per_study: config.metrics.per_study,
+        }
+    }
+
+    /// Waits until everything that was answered before is filed, held data that were linked included.
+    fn caught_up(&self) -> Result<(), Refusal> {
+        let started = SystemClock.monotonic();
+        let mut answered = self.journal.newest();
+        loop {
+            let picked_up = self.people.read().pickups().is_empty();
+            if picked_up && self.journal.filed() >= answered {
+                return Ok(());
+            }
+            if !picked_up {
+                answered = self.journal.newest();
+            }
+            if SystemClock.monotonic().saturating_sub(started) > CATCH_UP {
+                return Err(Refusal::FilingBehind);
+            }
+            thread::sleep(LOOK_AGAIN);
         }
     }
 
@@ -170,6 +193,7 @@ impl Desk for GatewayDesk {
             window: request.window,
             revisions: request.revisions == Revisions::All,
         };
+        self.caught_up()?;
         let (people, catalog, keyring) =
             (Arc::clone(&self.people), Arc::clone(&self.catalog), Arc::clone(&self.keyring));
         let export = Export::new(people, catalog, keyring, &request.study, scope, SystemClock.now())?;

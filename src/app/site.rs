@@ -15,7 +15,8 @@ use crate::app::failure::{Failure, Kind};
 use crate::config::Config;
 use crate::crypto::key::{Key, Rng};
 use crate::crypto::keyring::{self, Keyring};
-use crate::disk::Space;
+
+use crate::disk::{BALLAST_BYTES, Ballast, Space, copies_on_write};
 use crate::filing::progress::Progress;
 use crate::filing::quarantine::Quarantine;
 use crate::filing::worker::load_progress;
@@ -67,6 +68,9 @@ impl Site {
         let keyring = Keyring::open(&dir.join("keyring"), root_key, Arc::clone(rng)).map_err(keyring_failure)?;
         let keyring = Arc::new(keyring);
         let space = Space::new(dir, config.storage.disk_reserve).map_err(Failure::storage)?;
+        let ballast = Ballast::new(dir, BALLAST_BYTES);
+        make_room(&ballast, &space).map_err(Failure::storage)?;
+        warn_of_copies(&dir.join("keyring")).map_err(Failure::storage)?;
         let engine: Arc<dyn Engine> = Arc::new(Sled::open(&dir.join("db")).map_err(Failure::storage)?);
         let blobs = Arc::new(Blobs::open(&dir.join("blobs")).map_err(Failure::storage)?);
         let quarantine_key = keyring.site().quarantine.clone();
@@ -103,6 +107,9 @@ impl Site {
             journal.clone(),
         );
         let withdrawal = Arc::new(withdrawal.map_err(Failure::storage)?);
+        if !ballast.restore(&space).map_err(Failure::storage)? {
+            tracing::warn!("the disk has no room for the ballast beside its reserve; free space on it");
+        }
         Ok(Site {
             directory,
             keyring,
@@ -118,6 +125,25 @@ impl Site {
             withdrawal,
         })
     }
+}
+
+/// A store on a full disk neither opens nor purges: the ballast is what it does so with. (Where the disk fills up
+/// while the gateway runs, it stops, and comes by here at its next start.)
+fn make_room(ballast: &Ballast, space: &Space) -> io::Result<()> {
+    if space.available() < BALLAST_BYTES && ballast.release()? {
+        tracing::error!("the disk is full: the ballast was released, so that the store opens; free space on the disk");
+    }
+    Ok(())
+}
+
+fn warn_of_copies(keyring: &Path) -> io::Result<()> {
+    if copies_on_write(keyring)? {
+        tracing::warn!(
+            "the file system writes changed blocks elsewhere, so that destroyed keys may stay readable on the disk; \
+             keep the data directory on ext4 or xfs"
+        );
+    }
+    Ok(())
 }
 
 fn make_folder(path: &Path) -> io::Result<()> {

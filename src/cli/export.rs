@@ -50,8 +50,8 @@ pub(super) fn run(export: &Export, gateway: &Gateway, form: Form) -> Result<(), 
         let text = format!("{} exists and stays as it is; name another file with -o", export.output.display());
         return Err(Failure::new(Exit::CannotCreate, text));
     }
-    let mut download = gateway.download(&resource(export))?;
     let mut part = Part::create(&export.output)?;
+    let mut download = gateway.download(&resource(export))?;
     let mut meter = Meter::new();
     while let Some(bytes) = gateway.next(&mut download)? {
         part.write(&bytes)?;

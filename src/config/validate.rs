@@ -171,8 +171,6 @@ impl Checks<'_> {
         self.require(config.local.tls.is_none(), &["local", "tls"], absent("the API over HTTPS ([local.tls])"));
         self.require(config.local.grant.is_empty(), &["local", "grant"], absent("a grant ([[local.grant]])"));
         self.require(config.metrics.tls.is_none(), &["metrics", "tls"], absent("metrics over HTTPS ([metrics.tls])"));
-        let unnamed = absent("metrics that name no study (metrics.per_study = false)");
-        self.require(config.metrics.per_study, &["metrics", "per_study"], unnamed);
         self.require(config.pull == Pull::default(), &["pull"], absent("pulling by callback URLs ([pull])"));
         self.require(
             config.deregistration == Deregistration::default(),

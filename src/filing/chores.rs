@@ -3,6 +3,7 @@
 use crate::filing::failure::Failure;
 use crate::filing::hold;
 use crate::filing::worker::Filing;
+use crate::journal;
 use crate::model::time::UnixSeconds;
 
 /// How often what expires is looked at, in seconds.
@@ -36,8 +37,12 @@ impl Filing {
         for pickup in directory.pickups() {
             // Whose user has left is not filed any more: withdrawal destroys it.
             if directory.tombstone(&pickup.connection).is_none() {
-                hold::send_again(&self.parts, &pickup.owner)?;
-                owners.push(pickup.owner);
+                match hold::send_again(&self.parts, &pickup.owner) {
+                    Ok(()) => owners.push(pickup.owner),
+                    // It stays held, and is picked up once there is room; what was sent again is a duplicate then.
+                    Err(Failure::Journal(journal::Error::DiskLow)) => break,
+                    Err(failure) => return Err(failure),
+                }
             }
         }
         if !owners.is_empty() {

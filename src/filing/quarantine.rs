@@ -101,7 +101,8 @@ impl Quarantine {
     }
 
     /// Adds an item: `read` hands over its bytes once. `origin` names it by its place in the journal, so that it
-    /// stands here once however often its body is filed. Returns how long its row is; 0 where there is no room left.
+    /// stands here once however often its body is filed. Returns how long its row is; 0
+    /// where it stands already or there is no room left.
     pub fn put(
         &self,
         batch: &mut Batch,
@@ -109,7 +110,12 @@ impl Quarantine {
         mut item: Quarantined,
         read: impl FnOnce(&mut dyn FnMut(&[u8])),
     ) -> io::Result<usize> {
-        if !self.admit(item.bytes) {
+        let (Position(position), offset) = origin;
+        let digest = self.names.digest(&[&position.to_be_bytes(), &offset.to_be_bytes()]);
+        let name = &digest[..16];
+        let key = row(&SITE, table::QUARANTINE, name);
+        let stands = self.engine.get(&key).map_err(io::Error::other)?.is_some();
+        if stands || !self.admit(item.bytes) {
             return Ok(0);
         }
         if item.bytes <= ROW_BYTES_MAX {
@@ -128,13 +134,10 @@ impl Quarantine {
             outcome?;
             item.blob = Some(writer.finish()?);
         }
-        let (Position(position), offset) = origin;
-        let digest = self.names.digest(&[&position.to_be_bytes(), &offset.to_be_bytes()]);
-        let name = &digest[..16];
         let value = serde_json::to_vec(&item).expect("plain values are written to memory");
         let sealed = seal::seal(&self.key, at(name), &value, &*self.rng);
         let length = sealed.len();
-        batch.put(row(&SITE, table::QUARANTINE, name), sealed);
+        batch.put(key, sealed);
         Ok(length)
     }
 

@@ -16,7 +16,7 @@ use crate::filing::progress::{self, Progress};
 use crate::filing::quarantine::Quarantine;
 use crate::journal::{self, Body, Delivery, Header, Journal, Position, Reader};
 use crate::lifecycle::Stopped;
-use crate::model::connection::GarminUserId;
+use crate::model::connection::{ConnectionDigest, GarminUserId};
 use crate::model::entry::{Entry, Shape, Whose};
 use crate::model::id::OwnerId;
 use crate::model::time::UnixSeconds;
@@ -83,6 +83,8 @@ pub struct Parts {
 pub struct Filing {
     pub(super) parts: Parts,
     reader: Reader,
+    /// The newest body that was altered on disk, until nothing waits for it any longer.
+    lost: Option<Position>,
     pub(super) progress: Progress,
     content_key: [u8; 16],
     /// What held connections take: small records uncompressed, large ones as their files.
@@ -115,6 +117,7 @@ impl Filing {
         let mut filing = Filing {
             content_key: digest[..16].try_into().expect("a digest has 32 bytes"),
             held_bytes: 0,
+            lost: None,
             expired_at: UnixSeconds(0),
             time_kept: progress.highest_time,
             fresh: Compressor::new(LEVEL_FRESH)?,
@@ -148,6 +151,10 @@ impl Filing {
             self.parts.metrics.lag.set(f64::from(seconds));
             self.file(deliveries)?;
         } else {
+            if let Some(lost) = self.lost.take() {
+                // Everything before it is filed.
+                self.reader.filed(lost)?;
+            }
             self.parts.metrics.lag.set(0.0);
         }
         self.chores()?;
@@ -178,7 +185,8 @@ impl Filing {
     fn next(&mut self, patience: Duration) -> Result<Option<Delivery>, Failure> {
         loop {
             match self.reader.next(patience) {
-                Err(error @ journal::Error::Tampered(_)) => {
+                Err(error @ journal::Error::Tampered(position)) => {
+                    self.lost = self.lost.max(Some(position));
                     tracing::error!(%error, "what the body held must be asked for again");
                 }
                 other => return Ok(other?),
@@ -249,46 +257,42 @@ impl Filing {
             }
         };
         let connection = self.parts.people.digest(&header.client, user);
-        let directory = self.parts.people.read();
+        let mut directory = self.parts.people.read();
+        if matches!(directory.standing(&connection), Standing::Unknown) && self.has_room(batch, entry) {
+            self.start_hold(&connection, header, user)?;
+            directory = self.parts.people.read();
+        }
         match directory.standing(&connection) {
             Standing::Linked(links) => batch.linked(entry, bytes, header, &connection, links),
             Standing::Tombstoned => {
                 batch.drop_item(entry, RecordResult::DroppedPurged);
                 Ok(())
             }
-            Standing::Held(owner) => self.hold(batch, entry, bytes, header, Some(owner), user),
-            Standing::Unknown => self.hold(batch, entry, bytes, header, None, user),
-        }
-    }
-
-    fn hold(
-        &mut self,
-        batch: &mut Batch<'_>,
-        entry: &Entry,
-        bytes: &mut Bytes<'_>,
-        header: &Header,
-        owner: Option<OwnerId>,
-        user: &str,
-    ) -> Result<(), Failure> {
-        let size = entry.span.end - entry.span.start;
-        let held = self.held_bytes.saturating_add(batch.held_bytes);
-        let room = self.parts.settings.hold && held.saturating_add(size) <= self.parts.settings.hold_bytes_max;
-        let owner = match (owner, GarminUserId::parse(user)) {
-            _ if !room => None,
-            (Some(owner), _) => Some(owner),
-            (None, Some(user)) => {
-                let wanted = [(header.client.clone(), user)];
-                self.parts.people.hold(&wanted, header.received).map_err(Failure::People)?.into_iter().next().flatten()
-            }
-            (None, None) => None,
-        };
-        match owner {
-            Some(owner) => batch.hold(entry, bytes, header, owner),
-            None => {
+            Standing::Held(owner) if self.has_room(batch, entry) => batch.hold(entry, bytes, header, owner),
+            Standing::Held(_) | Standing::Unknown => {
                 batch.drop_item(entry, RecordResult::NotHeld);
                 Ok(())
             }
         }
+    }
+
+    /// Whether this much more may be held.
+    fn has_room(&self, batch: &Batch<'_>, entry: &Entry) -> bool {
+        let held = self.held_bytes.saturating_add(batch.held_bytes);
+        let size = entry.span.end - entry.span.start;
+        self.parts.settings.hold && held.saturating_add(size) <= self.parts.settings.hold_bytes_max
+    }
+
+    /// From here on the connection is held, unless the limit is reached, or somebody linked it a moment ago: then
+    /// nobody would ever pick up what is held of it.
+    fn start_hold(&self, connection: &ConnectionDigest, header: &Header, user: &str) -> Result<(), Failure> {
+        let Some(user) = GarminUserId::parse(user) else { return Ok(()) };
+        let mut turn = self.parts.people.turn();
+        if matches!(turn.directory().standing(connection), Standing::Unknown) {
+            turn.hold(&[(header.client.clone(), user)], header.received).map_err(Failure::People)?;
+            turn.commit().map_err(Failure::People)?;
+        }
+        Ok(())
     }
 }
 

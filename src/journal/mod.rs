@@ -230,6 +230,11 @@ impl Journal {
         Position(self.handle.shared.account().newest)
     }
 
+    /// Bodies up to this place have been filed.
+    pub fn filed(&self) -> Position {
+        Position(self.handle.shared.account().filed)
+    }
+
     /// The oldest generation that a body which is not filed, or is being committed, is wrapped under. Whoever has
     /// started a later generation and finds none before it here may destroy those before it.
     pub fn oldest_generation(&self) -> Option<JournalGeneration> {

@@ -111,6 +111,7 @@ impl Reader {
             done.push(body.place);
         }
         let mut account = self.shared.account();
+        account.filed = self.filed;
         for place in done {
             account.bodies = account.bodies.saturating_sub(1);
             account.bytes = account.bytes.saturating_sub(place.disk_bytes);

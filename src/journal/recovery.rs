@@ -30,7 +30,7 @@ pub(crate) fn recover(shared: &Shared, filed: u64) -> io::Result<u64> {
         DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
     }
     let (numbers, files) = list(dir)?;
-    let mut account = Account { newest: filed, ..Account::default() };
+    let mut account = Account { newest: filed, filed, ..Account::default() };
     let mut kept = HashSet::new();
     for number in &numbers {
         if !take_stock(shared, *number, &mut account, &mut kept)? {

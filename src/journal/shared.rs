@@ -116,6 +116,8 @@ pub(crate) struct Segment {
 #[derive(Default)]
 pub(crate) struct Account {
     pub(crate) newest: u64,
+    /// Bodies up to here are filed.
+    pub(crate) filed: u64,
     /// Oldest first.
     pub(crate) segments: VecDeque<Segment>,
     /// The segment that is written to; the reader takes it away to unlink it.

@@ -94,6 +94,8 @@ pub enum Refusal {
     SeveralLinks,
     /// Another export of the study runs.
     ExportRunning,
+    /// What was answered is not all filed yet.
+    FilingBehind,
     /// No unused code or handle was found.
     Exhausted,
     /// What was asked elsewhere was refused; the sentence as given there.
@@ -138,7 +140,7 @@ impl Refusal {
             | Self::SeveralLinks => Kind::Conflict,
             Self::StudyLocked(_) | Self::StudyClosed(_) => Kind::Locked,
             Self::NotBuilt(_) => Kind::NotBuilt,
-            Self::ExportRunning | Self::Exhausted => Kind::Unavailable,
+            Self::ExportRunning | Self::FilingBehind | Self::Exhausted => Kind::Unavailable,
             Self::Store | Self::Keyring => Kind::StoreFailed,
             Self::Other(kind, _) => *kind,
         }
@@ -234,6 +236,7 @@ impl fmt::Display for Refusal {
             Self::SeveralLinks => f.write_str(
                 "The participant has several current links; give the number of one, as `studygate participant show` has it.",
             ),
+            Self::FilingBehind => f.write_str("What was received is not all filed yet; try again in a minute."),
             Self::ExportRunning => f.write_str("An export of this study is running; try again when it is done."),
             Self::Exhausted => f.write_str("No unused code was found; try again, or give a code."),
             Self::Other(_, sentence) => f.write_str(sentence),

@@ -222,12 +222,16 @@ pub(crate) mod tests {
     /// An entry that differs in every field from those of other numbers.
     pub(crate) fn entry(number: u8) -> IndexEntry {
         IndexEntry {
-            summary_type: if number % 2 == 0 { SummaryType::named("dailies") } else { SummaryType::named("beats") },
+            summary_type: if number.is_multiple_of(2) {
+                SummaryType::named("dailies")
+            } else {
+                SummaryType::named("beats")
+            },
             key: KeyDigest([number; 10]),
             record_id: KeyDigest([number / 2; 10]),
             digest: ContentDigest([number; 8]),
-            start: (number % 3 != 0).then_some(UnixSeconds(1_700_000_000 - i64::from(number))),
-            offset: (number % 5 != 0).then_some(-3600),
+            start: (!number.is_multiple_of(3)).then_some(UnixSeconds(1_700_000_000 - i64::from(number))),
+            offset: (!number.is_multiple_of(5)).then_some(-3600),
             received: UnixSeconds(1_700_000_000 + i64::from(number)),
             rank: i64::from(number) - 100,
             sequence: u64::from(number),

@@ -20,9 +20,12 @@ const FRESH_PACKS_MAX: usize = 16;
 /// So many merged packs of one month and level are merged again.
 const MONTH_PACKS_MAX: usize = 8;
 
+/// A pack and its head.
+type Listed = (PackId, Arc<Head>);
+
 /// The packs that should be merged next, oldest first; `None` where there are few enough.
 pub fn plan(heads: &[(PackId, Arc<Head>)]) -> Option<Vec<PackId>> {
-    let mut groups: BTreeMap<(u8, Option<i32>), Vec<&(PackId, Arc<Head>)>> = BTreeMap::new();
+    let mut groups: BTreeMap<(u8, Option<i32>), Vec<&Listed>> = BTreeMap::new();
     for pack in heads.iter().filter(|(_, head)| head.raw_bytes < PACK_BYTES_FULL) {
         let month = if pack.1.level == 0 { None } else { pack.1.month };
         groups.entry((pack.1.level, month)).or_default().push(pack);

@@ -19,10 +19,13 @@ const INDEX_BYTES_MAX: usize = 16 << 20;
 /// The table name that large data parts are sealed for.
 pub const LARGE: &str = "record";
 
+/// When an index was last used, and the index.
+type Cached = (u64, Arc<Vec<IndexEntry>>);
+
 /// Indexes that were read lately.
 #[derive(Default)]
 pub struct IndexCache {
-    held: HashMap<(OwnerId, PackId), (u64, Arc<Vec<IndexEntry>>)>,
+    held: HashMap<(OwnerId, PackId), Cached>,
     entries: usize,
     uses: u64,
 }

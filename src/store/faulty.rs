@@ -35,11 +35,6 @@ impl<E: Engine> Faulty<E> {
         Self { engine, fault, commits: AtomicU64::new(0), poisoned: AtomicBool::new(false) }
     }
 
-    /// How many commits were tried.
-    pub(crate) fn commits(&self) -> u64 {
-        self.commits.load(Ordering::Acquire)
-    }
-
     /// The engine as the fault left it, as a restart finds it.
     pub(crate) fn restart(self) -> E {
         self.engine

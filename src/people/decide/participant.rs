@@ -55,6 +55,7 @@ pub fn find<'a>(directory: &'a Directory, study: &Study, code: &str) -> Result<&
     match directory.participant_coded(&study.id, code) {
         Some(found) if found.code == code => Ok(found),
         Some(found) => Err(Refusal::NoParticipant(shown(), Some(found.code.clone()))),
+        None if directory.retired(&study.id).iter().any(|retired| retired.code == code) => Err(Refusal::Withdrawn),
         None if code::is_mistyped(&study.name, code) => Err(Refusal::MistypedCode(shown())),
         None => Err(Refusal::NoParticipant(shown(), None)),
     }

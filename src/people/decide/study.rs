@@ -153,5 +153,7 @@ fn checked_rules(rules: Rules) -> Result<Rules, Refusal> {
 fn nearest_type(name: &str) -> Option<&'static str> {
     let distance = |known: &str| strsim::damerau_levenshtein(&known.to_lowercase(), &name.to_lowercase());
     let nearest = KNOWN.iter().map(|known| known.name).min_by_key(|known| distance(known))?;
-    (name.len() <= 64 && distance(nearest) <= 3).then_some(nearest)
+    // A short name is near to everything.
+    let near = (name.chars().count() / 2).min(3);
+    (name.len() <= 64 && distance(nearest) <= near).then_some(nearest)
 }

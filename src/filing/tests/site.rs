@@ -1,0 +1,385 @@
+//! A gateway without its network edge, in a temporary folder.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
+
+use ring::rand::SystemRandom;
+use tempfile::TempDir;
+use tokio::runtime::{Builder, Runtime};
+
+use super::NOW;
+use crate::clock::Clock;
+use crate::crypto::key::{Key, Rng};
+use crate::crypto::keyring::Keyring;
+use crate::disk::Space;
+use crate::filing::batch::is_control;
+use crate::filing::failure::Failure;
+use crate::filing::quarantine::Quarantine;
+use crate::filing::worker::{Filing, Parts, Settings, load_progress};
+use crate::journal::{Header, Journal, Limits, Settings as JournalSettings};
+use crate::json::split::Splitter;
+use crate::model::connection::{ClientId, ConnectionDigest, GarminUserId};
+use crate::model::entry::Entry;
+use crate::model::id::OwnerId;
+use crate::model::participant::Window;
+use crate::model::study::Rules;
+use crate::model::summary::SummaryType;
+use crate::model::time::UnixSeconds;
+use crate::people::decide::{link::Target, participant::NewParticipant, study::NewStudy};
+use crate::people::{LinkRequest, People, Settings as PeopleSettings};
+use crate::records::catalog::Catalog;
+use crate::records::index::IndexEntry;
+use crate::records::read::Window as ReadWindow;
+use crate::store::blobs::Blobs;
+use crate::store::engine::{Batch, Engine};
+use crate::store::faulty::{Fault, Faulty};
+use crate::store::memory::Memory;
+use crate::telemetry::filing::{FilingMetrics, RecordResult};
+use crate::telemetry::registry::Registry;
+use crate::withdrawal::{Settings as WithdrawalSettings, Withdrawal};
+
+const RECIPIENT: &str = "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa";
+/// Longer bodies are spilled.
+const INLINE_BYTES_MAX: usize = 64 * 1024;
+/// A tombstone keeps a connection out for so long, in seconds.
+pub(super) const TOMBSTONE_FOR: i64 = 1000;
+
+/// A clock that a test sets; time for measuring jumps ahead, so that nothing waits for more.
+pub(super) struct Hand {
+    now: AtomicI64,
+    looked: AtomicU64,
+}
+
+impl Clock for Hand {
+    fn now(&self) -> UnixSeconds {
+        UnixSeconds(self.now.load(Ordering::Acquire))
+    }
+
+    fn monotonic(&self) -> Duration {
+        Duration::from_secs(self.looked.fetch_add(1, Ordering::AcqRel))
+    }
+}
+
+/// A record as it is stored.
+#[derive(Clone, Debug)]
+pub(super) struct Record {
+    pub(super) entry: IndexEntry,
+    pub(super) data: String,
+}
+
+/// The site: what lasts over restarts, and what runs.
+pub(super) struct Site {
+    pub(super) dir: TempDir,
+    pub(super) memory: Arc<Memory>,
+    pub(super) clock: Arc<Hand>,
+    pub(super) settings: Settings,
+    pub(super) held_connections_max: usize,
+    pub(super) inline_bytes_max: usize,
+    runtime: Runtime,
+    running: Option<Running>,
+}
+
+/// What runs.
+pub(super) struct Running {
+    pub(super) blobs: Arc<Blobs>,
+    pub(super) keyring: Arc<Keyring>,
+    pub(super) people: Arc<People>,
+    pub(super) catalog: Arc<Catalog>,
+    pub(super) quarantine: Arc<Quarantine>,
+    pub(super) journal: Journal,
+    pub(super) withdrawal: Arc<Withdrawal>,
+    pub(super) metrics: FilingMetrics,
+    pub(super) filing: Filing,
+}
+
+impl Site {
+    /// A site that runs, with nobody in it.
+    pub(super) fn new() -> Site {
+        let mut site = Site::stopped();
+        site.start(Fault::None).expect("an empty site starts");
+        site
+    }
+
+    /// A site with the study `S` and participants `P1`, `P2`, … linked to these users.
+    pub(super) fn with(users: &[&str]) -> Site {
+        let site = Site::new();
+        site.study("S", Rules::default());
+        for (number, user) in (1..).zip(users) {
+            site.participant("S", &format!("P{number}"), user);
+        }
+        site
+    }
+
+    /// A site that was never started.
+    pub(super) fn stopped() -> Site {
+        let settings =
+            Settings { hold: true, hold_for: 10_000, hold_bytes_max: 1 << 30, quarantine_for: 5000, per_study: true };
+        Site {
+            dir: tempfile::tempdir().expect("a folder"),
+            memory: Arc::default(),
+            clock: Arc::new(Hand { now: AtomicI64::new(NOW), looked: AtomicU64::new(0) }),
+            settings,
+            held_connections_max: 100,
+            inline_bytes_max: INLINE_BYTES_MAX,
+            runtime: Builder::new_current_thread().build().expect("a runtime"),
+            running: None,
+        }
+    }
+
+    /// What runs.
+    pub(super) fn at(&self) -> &Running {
+        self.running.as_ref().expect("the site runs")
+    }
+
+    /// Ends as a kill would: nothing is finished.
+    pub(super) fn kill(&mut self) {
+        self.running = None;
+    }
+
+    /// Starts what is on disk, with an engine of this fault; why it does not start.
+    pub(super) fn start(&mut self, fault: Fault) -> Result<(), String> {
+        self.kill();
+        let dir = self.dir.path();
+        let rng: Arc<Rng> = Arc::new(SystemRandom::new());
+        let engine: Arc<dyn Engine> = Arc::new(Faulty::new(Arc::clone(&self.memory), fault));
+        let keyring = Arc::new(open_keyring(&dir.join("keyring")));
+        let blobs = Arc::new(Blobs::open(&dir.join("blobs")).map_err(text)?);
+        let key = keyring.site().quarantine.clone();
+        let quarantine = Quarantine::open(Arc::clone(&engine), Arc::clone(&blobs), Arc::clone(&rng), key);
+        let quarantine = Arc::new(quarantine.map_err(text)?);
+        let progress = load_progress(&*engine, &keyring).map_err(text)?;
+        let people = PeopleSettings { held_connections_max: self.held_connections_max };
+        let people = People::open(Arc::clone(&engine), Arc::clone(&keyring), Arc::clone(&rng) as _, people);
+        let people = Arc::new(people.map_err(text)?);
+        let kept = quarantine.files().map_err(text)?;
+        let catalog =
+            Catalog::open(Arc::clone(&engine), Arc::clone(&blobs), Arc::clone(&keyring), Arc::clone(&rng), kept);
+        let catalog = Arc::new(catalog.map_err(text)?);
+        let journal_dir = dir.join("journal");
+        std::fs::create_dir_all(&journal_dir).map_err(text)?;
+        let limits = Limits { inline_bytes_max: self.inline_bytes_max, ..Limits::default() };
+        let space = Space::new(dir, 0).map_err(text)?;
+        let (journal, reader) = Journal::open(
+            &JournalSettings { dir: journal_dir },
+            limits,
+            Arc::clone(&keyring),
+            space,
+            Arc::clone(&rng) as _,
+            progress.filed,
+        )
+        .map_err(text)?;
+        let withdrawal = Withdrawal::new(
+            WithdrawalSettings { tombstone_for: TOMBSTONE_FOR },
+            Arc::clone(&people),
+            Arc::clone(&catalog),
+            Arc::clone(&keyring),
+            Arc::clone(&engine),
+            journal.clone(),
+        );
+        let withdrawal = Arc::new(withdrawal.map_err(text)?);
+        let metrics = FilingMetrics::register(&Registry::new());
+        let parts = Parts {
+            settings: self.settings.clone(),
+            people: Arc::clone(&people),
+            catalog: Arc::clone(&catalog),
+            quarantine: Arc::clone(&quarantine),
+            withdrawal: Arc::clone(&withdrawal),
+            engine,
+            keyring: Arc::clone(&keyring),
+            journal: journal.clone(),
+            rng,
+            clock: Arc::clone(&self.clock) as _,
+            metrics: metrics.clone(),
+        };
+        let filing = Filing::new(parts, reader, progress).map_err(text)?;
+        self.running =
+            Some(Running { blobs, keyring, people, catalog, quarantine, journal, withdrawal, metrics, filing });
+        Ok(())
+    }
+
+    /// Another site with the same things on its disk; this one is killed.
+    pub(super) fn copy(&mut self) -> Site {
+        self.kill();
+        let copy = Site::stopped();
+        copy_folder(self.dir.path(), copy.dir.path());
+        let mut rows = Batch::default();
+        let copied = self.memory.scan(&[], &mut |key, value| {
+            rows.put(key.to_vec(), value.to_vec());
+            true
+        });
+        copied.and_then(|()| copy.memory.commit(rows)).expect("memory takes them");
+        copy.clock.now.store(self.clock.now().0, Ordering::Release);
+        Site { settings: self.settings.clone(), ..copy }
+    }
+
+    /// Files what has come, in one go.
+    pub(super) fn round(&mut self) {
+        self.running.as_mut().expect("the site runs").filing.round().expect("filed");
+    }
+
+    /// A kill and a start without faults.
+    pub(super) fn restart(&mut self) {
+        self.start(Fault::None).expect("the site starts again");
+    }
+
+    /// The clock goes on.
+    pub(super) fn wait(&self, seconds: i64) {
+        self.clock.now.fetch_add(seconds, Ordering::AcqRel);
+    }
+
+    /// A study.
+    pub(super) fn study(&self, name: &str, rules: Rules) {
+        let new = NewStudy { name: name.into(), recipients: vec![RECIPIENT.into()], rules };
+        self.at().people.add_study(new, self.clock.now()).expect("a study");
+    }
+
+    /// A participant who is linked to a user without limits.
+    pub(super) fn participant(&self, study: &str, code: &str, user: &str) -> OwnerId {
+        self.participant_within(study, code, user, Window::default(), Window::default())
+    }
+
+    /// A participant with a window, linked to a user for another.
+    pub(super) fn participant_within(
+        &self,
+        study: &str,
+        code: &str,
+        user: &str,
+        window: Window,
+        link: Window,
+    ) -> OwnerId {
+        let new = NewParticipant { code: Some(code.into()), window, ..NewParticipant::default() };
+        let link = LinkRequest { target: target(user), window: link };
+        self.at().people.add_participant(study, new, Some(link), self.clock.now()).expect("a participant").id
+    }
+
+    /// The id of a participant.
+    pub(super) fn id(&self, study: &str, code: &str) -> OwnerId {
+        let directory = self.at().people.read();
+        let study = directory.study(study).expect("a study").id;
+        directory.participant_coded(&study, code).expect("a participant").id
+    }
+
+    /// The digest of a user's connection.
+    pub(super) fn connection(&self, user: &str) -> ConnectionDigest {
+        self.at().people.digest(&ClientId::single(), user)
+    }
+
+    /// Takes a notification as the door does: durable first, then its control items.
+    pub(super) fn push(&self, body: &str) {
+        self.take(body);
+        self.apply(body);
+    }
+
+    /// Takes a notification into the journal, and nothing more.
+    pub(super) fn take(&self, body: &str) {
+        let mut entries = entries(body);
+        let header = Header { received: self.clock.now(), client: ClientId::single() };
+        let journal = &self.at().journal;
+        if body.len() <= self.inline_bytes_max {
+            let bytes = body.as_bytes().to_vec();
+            self.runtime.block_on(journal.commit(header, bytes, entries)).expect("durable");
+        } else {
+            let mut spool = journal.spool().expect("a spool");
+            body.as_bytes().chunks(60_000).for_each(|chunk| spool.write(chunk).expect("written"));
+            entries.drain(..).for_each(|entry| spool.entry(&entry).expect("written"));
+            spool.commit(header).expect("durable");
+        }
+    }
+
+    /// Applies the control items of a notification.
+    pub(super) fn apply(&self, body: &str) {
+        let controls: Vec<_> = entries(body).into_iter().filter(is_control).collect();
+        if !controls.is_empty() {
+            let withdrawal = &self.at().withdrawal;
+            withdrawal.apply(&ClientId::single(), self.clock.now(), &controls).expect("applied");
+        }
+    }
+
+    /// Files until nothing is left to do.
+    pub(super) fn file(&mut self) {
+        self.try_file().expect("filed");
+    }
+
+    /// The same, or why it stopped.
+    pub(super) fn try_file(&mut self) -> Result<(), Failure> {
+        let filing = &mut self.running.as_mut().expect("the site runs").filing;
+        loop {
+            let filed = filing.round()?;
+            if !filed && filing.parts.journal.backlog().0 == 0 {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Takes a notification and files it.
+    pub(super) fn receive(&mut self, body: &str) {
+        self.push(body);
+        self.file();
+    }
+
+    /// Everything that is stored of a participant, by type, time and record.
+    pub(super) fn records(&self, study: &str, code: &str) -> Vec<Record> {
+        self.records_of(&self.id(study, code))
+    }
+
+    /// Everything that is stored of an owner.
+    pub(super) fn records_of(&self, owner: &OwnerId) -> Vec<Record> {
+        let catalog = &self.at().catalog;
+        let mut window = ReadWindow::default();
+        let mut entries = catalog.entries(owner).expect("an index opens");
+        entries.sort_by(|(_, left), (_, right)| left.sort_key().cmp(&right.sort_key()));
+        let read = |(pack, entry)| {
+            let mut data = Vec::new();
+            let mut keep = |piece: &[u8]| {
+                data.extend_from_slice(piece);
+                Ok(())
+            };
+            catalog.data(owner, &pack, &entry, &mut window, &mut keep).expect("a record opens");
+            Record { entry, data: String::from_utf8(data).expect("JSON is text") }
+        };
+        entries.into_iter().map(read).collect()
+    }
+
+    /// How many records of this type came to this since the last start.
+    pub(super) fn counted(&self, summary_type: &str, result: RecordResult) -> u64 {
+        let label = SummaryType::named(summary_type).label();
+        self.at().metrics.records.with_label_values(&[label, result.name()]).get()
+    }
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a folder");
+    for entry in std::fs::read_dir(from).expect("a folder").flatten() {
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy_folder(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).expect("a file");
+        }
+    }
+}
+
+/// A target that is a user of the site's one client.
+pub(super) fn target(user: &str) -> Target {
+    Target::User(ClientId::single(), GarminUserId::parse(user).expect("a user"))
+}
+
+/// The keyring in a folder.
+pub(super) fn open_keyring(dir: &Path) -> Keyring {
+    std::fs::create_dir_all(dir).expect("a folder");
+    Keyring::open(dir, &Key::from_bytes([7; 32]), Arc::new(SystemRandom::new())).expect("a keyring")
+}
+
+fn entries(body: &str) -> Vec<Entry> {
+    let mut entries = Vec::new();
+    let mut splitter = Splitter::new();
+    splitter.feed(body.as_bytes(), &mut |entry| entries.push(entry)).expect("JSON");
+    splitter.finish().expect("whole JSON");
+    entries
+}
+
+fn text(error: impl std::fmt::Display) -> String {
+    error.to_string()
+}

@@ -1,0 +1,104 @@
+//! What is collected for whom, and when.
+
+use super::{NOW, Site, push, rows, texts};
+use crate::model::participant::Window;
+use crate::model::study::Rules;
+use crate::model::time::UnixSeconds;
+use crate::people::decide::participant::Step;
+use crate::store::engine::{row, table};
+use crate::telemetry::filing::RecordResult::{NotPermitted, OutsideWindow, Stored};
+
+fn from(seconds: i64) -> Window {
+    Window { from: Some(UnixSeconds(seconds)), to: None }
+}
+
+fn daily(user: &str, number: i64, start: i64) -> String {
+    push("dailies", user, &format!(r#""summaryId":"d{number}","startTimeInSeconds":{start}"#))
+}
+
+#[test]
+fn one_person_in_two_studies_is_filed_twice_and_nothing_joins_the_two() {
+    let mut site = Site::with(&["u1"]);
+    site.study("T", Rules::default());
+    site.participant("T", "Q1", "u1");
+    site.receive(&push("activities", "u1", r#""summaryId":"x1","activityId":5,"startTimeInSeconds":1793509200"#));
+    let [one, other] = [site.records("S", "P1"), site.records("T", "Q1")];
+    assert_eq!((one.len(), other.len()), (1, 1));
+    assert_ne!(one[0].entry.record_id, other[0].entry.record_id);
+    assert_ne!(one[0].entry.key, other[0].entry.key);
+    assert_ne!(one[0].data, other[0].data, "the activity's pseudonym differs");
+    let keyring = &site.at().keyring;
+    let keys = |study, code| keyring.owner(&site.id(study, code)).expect("keys").data.clone();
+    assert!(keys("S", "P1") != keys("T", "Q1"));
+}
+
+#[test]
+fn what_no_window_covers_is_counted_and_not_kept() {
+    let mut site = Site::new();
+    site.study("S", Rules::default());
+    site.participant_within("S", "P1", "u1", from(NOW), Window::default());
+    site.participant_within("S", "P2", "u2", Window::default(), from(NOW));
+    for user in ["u1", "u2"] {
+        site.receive(&daily(user, 1, NOW - 1));
+        site.receive(&daily(user, 2, NOW));
+    }
+    assert_eq!((site.counted("dailies", OutsideWindow), site.counted("dailies", Stored)), (2, 2));
+    assert_eq!((site.records("S", "P1").len(), site.records("S", "P2").len()), (1, 1));
+}
+
+#[test]
+fn what_happened_in_a_pause_is_not_kept_though_it_comes_later() {
+    let mut site = Site::with(&["u1"]);
+    let people = &site.at().people;
+    people.step_participant("S", "P1", Step::Pause, UnixSeconds(NOW)).expect("paused");
+    people.step_participant("S", "P1", Step::Resume, UnixSeconds(NOW + 10)).expect("resumed");
+    for (number, start) in (0..).zip([NOW - 1, NOW, NOW + 9, NOW + 10]) {
+        site.receive(&daily("u1", number, start));
+    }
+    assert_eq!((site.counted("dailies", OutsideWindow), site.records("S", "P1").len()), (2, 2));
+}
+
+#[test]
+fn link_that_has_ended_takes_what_happened_before_and_nothing_after() {
+    let mut site = Site::with(&["u1"]);
+    let (at, people) = (UnixSeconds(NOW), &site.at().people);
+    people.unlink_participant("S", "P1", None, at, at).expect("unlinked");
+    site.receive(&daily("u1", 1, NOW - 1));
+    site.receive(&daily("u1", 2, NOW));
+    assert_eq!((site.counted("dailies", OutsideWindow), site.records("S", "P1").len()), (1, 1));
+    assert_eq!(site.at().people.read().held_count(), 0);
+}
+
+#[test]
+fn study_keeps_the_types_it_collects_and_pings_are_no_exception() {
+    let mut site = Site::new();
+    site.study("S", Rules { types: vec!["dailies".into()], ..Rules::default() });
+    let owner = site.participant("S", "P1", "u1");
+    site.receive(&push("sleeps", "u1", r#""summaryId":"s1""#));
+    site.receive(&daily("u1", 1, NOW));
+    for summary_type in ["sleeps", "dailies"] {
+        let url = format!(r#""callbackURL":"https://apis.example/{summary_type}?token=t""#);
+        site.receive(&push(summary_type, "u1", &url));
+    }
+    assert_eq!((site.counted("sleeps", NotPermitted), site.records("S", "P1").len()), (2, 1));
+    assert_eq!(pings(&site, owner.as_bytes()), 1);
+}
+
+#[test]
+fn window_pinged_again_replaces_the_ping_and_another_stands_beside_it() {
+    let mut site = Site::with(&["u1"]);
+    let owner = site.id("S", "P1");
+    let ping = |start: u32, token: &str| {
+        let url = format!("https://apis.example/dailies?token={token}");
+        push("dailies", "u1", &format!(r#""callbackURL":"{url}","uploadStartTimeInSeconds":{start}"#))
+    };
+    for body in [ping(1, "a"), ping(1, "b"), ping(2, "a")] {
+        site.receive(&body);
+    }
+    assert_eq!(pings(&site, owner.as_bytes()), 2);
+    assert!(texts(&site.records("S", "P1")).is_empty());
+}
+
+fn pings(site: &Site, owner: &[u8; 16]) -> usize {
+    rows(site, &row(owner, table::PULL, &[]))
+}
