@@ -209,6 +209,16 @@ fn root_key_comes_from_systemd_where_none_is_named() {
 }
 
 #[test]
+fn root_key_in_place_of_its_file_is_refused_and_not_repeated() {
+    let key = "5EC2e7d1".repeat(8);
+    check_refused(
+        &format!("[keys]\nroot_key = \"{key}\""),
+        "line 2, column 1: keys.root_key holds a key instead of the name of its file; put the digits into a file of mode \
+         0600 and name that",
+    );
+}
+
+#[test]
 fn log_level_of_the_environment_stands_before_the_file() {
     let environment = |log: &str| Environment { log: Some(log.to_owned()), ..Environment::default() };
     let site = Site::new(&format!("log = \"warn\"\n{TLS}"));

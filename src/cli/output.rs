@@ -69,7 +69,8 @@ pub(super) fn cell(value: &Value) -> String {
         Value::Bool(_) | Value::Number(_) => value.to_string(),
         Value::Array(items) => items.iter().map(cell).collect::<Vec<_>>().join(" "),
         Value::Object(members) => {
-            members.iter().map(|(name, value)| format!("{name}={}", cell(value))).collect::<Vec<_>>().join(" ")
+            let shown = |(name, value): (&String, &Value)| format!("{}={}", harmless(name), cell(value));
+            members.iter().map(shown).collect::<Vec<_>>().join(" ")
         }
     }
 }
@@ -169,7 +170,8 @@ mod tests {
     }
 
     #[test]
-    fn control_characters_of_a_device_name_do_not_reach_the_terminal() {
+    fn control_characters_from_outside_do_not_reach_the_terminal() {
+        assert_eq!(cell(&json!({"\u{1b}[31m\n": 1})), "\u{fffd}[31m\u{fffd}=1", "a summary type's name");
         assert_eq!(cell(&json!("watch\u{1b}[2J\n")), "watch\u{fffd}[2J\u{fffd}");
     }
 }

@@ -63,6 +63,13 @@ impl Checks<'_> {
         );
         let key_named = config.keys.root_key.as_ref().is_none_or(|path| !path.as_os_str().is_empty());
         self.require(key_named, &["keys", "root_key"], "keys.root_key is empty; name the file of the root key");
+        // Named as a file, the key would stand in the message that the file does not exist.
+        self.require(
+            !config.keys.root_key.as_deref().is_some_and(is_key),
+            &["keys", "root_key"],
+            "keys.root_key holds a key instead of the name of its file; put the digits into a file of mode 0600 and \
+             name that",
+        );
     }
 
     fn ingress(&mut self, config: &Config) {
@@ -195,6 +202,12 @@ fn check_path(path: &str) -> Result<(), &'static str> {
         return Err("is kept free for participants' pages; choose another");
     }
     Ok(())
+}
+
+/// Whether a path is made of a root key's digits.
+fn is_key(path: &Path) -> bool {
+    let digits = path.as_os_str().as_encoded_bytes().trim_ascii();
+    digits.len() == 64 && digits.iter().all(u8::is_ascii_hexdigit)
 }
 
 fn is_log_filter(text: &str) -> bool {

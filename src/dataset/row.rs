@@ -42,7 +42,7 @@ pub fn of_participant(table: &Table, participant: &ParticipantRow) -> Cells {
 }
 
 fn head_cell(wanted: Head, head: &RecordHead<'_>) -> String {
-    let local = || head.start.zip(head.offset).map(|(start, offset)| start.plus(i64::from(offset)).to_string());
+    let local = || head.start.zip(head.offset).map(|(start, offset)| instant(Some(start.plus(i64::from(offset)))));
     match wanted {
         Head::Participant => harmless(head.participant),
         Head::RecordId => harmless(head.record_id),
@@ -74,13 +74,16 @@ fn participant_cell(wanted: Trait, participant: &ParticipantRow) -> String {
     }
 }
 
+/// The time as text; empty where it is missing, or no time of the years 0 to 9999 and so a made-up one.
 fn instant(time: Option<UnixSeconds>) -> String {
-    time.map(|time| time.to_string()).filter(|text| text.ends_with('Z')).unwrap_or_default()
+    time.map(|time| time.to_string()).filter(|text| is_shaped(text, "0000-00-00T00:00:00Z")).unwrap_or_default()
 }
 
 /// Puts the members of the object at `prefix` into the cells of their columns.
 fn fill(table: &Table, object: &str, prefix: &str, cells: &mut Cells) -> io::Result<()> {
-    let members: BTreeMap<String, &RawValue> = serde_json::from_str(object)?;
+    // The parser's own words may quote what it read.
+    let unreadable = |_| io::Error::new(io::ErrorKind::InvalidData, "the record's members cannot be read");
+    let members: BTreeMap<String, &RawValue> = serde_json::from_str(object).map_err(unreadable)?;
     for (name, value) in members {
         let path = if prefix.is_empty() { name } else { format!("{prefix}.{name}") };
         let value = value.get();
@@ -109,18 +112,13 @@ fn cell_of(kind: Kind, value: &str) -> String {
     };
     let fits = match kind {
         Kind::Text => return harmless(&text),
-        Kind::Instant => return instant(whole_seconds(&text)),
+        Kind::Instant => return instant(UnixSeconds::of_number(&text)),
         Kind::Integer | Kind::Number => is_number(&text),
         Kind::Boolean => text == "true" || text == "false",
         Kind::Date => is_shaped(&text, "0000-00-00"),
         Kind::Time => is_shaped(&text, "00:00:00"),
     };
     if fits { text } else { String::new() }
-}
-
-fn whole_seconds(text: &str) -> Option<UnixSeconds> {
-    let whole = text.split_once('.').map_or(text, |(whole, _)| whole);
-    whole.parse().ok().map(UnixSeconds)
 }
 
 fn is_number(text: &str) -> bool {
@@ -173,6 +171,29 @@ mod tests {
     fn instant_is_made_of_whole_seconds() {
         assert_eq!(cell_of(Kind::Instant, "1793509200"), "2026-11-01T05:00:00Z");
         assert_eq!(cell_of(Kind::Instant, "1793509200.75"), "2026-11-01T05:00:00Z");
+        assert_eq!(cell_of(Kind::Instant, "1.7935092E9"), "2026-11-01T05:00:00Z");
+    }
+
+    #[test]
+    fn time_that_no_calendar_has_is_missing() {
+        for start in [i64::MIN, -377_705_023_200, 253_402_300_799, i64::MAX] {
+            for offset in [i32::MIN, 86_400, i32::MAX] {
+                let head = RecordHead {
+                    participant: "A-1",
+                    record_id: "aaaabbbbccccdddd",
+                    received: UnixSeconds(0),
+                    revision: 1,
+                    start: Some(UnixSeconds(start)),
+                    offset: Some(offset),
+                };
+                let date = head_cell(Head::LocalDate, &head);
+                let time = head_cell(Head::LocalTime, &head);
+                assert!(date.is_empty() || is_shaped(&date, "0000-00-00"), "{start} {offset}: {date}");
+                assert_eq!(date.is_empty(), time.is_empty(), "{start} {offset}");
+            }
+            let start = instant(Some(UnixSeconds(start)));
+            assert!(start.is_empty() || start.starts_with("9999-12-31T23:59:59"), "{start}");
+        }
     }
 
     #[test]

@@ -174,9 +174,9 @@ fn write_line(
     output.write_all(b"}\n")
 }
 
-/// The error, naming the record that was at hand by its pseudonyms.
+/// The error, naming the record that was at hand by its pseudonym. It ends in the log, where no code may stand.
 fn of(head: &RecordHead<'_>, error: io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("record {} of participant {}: {error}", head.record_id, head.participant))
+    io::Error::new(error.kind(), format!("record {}: {error}", head.record_id))
 }
 
 /// Writes manifest, signature and digests; returns the manifest's digest.

@@ -93,3 +93,77 @@ fn described(sort: Sort) -> (&'static str, &'static str, StatusCode) {
         Sort::Internal => ("internal", "The gateway failed", StatusCode::INTERNAL_SERVER_ERROR),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(problem: Problem) -> String {
+        let LocalResponse { status, content_type, headers, body } = problem.into_response();
+        assert_eq!(content_type, CONTENT_TYPE);
+        let LocalBody::Full(body) = body else { panic!("a problem is told whole") };
+        let document: serde_json::Value = serde_json::from_slice(&body).expect("JSON");
+        assert_eq!(document["status"], status.as_u16());
+        let headers = headers.iter().map(|(name, value)| format!("{name}: {}\n", value.to_str().expect("text")));
+        format!("{}{document:#}", headers.collect::<String>())
+    }
+
+    #[test]
+    fn problem_documents_keep_their_form() {
+        insta::assert_snapshot!(text(Problem::from(Refusal::NoStudy("ALPHA".into()))), @r#"
+        {
+          "detail": "There is no study \"ALPHA\"; `studygate study list` shows the studies.",
+          "status": 404,
+          "title": "Not found",
+          "type": "urn:studygate:problem:not-found"
+        }
+        "#);
+        insta::assert_snapshot!(text(Problem::method_not_allowed(&["GET", "POST"])), @r#"
+        allow: GET, POST
+        {
+          "detail": "This resource takes GET, POST only.",
+          "status": 405,
+          "title": "The method is not allowed",
+          "type": "urn:studygate:problem:method-not-allowed"
+        }
+        "#);
+        insta::assert_snapshot!(text(Problem::from(Refusal::Store)), @r#"
+        retry-after: 5
+        {
+          "detail": "The store failed; the gateway recovers it when it is started again.",
+          "status": 503,
+          "title": "The store failed",
+          "type": "urn:studygate:problem:store-failed"
+        }
+        "#);
+    }
+
+    #[test]
+    fn problem_types_keep_their_names_and_statuses() {
+        let kinds = [
+            Kind::Invalid,
+            Kind::NotFound,
+            Kind::Conflict,
+            Kind::Locked,
+            Kind::NotBuilt,
+            Kind::Unavailable,
+            Kind::StoreFailed,
+        ];
+        let sorts = kinds.map(Sort::Refused).into_iter().chain([Sort::MethodNotAllowed, Sort::Internal]);
+        let lines = sorts.map(|sort| {
+            let (name, title, status) = described(sort);
+            format!("{} {name}: {title}\n", status.as_u16())
+        });
+        insta::assert_snapshot!(lines.collect::<String>(), @r"
+        400 invalid: The request is not well formed
+        404 not-found: Not found
+        409 conflict: The state of things forbids it
+        423 locked: The study is locked or closed
+        501 not-built: This version does not do it
+        503 unavailable: Try again later
+        503 store-failed: The store failed
+        405 method-not-allowed: The method is not allowed
+        500 internal: The gateway failed
+        ");
+    }
+}

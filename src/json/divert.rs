@@ -13,7 +13,7 @@ const ALL_BYTES_MAX: usize = 256 << 10;
 const MEMBER_BYTES: usize = 128;
 
 /// The diverted members so far, and the one that streams past.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Diverted {
     members: Vec<(String, String)>,
     bytes: usize,

@@ -109,7 +109,6 @@ pub(super) enum Place {
     Summary,
 }
 
-#[derive(Debug)]
 struct Found {
     place: Place,
     field: Field,
@@ -117,7 +116,7 @@ struct Found {
 }
 
 /// What is known so far of the item that streams past.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Item {
     start: u64,
     user: Option<Box<str>>,

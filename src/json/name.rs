@@ -7,7 +7,7 @@ use crate::json::token::Part;
 const RAW_BYTES_MAX: usize = 4 << 10;
 
 /// A member's name, as written and decoded.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Name {
     raw: Vec<u8>,
     over: bool,

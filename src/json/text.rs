@@ -99,7 +99,7 @@ fn short_escape(byte: u8) -> char {
 }
 
 /// A text gathered from pieces, up to a number of bytes.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Gathered {
     unescape: Unescape,
     bytes: Vec<u8>,

@@ -2,9 +2,11 @@
 
 mod clear_text;
 mod deregistration;
+mod hostile;
 mod identity;
 mod kills;
 mod large;
+mod metrics;
 mod pushes;
 mod revisions;
 mod sealed_files;
