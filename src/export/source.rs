@@ -1,8 +1,10 @@
 //! The store as a dataset sees it: participants and chosen records, read as they are asked for.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
+
+use serde_json::value::RawValue;
 
 use crate::dataset::source::{Content, ParticipantRow, RecordHead, Source, Visitor};
 use crate::export::select::{Chosen, Scope, select};
@@ -168,14 +170,13 @@ impl Identities {
         let Some(part) = self.section.get(from..from + length).filter(|part| !part.is_empty()) else {
             return Ok(Vec::new());
         };
-        let members: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(part)?;
+        // Values are copied as they were written: half a surrogate pair is valid JSON, and no text.
+        let unreadable = |_| io::Error::new(io::ErrorKind::InvalidData, "a record's names cannot be read");
+        let members: BTreeMap<String, &RawValue> = serde_json::from_slice(part).map_err(unreadable)?;
         let mut names = Vec::new();
         for name in ["activityName", "activityDescription"] {
             if let Some(value) = members.get(name) {
-                serde_json::to_writer(&mut names, name)?;
-                names.push(b':');
-                serde_json::to_writer(&mut names, value)?;
-                names.push(b',');
+                names.extend_from_slice(format!("\"{name}\":{},", value.get()).as_bytes());
             }
         }
         Ok(names)

@@ -49,7 +49,7 @@ fn hostile_bodies_stop_neither_filing_nor_an_export() {
     let population = Population::new(604, 1);
     let user = population.user(0);
     let mut site = Site::new();
-    site.add_study("HOSTILE", &["--unknown", "keep"]);
+    site.add_study("HOSTILE", &["--unknown", "keep", "--names", "keep"]);
     site.add_participants("HOSTILE", &population);
     for key in keys() {
         site.push(&format!(r#"{{"{key}":[{{"userId":"{}","summaryId":"s"}}]}}"#, user.id));
