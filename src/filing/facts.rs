@@ -19,7 +19,7 @@ pub struct Facts {
 
 /// The facts of an item of this type.
 pub fn facts(summary_type: &SummaryType, entry: &Entry) -> Facts {
-    let seconds = |field| entry.field(field).and_then(whole_seconds);
+    let seconds = |field| entry.field(field).and_then(UnixSeconds::of_number).map(|time| time.0);
     let known = summary_type.known();
     let calendar = || entry.field(Field::CalendarDate).and_then(UnixSeconds::of_date);
     let start = match known.map(|known| known.key) {
@@ -49,12 +49,6 @@ pub fn natural_key<'a>(summary_type: &SummaryType, entry: &'a Entry) -> Option<(
         NaturalKey::CalendarDate => Field::CalendarDate,
     };
     entry.field(field).map(|text| (key, text))
-}
-
-/// The whole seconds of a number as JSON writes it; a fraction is cut off, an exponent is not a time.
-fn whole_seconds(text: &str) -> Option<i64> {
-    let whole = text.split('.').next().unwrap_or_default();
-    whole.parse().ok()
 }
 
 #[cfg(test)]
@@ -87,6 +81,7 @@ mod tests {
             (Some(1_700_000_000), Some(-3600), 60),
         );
         check("moveIQActivities", &[(StartTime, "1700000000.5")], (Some(1_700_000_000), None, 0));
+        check("moveIQActivities", &[(StartTime, "1.7000000005E9")], (Some(1_700_000_000), None, 0));
         check("mct", &[(LastUpdated, "1700000001")], (Some(1_700_000_001), None, 1_700_000_001));
         check("userMetrics", &[(CalendarDate, "2026-11-01")], (Some(1_793_491_200), None, 0));
         check("bodyComps", &[(MeasurementTime, "1700000002")], (Some(1_700_000_002), None, 0));
