@@ -1,6 +1,10 @@
 //! The index of a pack: one entry per record, written column by column so that it compresses.
 
-use crate::model::{id::BlobId, summary::SummaryType, time::UnixSeconds};
+use crate::model::{
+    id::BlobId,
+    summary::{KNOWN, SummaryType},
+    time::UnixSeconds,
+};
 use crate::records::codec::{Cursor, put_bytes, put_number, put_signed};
 
 const VERSION: u8 = 1;
@@ -159,7 +163,9 @@ pub fn decode(bytes: &[u8]) -> Option<Vec<IndexEntry>> {
         let identity = (u32::try_from(cursor.number()?).ok()?, u32::try_from(cursor.number()?).ok()?);
         entries.push(IndexEntry {
             summary_type: match u8::try_from(places[at]) {
-                Ok(place) => SummaryType::Known(place),
+                // A newer version may know more types than this one.
+                Ok(place) if usize::from(place) < KNOWN.len() => SummaryType::Known(place),
+                Ok(_) => return None,
                 Err(_) => SummaryType::Other(others.get(usize::try_from(places[at] - 256).ok()?)?.clone()),
             },
             key: KeyDigest(keys[at]),
@@ -246,6 +252,12 @@ pub(crate) mod tests {
         entries[7].data = Place::Large(BlobId::from_bytes([7; 16]));
         assert_eq!(decode(&encode(&entries)).as_ref(), Some(&entries));
         assert_eq!(decode(&encode(&[])), Some(Vec::new()));
+    }
+
+    #[test]
+    fn type_that_this_version_does_not_know_is_refused() {
+        let newer = IndexEntry { summary_type: SummaryType::Known(u8::MAX), ..entry(1) };
+        assert_eq!(decode(&encode(&[newer])), None);
     }
 
     #[test]
