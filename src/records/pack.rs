@@ -69,6 +69,11 @@ impl Builder {
         &self.entries
     }
 
+    /// How many of them are in files of their own.
+    pub fn large(&self) -> usize {
+        self.large.len()
+    }
+
     /// Bytes gathered so far.
     pub fn raw_bytes(&self) -> usize {
         self.data.len() + self.identity.len()

@@ -228,6 +228,33 @@ fn merge_that_a_crash_interrupts_loses_and_doubles_nothing() {
     }
 }
 
+/// A sender may make records as small and as many as it likes: the head of a pack, its filter included, stays small.
+#[test]
+fn many_tiny_records_are_merged_into_packs_whose_heads_stay_small() {
+    let store = Store::new();
+    let catalog = store.catalog();
+    let keys = catalog.keys(&OWNER).expect("keys");
+    let mut compressor = Compressor::new(1).expect("a compressor");
+    let (packs, records_each) = (16_u32, 5000_u32);
+    for pack in 0..packs {
+        let mut builder = Builder::default();
+        for number in 0..records_each {
+            let mut key = [0; 10];
+            key[..4].copy_from_slice(&(pack * records_each + number).to_be_bytes());
+            let one = IndexEntry { key: KeyDigest(key), record_id: KeyDigest(key), ..entry((0, 1, 0, ""), 1) };
+            builder.push(one, b"{}", b"");
+        }
+        let id = PackId::new(u64::from(pack) + 1, 0);
+        let sealed = builder.seal(OWNER, &keys, id, 0, &mut compressor, &SystemRandom::new()).expect("sealed");
+        let prepared = catalog.prepare(vec![(OWNER, sealed)], Vec::new()).expect("prepared");
+        catalog.commit(prepared, Batch::default()).expect("committed");
+    }
+    assert!(merge_once(&catalog, 17).expect("merged") > 1, "one pack would be too full");
+    assert!(plan(&catalog.heads(&OWNER)).is_none());
+    let found = store.catalog().entries(&OWNER).expect("an index");
+    assert_eq!(found.len(), usize::try_from(packs * records_each).expect("few"));
+}
+
 #[test]
 fn pack_of_large_records_alone_is_merged_like_others() {
     let store = Store::new();
