@@ -289,5 +289,5 @@ impl Target {
 
 /// Whether an item is a deregistration or a permission change: applied before the answer, not filed.
 pub fn is_control(entry: &Entry) -> bool {
-    matches!(&*entry.member, DEREGISTRATIONS | PERMISSION_CHANGES) && entry.shape == Shape::Push
+    matches!(&*entry.member, DEREGISTRATIONS | PERMISSION_CHANGES) && matches!(entry.shape, Shape::Push | Shape::Ping)
 }

@@ -34,7 +34,7 @@ pub(crate) struct Found {
 impl Found {
     /// An entry of the body.
     pub(crate) fn note(&mut self, entry: &Entry) -> Result<(), Refusal> {
-        if entry.shape != Shape::Push || !is_control(&entry.member) {
+        if !matches!(entry.shape, Shape::Push | Shape::Ping) || !is_control(&entry.member) {
             return Ok(());
         }
         // Without a user there is nobody to apply it to; filing puts it into quarantine.

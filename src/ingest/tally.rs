@@ -51,9 +51,9 @@ impl Tally {
 fn classify(entry: &Entry) -> (ItemKind, ItemOutcome) {
     let kind = match entry.shape {
         Shape::NotAnObject | Shape::NotAnArray => return (ItemKind::Malformed, ItemOutcome::Quarantined),
+        Shape::Push | Shape::Ping if &*entry.member == DEREGISTRATIONS => ItemKind::Deregistration,
+        Shape::Push | Shape::Ping if &*entry.member == PERMISSION_CHANGES => ItemKind::PermissionChange,
         Shape::Ping => ItemKind::Ping,
-        Shape::Push if &*entry.member == DEREGISTRATIONS => ItemKind::Deregistration,
-        Shape::Push if &*entry.member == PERMISSION_CHANGES => ItemKind::PermissionChange,
         Shape::Push => ItemKind::Push,
     };
     match entry.whose {

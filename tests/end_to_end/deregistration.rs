@@ -34,6 +34,18 @@ fn deregistered_participant_is_absent_from_the_dataset_and_late_data_are_dropped
 }
 
 #[test]
+fn deregistration_with_a_callback_url_is_one_all_the_same() {
+    let population = Population::new(704, 1);
+    let mut site = Site::new();
+    site.add_study("ODD", &[]);
+    site.add_participants("ODD", &population);
+    site.push(&Notification::of(population.users(), &sleeps_and_dailies(&population)).to_json());
+    let item = format!(r#"{{"userId":"{}","callbackURL":"https://apis.garmin.com/nothing"}}"#, population.user(0).id);
+    site.push(&Notification::new().raw("deregistrations", item).to_json());
+    assert!(site.export("ODD").types().is_empty());
+}
+
+#[test]
 fn deregistration_holds_over_a_kill_and_a_restart() {
     let population = Population::new(702, 1);
     let mut site = Site::new();

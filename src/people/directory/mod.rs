@@ -208,9 +208,4 @@ impl Directory {
     pub fn permissions(&self, owner: &OwnerId, connection: &ConnectionDigest) -> Option<&Arc<Permissions>> {
         self.permissions.get(&(*owner, *connection))
     }
-
-    /// The connections of an owner whose permissions are known.
-    pub fn permitted_connections(&self, owner: &OwnerId) -> Vec<ConnectionDigest> {
-        self.permissions.keys().filter(|(of, _)| of == owner).map(|(_, connection)| *connection).collect()
-    }
 }
