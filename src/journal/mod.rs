@@ -158,11 +158,18 @@ pub struct Limits {
     pub segment_bytes_max: u64,
     /// Bodies kept in memory for the reader, in bytes; past it, the reader reads them back from the segment.
     pub handover_bytes_max: usize,
+    /// While so many bodies are unfiled, further small ones wait a while before they are taken.
+    pub backlog_bodies_max: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { inline_bytes_max: 64 * 1024, segment_bytes_max: 16 << 20, handover_bytes_max: 4 << 20 }
+        Self {
+            inline_bytes_max: 64 * 1024,
+            segment_bytes_max: 16 << 20,
+            handover_bytes_max: 4 << 20,
+            backlog_bodies_max: 1 << 15,
+        }
     }
 }
 
@@ -196,6 +203,9 @@ impl Journal {
     pub async fn commit(&self, header: Header, bytes: Vec<u8>, entries: Vec<Entry>) -> Result<Position, Error> {
         let shared = &self.handle.shared;
         shared.admit()?;
+        if !is_control(&entries) {
+            shared.room().await;
+        }
         let mut reservation = shared.space.reserve();
         let room = bytes.len() as u64;
         if is_control(&entries) { reservation.grow_control(room) } else { reservation.grow(room) }?;

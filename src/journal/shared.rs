@@ -5,6 +5,7 @@ use std::{
     fs::File,
     io,
     path::{Path, PathBuf},
+    pin::pin,
     sync::{
         Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -13,7 +14,7 @@ use std::{
 };
 
 use ring::rand::SecureRandom;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 use crate::crypto::{
     key::Key,
@@ -27,6 +28,9 @@ use crate::journal::{
     segment::FIRST_FRAME,
 };
 use crate::model::entry::Entry;
+
+/// How long a body waits for filing to catch up, at most; whoever sends it waits 30 s.
+const ROOM_PATIENCE: Duration = Duration::from_secs(5);
 
 pub(crate) struct Shared {
     pub(crate) dir: PathBuf,
@@ -42,6 +46,7 @@ pub(crate) struct Shared {
     queued: Condvar,
     account: Mutex<Account>,
     arrived: Condvar,
+    room: Notify,
 }
 
 #[derive(Default)]
@@ -177,6 +182,7 @@ impl Shared {
             queued: Condvar::new(),
             account: Mutex::default(),
             arrived: Condvar::new(),
+            room: Notify::new(),
         }
     }
 
@@ -184,6 +190,33 @@ impl Shared {
     pub(crate) fn admit(&self) -> Result<(), Error> {
         self.healthy()?;
         if self.closed.load(Ordering::Acquire) { Err(Error::Closed) } else { Ok(()) }
+    }
+
+    /// Waits while too many bodies are unfiled, so that filing catches up; for so long at most that nobody's patience
+    /// ends before an answer.
+    pub(crate) async fn room(&self) {
+        let has_room = || self.account().bodies < self.limits.backlog_bodies_max;
+        if has_room() {
+            return;
+        }
+        let room = async {
+            loop {
+                let mut freed = pin!(self.room.notified());
+                freed.as_mut().enable();
+                if has_room() {
+                    return;
+                }
+                freed.await;
+            }
+        };
+        if tokio::time::timeout(ROOM_PATIENCE, room).await.is_err() {
+            tracing::debug!("filing is behind; a body is taken all the same");
+        }
+    }
+
+    /// Bodies have been filed.
+    pub(crate) fn make_room(&self) {
+        self.room.notify_waiters();
     }
 
     /// Fails once anything has failed.

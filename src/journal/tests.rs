@@ -175,6 +175,22 @@ fn text(delivery: Option<Delivery>) -> String {
 }
 
 #[test]
+fn body_waits_while_filing_is_behind() {
+    let mut bench = Bench::new();
+    bench.limits.backlog_bodies_max = 2;
+    let (journal, mut reader) = bench.open(0);
+    for text in ["{}", "{}"] {
+        bench.commit(&journal, text).unwrap();
+    }
+    let third = bench.begin(&journal, "{}".to_owned());
+    assert_eq!(third.recv_timeout(Duration::from_millis(50)).err(), Some(mpsc::RecvTimeoutError::Timeout));
+    assert_eq!(journal.newest(), Position(2));
+    reader.next(PATIENCE).unwrap();
+    reader.filed(Position(1)).unwrap();
+    assert_eq!(third.recv_timeout(PATIENCE).unwrap().unwrap(), Position(3));
+}
+
+#[test]
 fn one_fsync_serves_many_waiters() {
     let bench = Bench::new();
     let (journal, mut reader) = bench.open(0);

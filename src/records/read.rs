@@ -13,7 +13,7 @@ use crate::records::large;
 use crate::records::pack::{DATA, IDENTITY, INDEX};
 
 /// Index entries kept in memory at most.
-const CACHED_ENTRIES_MAX: usize = 40_000;
+const CACHED_ENTRIES_MAX: usize = 20_000;
 /// An index is far smaller than this, uncompressed.
 const INDEX_BYTES_MAX: usize = 16 << 20;
 /// The table name that large data parts are sealed for.
