@@ -18,6 +18,7 @@ mod layer;
 mod packing;
 mod reader;
 mod recovery;
+mod room;
 mod segment;
 mod shared;
 mod spilled;
@@ -204,7 +205,7 @@ impl Journal {
         let shared = &self.handle.shared;
         shared.admit()?;
         if !is_control(&entries) {
-            shared.room().await;
+            shared.wait_for_room().await;
         }
         let mut reservation = shared.space.reserve();
         let room = bytes.len() as u64;

@@ -118,7 +118,7 @@ impl Reader {
             account.discount_generation(place.generation, 1);
         }
         drop(account);
-        self.shared.make_room();
+        self.shared.room.made();
         self.sweep()
     }
 

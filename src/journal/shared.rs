@@ -5,7 +5,6 @@ use std::{
     fs::File,
     io,
     path::{Path, PathBuf},
-    pin::pin,
     sync::{
         Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -14,7 +13,7 @@ use std::{
 };
 
 use ring::rand::SecureRandom;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::oneshot;
 
 use crate::crypto::{
     key::Key,
@@ -25,12 +24,10 @@ use crate::journal::{
     Error, Header, Limits, Position,
     frame::{FileId, Kind},
     layer::Layer,
+    room::Room,
     segment::FIRST_FRAME,
 };
 use crate::model::entry::Entry;
-
-/// How long a body waits for filing to catch up, at most; whoever sends it waits 30 s.
-const ROOM_PATIENCE: Duration = Duration::from_secs(5);
 
 pub(crate) struct Shared {
     pub(crate) dir: PathBuf,
@@ -46,7 +43,7 @@ pub(crate) struct Shared {
     queued: Condvar,
     account: Mutex<Account>,
     arrived: Condvar,
-    room: Notify,
+    pub(crate) room: Room,
 }
 
 #[derive(Default)]
@@ -182,7 +179,7 @@ impl Shared {
             queued: Condvar::new(),
             account: Mutex::default(),
             arrived: Condvar::new(),
-            room: Notify::new(),
+            room: Room::default(),
         }
     }
 
@@ -192,31 +189,9 @@ impl Shared {
         if self.closed.load(Ordering::Acquire) { Err(Error::Closed) } else { Ok(()) }
     }
 
-    /// Waits while too many bodies are unfiled, so that filing catches up; for so long at most that nobody's patience
-    /// ends before an answer.
-    pub(crate) async fn room(&self) {
-        let has_room = || self.account().bodies < self.limits.backlog_bodies_max;
-        if has_room() {
-            return;
-        }
-        let room = async {
-            loop {
-                let mut freed = pin!(self.room.notified());
-                freed.as_mut().enable();
-                if has_room() {
-                    return;
-                }
-                freed.await;
-            }
-        };
-        if tokio::time::timeout(ROOM_PATIENCE, room).await.is_err() {
-            tracing::debug!("filing is behind; a body is taken all the same");
-        }
-    }
-
-    /// Bodies have been filed.
-    pub(crate) fn make_room(&self) {
-        self.room.notify_waiters();
+    /// Waits while too many bodies are unfiled.
+    pub(crate) async fn wait_for_room(&self) {
+        self.room.wait(|| self.account().bodies < self.limits.backlog_bodies_max).await;
     }
 
     /// Fails once anything has failed.
