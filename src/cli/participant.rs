@@ -1,6 +1,6 @@
 //! `participant`: who takes part, under which code, linked to which Garmin connection, and how they leave.
 
-use std::io;
+use std::{fmt, io};
 
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
@@ -88,7 +88,7 @@ pub(super) struct Moment {
 }
 
 /// The Garmin connection to link to.
-#[derive(Debug, Default, Args)]
+#[derive(Default, Args)]
 struct Connection {
     /// The Garmin user id; "-" reads it from stdin, which keeps it out of the shell's history
     #[arg(long, value_name = "ID|-", conflicts_with = "unassigned")]
@@ -99,6 +99,13 @@ struct Connection {
     /// The Garmin client, where the site has several
     #[arg(long, value_name = "ID", requires = "garmin_user")]
     client: Option<String>,
+}
+
+/// It may name a Garmin user: nothing of it is shown.
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection").finish_non_exhaustive()
+    }
 }
 
 /// A window of time.

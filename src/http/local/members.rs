@@ -1,15 +1,21 @@
 //! The members of a JSON request and of a query: every one is known, and of its type, or the request is refused.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use serde_json::{Map, Value};
 
 use crate::http::problem::Problem;
 
 /// The members of a JSON object, each taken out once.
-#[derive(Debug)]
 pub(super) struct Members {
     members: Map<String, Value>,
+}
+
+/// They may name a Garmin user: nothing of them is shown.
+impl fmt::Debug for Members {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Members").finish_non_exhaustive()
+    }
 }
 
 /// The members of a query, in their order.
