@@ -18,6 +18,7 @@ pub mod json;
 pub mod lifecycle;
 pub mod model;
 pub mod people;
+pub mod queue;
 pub mod records;
 pub mod simulate;
 pub mod store;

@@ -87,7 +87,7 @@ impl Site {
 }
 
 fn header() -> Header {
-    Header { received: UnixSeconds(1_790_000_000), client: ClientId::new("client-a") }
+    Header { received: UnixSeconds(1_790_000_000), client: ClientId::new("client-a"), pull: None }
 }
 
 fn entry(start: u64, length: u64) -> Entry {

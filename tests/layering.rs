@@ -7,7 +7,7 @@ const LAYERS: &[&[&str]] = &[
     &["clock", "crypto", "disk", "json", "lifecycle", "telemetry"],
     &["dataset", "journal", "simulate", "store", "tls"],
     &["client", "people", "records"],
-    &["export", "ingest", "withdrawal"],
+    &["export", "ingest", "queue", "withdrawal"],
     &["filing"],
     &["http"],
     &["config"],

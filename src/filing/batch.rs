@@ -147,8 +147,9 @@ impl<'a> Batch<'a> {
         let reason = match (entry.shape, &entry.whose) {
             (Shape::NotAnArray, _) => Reason::NotAnArray,
             (Shape::NotAnObject, _) => Reason::NotAnObject,
-            (Shape::Push | Shape::Ping, Whose::Nobody) => Reason::Nobody,
-            (Shape::Push | Shape::Ping, Whose::Unreadable | Whose::User(_)) => Reason::Unreadable,
+            (Shape::UnexpectedFile, _) => Reason::UnexpectedFile,
+            (Shape::Push | Shape::Ping | Shape::File, Whose::Nobody) => Reason::Nobody,
+            (Shape::Push | Shape::Ping | Shape::File, Whose::Unreadable | Whose::User(_)) => Reason::Unreadable,
         };
         let item = Quarantined {
             version: 1,

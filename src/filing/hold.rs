@@ -39,7 +39,7 @@ pub fn send_again(parts: &Parts, owner: &OwnerId) -> Result<(), Failure> {
         let mut resent =
             Resent { spool: parts.journal.spool()?, splitter: Splitter::new(), user: held.user.expose(), failed: None };
         resent.body(parts, owner, &entries)?;
-        resent.commit(Header { received, client: held.client.clone() })?;
+        resent.commit(Header { received, client: held.client.clone(), pull: None })?;
     }
     tracing::info!(items, "held items of a connection that was linked are filed for its participants");
     Ok(())

@@ -34,6 +34,12 @@ pub enum Reason {
     NotAnArray,
     /// The item has no userId.
     Nobody,
+    /// The callback URL of a ping leads elsewhere than to Garmin.
+    RefusedCallback,
+    /// A pulled file is not what it was announced as.
+    UnexpectedFile,
+    /// More pings wait than the gateway takes.
+    TooManyPulls,
     /// The item's userId or a key field is twice there, too long, or of another type.
     Unreadable,
 }

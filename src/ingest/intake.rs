@@ -171,7 +171,7 @@ impl Sink for InlineSink {
 async fn commit_small(door: &Arc<Door>, client: ClientId, sink: InlineSink) -> Result<Accepted, Refusal> {
     let InlineSink { bytes, entries, controls, tally } = sink;
     let received = door.clock.now();
-    let header = Header { received, client: client.clone() };
+    let header = Header { received, client: client.clone(), pull: None };
     door.journal.commit(header, bytes, entries).await?;
     let controls = controls.into_items();
     if !controls.is_empty() {

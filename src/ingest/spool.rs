@@ -61,7 +61,7 @@ impl Large {
         }
         sieve.finish()?;
         let received = door.clock.now();
-        sink.spool.commit(Header { received, client: client.clone() })?;
+        sink.spool.commit(Header { received, client: client.clone(), pull: None })?;
         drop(slot);
         let controls = sink.controls.into_items();
         if !controls.is_empty() {

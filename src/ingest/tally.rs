@@ -51,6 +51,8 @@ impl Tally {
 fn classify(entry: &Entry) -> (ItemKind, ItemOutcome) {
     let kind = match entry.shape {
         Shape::NotAnObject | Shape::NotAnArray => return (ItemKind::Malformed, ItemOutcome::Quarantined),
+        Shape::File => ItemKind::File,
+        Shape::UnexpectedFile => return (ItemKind::File, ItemOutcome::Quarantined),
         Shape::Push | Shape::Ping if &*entry.member == DEREGISTRATIONS => ItemKind::Deregistration,
         Shape::Push | Shape::Ping if &*entry.member == PERMISSION_CHANGES => ItemKind::PermissionChange,
         Shape::Ping => ItemKind::Ping,

@@ -8,7 +8,8 @@
 //!           | 82 body key, sealed under the generation's key for the 33 bytes before it |
 //! inline    content sealed under the body key: packed (header, 4 entries, each entry, the body)
 //! reference content sealed under the body key: packed (header, 16 id of the file)
-//! header    | 1 version = 1 | 8 received | 4 length | client |
+//! header    | 1 version = 2 | 8 received | 4 length | client | 1: 1 where it answers a ping, else 0 | 12 pull | 8 ping |
+//! before    | 1 version = 1 | 8 received | 4 length | client |
 //! ```
 //! `durable` is the place of the newest body that was durable when the frame was written: a body at or before it that
 //! is missing was acknowledged once, so it was taken away; one after it may be a write that did not end.
@@ -24,7 +25,12 @@ use crate::crypto::{
 };
 use crate::journal::{Header, packing};
 use crate::json::entry_codec;
-use crate::model::{connection::ClientId, entry::Entry, time::UnixSeconds};
+use crate::model::{
+    connection::ClientId,
+    entry::Entry,
+    pull::{PullId, PullRef},
+    time::UnixSeconds,
+};
 
 /// What a frame begins with; found again behind a damaged one.
 pub(crate) const MAGIC: [u8; 4] = *b"\xF5sgj";
@@ -32,7 +38,9 @@ pub(crate) const MAGIC: [u8; 4] = *b"\xF5sgj";
 pub(crate) const HEAD_BYTES: usize = CLEAR_BYTES + 32 + seal::OVERHEAD;
 
 const CLEAR_BYTES: usize = 33;
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
+/// The version before, without the ping.
+const VERSION_BEFORE: u8 = 1;
 
 /// The identifier of a body's own file: random.
 pub(crate) type FileId = [u8; 16];
@@ -151,16 +159,36 @@ fn encode_header(header: &Header, output: &mut Vec<u8>) {
     output.extend_from_slice(&header.received.0.to_be_bytes());
     output.extend_from_slice(&u32::try_from(client.len()).expect("a client's name is short").to_be_bytes());
     output.extend_from_slice(client.as_bytes());
+    output.push(u8::from(header.pull.is_some()));
+    if let Some(pull) = &header.pull {
+        output.extend_from_slice(&pull.id.0);
+        output.extend_from_slice(&pull.ping.to_be_bytes());
+    }
 }
 
 fn decode_header(input: &mut &[u8]) -> Option<Header> {
-    let rest = input.strip_prefix(&[VERSION])?;
+    let (version, rest) = input.split_first()?;
     let (received, rest) = rest.split_first_chunk()?;
     let (length, rest) = rest.split_first_chunk()?;
     let (client, rest) = rest.split_at_checked(usize::try_from(u32::from_be_bytes(*length)).ok()?)?;
+    let (pull, rest) = match *version {
+        VERSION => decode_pull(rest)?,
+        VERSION_BEFORE => (None, rest),
+        _ => return None,
+    };
     *input = rest;
     let client = ClientId::new(std::str::from_utf8(client).ok()?);
-    Some(Header { received: UnixSeconds(i64::from_be_bytes(*received)), client })
+    Some(Header { received: UnixSeconds(i64::from_be_bytes(*received)), client, pull })
+}
+
+fn decode_pull(input: &[u8]) -> Option<(Option<PullRef>, &[u8])> {
+    let (answers, rest) = input.split_first()?;
+    if *answers == 0 {
+        return Some((None, rest));
+    }
+    let (id, rest) = rest.split_first_chunk()?;
+    let (ping, rest) = rest.split_first_chunk()?;
+    Some((Some(PullRef { id: PullId(*id), ping: u64::from_be_bytes(*ping) }), rest))
 }
 
 fn key_place(clear: &[u8; CLEAR_BYTES]) -> Location<'_> {

@@ -46,6 +46,7 @@ use crate::journal::{
 use crate::model::{
     connection::ClientId,
     entry::Entry,
+    pull::PullRef,
     summary::{DEREGISTRATIONS, PERMISSION_CHANGES},
     time::UnixSeconds,
 };
@@ -68,6 +69,8 @@ pub struct Header {
     pub received: UnixSeconds,
     /// The client it came for.
     pub client: ClientId,
+    /// The ping that it answers; `None` for what Garmin sent by itself.
+    pub pull: Option<PullRef>,
 }
 
 /// The place of a body in the journal: later bodies have higher ones, across restarts.

@@ -147,7 +147,7 @@ impl Bench {
 }
 
 fn header() -> Header {
-    Header { received: UnixSeconds(1_800_000_000), client: ClientId::single() }
+    Header { received: UnixSeconds(1_800_000_000), client: ClientId::single(), pull: None }
 }
 
 fn entry(span: std::ops::Range<u64>) -> Entry {

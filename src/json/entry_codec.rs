@@ -59,11 +59,13 @@ pub fn decode(bytes: &mut &[u8]) -> Option<Entry> {
 }
 
 fn shape(byte: u8) -> Option<Shape> {
-    [Shape::Push, Shape::Ping, Shape::NotAnObject, Shape::NotAnArray].into_iter().find(|shape| *shape as u8 == byte)
+    use Shape::{File, NotAnArray, NotAnObject, Ping, Push, UnexpectedFile};
+    [Push, Ping, NotAnObject, NotAnArray, File, UnexpectedFile].into_iter().find(|shape| *shape as u8 == byte)
 }
 
 fn field(byte: u8) -> Option<Field> {
-    Field::NAMES.iter().map(|(_, field)| *field).find(|field| *field as u8 == byte)
+    let all = Field::NAMES.iter().map(|(_, field)| *field).chain([Field::FileBytes]);
+    all.into_iter().find(|field| *field as u8 == byte)
 }
 
 fn put_text(text: &str, out: &mut Vec<u8>) {

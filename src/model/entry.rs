@@ -38,6 +38,8 @@ pub enum Field {
     Permissions,
     /// `changeTimeInSeconds`.
     ChangeTime,
+    /// The length of a pulled file in bytes: no member of Garmin's, found by whoever pulled it.
+    FileBytes,
 }
 
 impl Field {
@@ -79,6 +81,7 @@ impl Field {
             | Self::UploadStart
             | Self::UploadEnd
             | Self::FileType
+            | Self::FileBytes
             | Self::ChangeTime => 512,
         }
     }
@@ -96,7 +99,15 @@ pub enum Shape {
     NotAnObject,
     /// A member of the notification whose value is no array; the span is the value.
     NotAnArray,
+    /// A pulled activity file: the span is the item that announced it, [`Field::FileBytes`] the length of the file.
+    /// Its bytes follow the JSON text of the body, at [`Entry::file`].
+    File,
+    /// The same, where the content is not what the item's `fileType` says.
+    UnexpectedFile,
 }
+
+/// What closes the JSON text of a body with a file, between the item and the file.
+pub const BEFORE_FILE: &str = "]}";
 
 /// Whose an item is.
 #[derive(Clone, PartialEq, Eq)]
@@ -128,6 +139,16 @@ impl Entry {
     /// The text of a field, where the item has it.
     pub fn field(&self, wanted: Field) -> Option<&str> {
         self.fields.iter().find(|(field, _)| *field == wanted).map(|(_, text)| &**text)
+    }
+
+    /// Where the bytes of a pulled file stand in the body; `None` for an entry without a file.
+    pub fn file(&self) -> Option<Range<u64>> {
+        let length: u64 = match self.shape {
+            Shape::File | Shape::UnexpectedFile => self.field(Field::FileBytes)?.parse().ok()?,
+            Shape::Push | Shape::Ping | Shape::NotAnObject | Shape::NotAnArray => return None,
+        };
+        let start = self.span.end + BEFORE_FILE.len() as u64;
+        Some(start..start.checked_add(length)?)
     }
 }
 

@@ -6,6 +6,7 @@ pub mod connection;
 pub mod entry;
 pub mod id;
 pub mod participant;
+pub mod pull;
 pub mod study;
 pub mod summary;
 pub mod time;

@@ -121,6 +121,8 @@ pub mod table {
     pub const PACK: u8 = b'R';
     /// Owner: a ping that waits to be pulled.
     pub const PULL: u8 = b'U';
+    /// Owner: how far the pull of a ping has come.
+    pub const PULL_STATE: u8 = b'V';
     /// Owner: permissions, per connection.
     pub const PERMISSION: u8 = b'M';
 }

@@ -53,6 +53,10 @@ pub enum ItemKind {
     PermissionChange,
     /// No item at all.
     Malformed,
+    /// A summary that was pulled.
+    Pulled,
+    /// A pulled file.
+    File,
 }
 
 /// Where an item goes.
@@ -66,7 +70,7 @@ pub enum ItemOutcome {
 }
 
 const OUTCOMES: [&str; 6] = ["accepted", "malformed", "too_large", "too_slow", "aborted", "unavailable"];
-const KINDS: [&str; 5] = ["push", "ping", "deregistration", "permission_change", "malformed"];
+const KINDS: [&str; 7] = ["push", "ping", "deregistration", "permission_change", "malformed", "pulled", "file"];
 const ITEM_OUTCOMES: [&str; 2] = ["accepted", "quarantined"];
 /// How many type labels there are: the known types, and `other`.
 pub const TYPES: usize = KNOWN.len() + 1;

@@ -43,6 +43,7 @@ pub const PLACES: &[Place] = &[
     place("held connection", Emptied::WithTheOwner(table::HELD)),
     place("packs of records", Emptied::WithTheRecords(table::PACK)),
     place("pings to be pulled", Emptied::WithTheRecords(table::PULL)),
+    place("how far pulls have come", Emptied::WithTheRecords(table::PULL_STATE)),
     place("permissions", Emptied::WithTheOwner(table::PERMISSION)),
     place("files of records", Emptied::WithThePacks),
     place("bodies in the journal", Emptied::BeforeThePurge),

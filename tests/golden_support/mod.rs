@@ -122,7 +122,7 @@ pub(crate) fn push(site: &Site, body: &str) {
     splitter.feed(body.as_bytes(), &mut |entry| entries.push(entry)).expect("JSON");
     splitter.finish().expect("whole JSON");
     let controls: Vec<_> = entries.iter().filter(|entry| is_control(entry)).cloned().collect();
-    let header = Header { received: NOW, client: ClientId::single() };
+    let header = Header { received: NOW, client: ClientId::single(), pull: None };
     if body.len() <= INLINE_BYTES_MAX {
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
         runtime.block_on(site.journal.commit(header, body.as_bytes().to_vec(), entries)).expect("durable");

@@ -277,7 +277,7 @@ impl Site {
     /// Takes a notification into the journal, and nothing more.
     pub(super) fn take(&self, body: &str) {
         let mut entries = entries(body);
-        let header = Header { received: self.clock.now(), client: ClientId::single() };
+        let header = Header { received: self.clock.now(), client: ClientId::single(), pull: None };
         let journal = &self.at().journal;
         if body.len() <= self.inline_bytes_max {
             let bytes = body.as_bytes().to_vec();

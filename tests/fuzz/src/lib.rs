@@ -24,6 +24,7 @@ pub fn check_split(body: &[u8]) {
             Shape::Push | Shape::Ping => assert!(span.starts_with(b"{")),
             Shape::NotAnObject => assert!(!span.starts_with(b"{")),
             Shape::NotAnArray => assert!(!span.starts_with(b"[")),
+            Shape::File | Shape::UnexpectedFile => panic!("the splitter finds no files"),
         }
         let mut bytes = Vec::new();
         encode(entry, &mut bytes);
