@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod cli;
+pub mod backoff;
 pub mod client;
 pub mod clock;
 pub mod config;
