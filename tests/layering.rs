@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 const LAYERS: &[&[&str]] = &[
     &["model"],
     &["backoff", "clock", "crypto", "disk", "json", "lifecycle", "telemetry"],
-    &["dataset", "journal", "simulate", "store", "tls"],
+    &["dataset", "journal", "simulate", "store", "tls", "upstream"],
     &["client", "people", "records"],
     &["queue"],
     &["export", "ingest", "withdrawal"],
