@@ -2,29 +2,25 @@
 
 use std::collections::HashMap;
 
-use crate::crypto::key::random;
-use crate::filing::facts::{Facts, facts, natural_key};
+use crate::filing::arrival::Arrival;
 use crate::filing::failure::Failure;
-use crate::filing::item::{Bytes, Copy, LARGE_BYTES, Sink};
+use crate::filing::item::Bytes;
 use crate::filing::owner::Owner;
 use crate::filing::quarantine::{Quarantine, Quarantined, Reason};
-use crate::filing::separate::{Separation, identity_part};
 use crate::filing::tally::Tally;
-
 use crate::journal::{Header, Position};
-use crate::model::connection::ConnectionDigest;
-use crate::model::entry::{Entry, Field, Shape, Whose};
-use crate::model::id::{BlobId, OwnerId};
+use crate::model::entry::{Entry, Shape, Whose};
+use crate::model::id::OwnerId;
+use crate::model::pull::PullRef;
 use crate::model::summary::{DEREGISTRATIONS, PERMISSION_CHANGES, SummaryType};
 use crate::model::time::UnixSeconds;
 use crate::people::held::HeldNote;
 use crate::people::standing::LinkedTo;
+use crate::queue::{Queue, Told};
 use crate::records::catalog::Catalog;
-use crate::records::index::{ContentDigest, IndexEntry, KeyDigest, Place};
-use crate::records::large::LargeWriter;
-use crate::records::read::LARGE;
 use crate::store::engine::Batch as Rows;
 use crate::telemetry::filing::RecordResult;
+use crate::upstream::rules::Rules;
 
 /// A held connection shows so much of a type's name, in characters.
 const HELD_NAME_CHARS: usize = 64;

@@ -27,7 +27,7 @@ use crate::queue::Queue;
 use crate::records::catalog::Catalog;
 use crate::store::engine::Engine;
 use crate::telemetry::filing::{FilingMetrics, RecordResult};
-use crate::upstream::Rules;
+use crate::upstream::rules::Rules;
 use crate::withdrawal::Withdrawal;
 
 /// Bodies that come within this time are filed together.

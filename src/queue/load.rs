@@ -18,7 +18,7 @@ use crate::queue::stored::{Ping, StoredState, parts, state_row};
 use crate::queue::{Error, Parts, Queue, Settings};
 use crate::records::index::KeyDigest;
 use crate::store::engine::{Batch, row, table};
-use crate::upstream::Rules;
+use crate::upstream::rules::Rules;
 
 /// A job's rows as they are found.
 struct Found {
