@@ -7,13 +7,13 @@ use crate::filing::facts::{Facts, facts, natural_key};
 use crate::filing::failure::Failure;
 use crate::filing::item::{Bytes, Copy, LARGE_BYTES, Sink};
 use crate::filing::owner::Owner;
-use crate::filing::quarantine::{Quarantine, Quarantined, Reason};
+use crate::filing::quarantine::Quarantine;
 use crate::filing::separate::{Separation, identity_part};
 use crate::filing::tally::Tally;
 
-use crate::journal::{Header, Position};
+use crate::journal::Header;
 use crate::model::connection::ConnectionDigest;
-use crate::model::entry::{Entry, Field, Shape, Whose};
+use crate::model::entry::{Entry, Field, Shape};
 use crate::model::id::{BlobId, OwnerId};
 use crate::model::summary::{DEREGISTRATIONS, PERMISSION_CHANGES, SummaryType};
 use crate::model::time::UnixSeconds;
@@ -134,41 +134,6 @@ impl<'a> Batch<'a> {
         note.now = note.now.max(header.received);
         let facts = facts(&summary_type, entry);
         self.file(&summary_type, entry, bytes, header, facts, None, &[Target::Held(owner)])
-    }
-
-    /// An item whose owner or shape cannot be read.
-    pub fn quarantine(
-        &mut self,
-        entry: &Entry,
-        bytes: &mut Bytes<'_>,
-        header: &Header,
-        position: Position,
-    ) -> Result<(), Failure> {
-        let reason = match (entry.shape, &entry.whose) {
-            (Shape::NotAnArray, _) => Reason::NotAnArray,
-            (Shape::NotAnObject, _) => Reason::NotAnObject,
-            (Shape::UnexpectedFile, _) => Reason::UnexpectedFile,
-            (Shape::Push | Shape::Ping | Shape::File, Whose::Nobody) => Reason::Nobody,
-            (Shape::Push | Shape::Ping | Shape::File, Whose::Unreadable | Whose::User(_)) => Reason::Unreadable,
-        };
-        let item = Quarantined {
-            version: 1,
-            received: header.received,
-            client: header.client.as_str().to_owned(),
-            member: entry.member.to_string(),
-            reason,
-            bytes: entry.span.end - entry.span.start,
-            text: None,
-            blob: None,
-        };
-        let mut outcome = Ok(());
-        let origin = (position, entry.span.start);
-        let read = |output: &mut dyn FnMut(&[u8])| outcome = bytes.read(entry.span.clone(), output);
-        let row_bytes = self.tools.quarantine.put(&mut self.rows, origin, item, read)?;
-        outcome?;
-        self.bytes += row_bytes;
-        self.tally.count(&SummaryType::named(&entry.member), RecordResult::Quarantined);
-        Ok(())
     }
 
     /// An item that is dropped.

@@ -17,6 +17,7 @@ pub mod owner;
 pub mod ping;
 pub mod progress;
 pub mod quarantine;
+pub mod refused;
 pub mod separate;
 pub mod tally;
 #[cfg(test)]

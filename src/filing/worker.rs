@@ -250,6 +250,9 @@ impl Filing {
         }
         let user = match (&entry.whose, entry.shape) {
             (Whose::User(user), Shape::Push | Shape::Ping) => user,
+            (Whose::User(user), Shape::NotAnObject | Shape::NotAnArray | Shape::UnexpectedFile) => {
+                return self.refused(batch, user, entry, bytes, header, position);
+            }
             (Whose::User(_) | Whose::Nobody | Whose::Unreadable, _) => {
                 return batch.quarantine(entry, bytes, header, position);
             }
