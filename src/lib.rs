@@ -1,8 +1,8 @@
 #![doc = include_str!("README.md")]
 
 pub mod app;
-pub mod cli;
 pub mod backoff;
+pub mod cli;
 pub mod client;
 pub mod clock;
 pub mod config;

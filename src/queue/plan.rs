@@ -285,4 +285,3 @@ fn keep(state: State) -> Step {
 fn unchanged(job: &Job) -> Step {
     Step { state: job.state, action: Action::Nothing }
 }
-

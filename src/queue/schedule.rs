@@ -304,4 +304,3 @@ fn place(end: End) -> usize {
         End::Expired => 3,
     }
 }
-
