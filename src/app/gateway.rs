@@ -61,7 +61,7 @@ impl Gateway {
         let (stop, stopped) = Stop::new();
         let certificate = certificate(config)?;
 
-        let site = Site::open(config, root_key, &rng)?;
+        let site = Site::open(config, root_key, &rng, clock.now())?;
         let registry = Arc::new(Registry::new());
         let (http, ingest) = (HttpMetrics::register(&registry), IngestMetrics::register(&registry));
         let people = PeopleMetrics::register(&registry);
@@ -265,10 +265,36 @@ fn start_filing(
         quarantine_for: seconds(config.quarantine.keep_for),
         per_study: config.metrics.per_study,
     };
-    let Site { directory, keyring, engine, quarantine, people, catalog, journal, reader, progress, withdrawal, .. } =
-        site;
-    let parts =
-        Parts { settings, people, catalog, quarantine, withdrawal, engine, keyring, journal, rng, clock, metrics };
+    let Site {
+        directory,
+        keyring,
+        engine,
+        quarantine,
+        people,
+        catalog,
+        queue,
+        callbacks,
+        journal,
+        reader,
+        progress,
+        withdrawal,
+        ..
+    } = site;
+    let parts = Parts {
+        settings,
+        people,
+        catalog,
+        quarantine,
+        queue,
+        callbacks,
+        withdrawal,
+        engine,
+        keyring,
+        journal,
+        rng,
+        clock,
+        metrics,
+    };
     let filing = Filing::new(parts, reader, progress).map_err(Failure::storage)?;
     let (tell, told) = oneshot::channel();
     let (readiness, stopped) = (Arc::clone(readiness), stopped.clone());

@@ -19,12 +19,15 @@ use crate::disk::{BALLAST_BYTES, Ballast, Space, copies_on_write};
 use crate::filing::progress::{self, Progress};
 use crate::filing::quarantine::Quarantine;
 use crate::journal::{self, Journal, Reader};
+use crate::model::time::UnixSeconds;
 use crate::people::{self, People};
+use crate::queue::{self, Queue, schedule};
 use crate::records::catalog::Catalog;
 use crate::store::blobs::Blobs;
 use crate::store::engine::Engine;
 use crate::store::format::{DataDirectory, Error as FormatError};
 use crate::store::sled::Sled;
+use crate::upstream::rules::Rules;
 use crate::withdrawal::{Settings as WithdrawalSettings, Withdrawal};
 
 /// The opened data directory.
@@ -45,6 +48,10 @@ pub struct Site {
     pub people: Arc<People>,
     /// The records.
     pub catalog: Arc<Catalog>,
+    /// Where pings wait to be pulled.
+    pub queue: Arc<Queue>,
+    /// Where callbacks may lead.
+    pub callbacks: Arc<Rules>,
     /// Where bodies are taken.
     pub journal: Journal,
     /// Where filing reads them.
@@ -57,7 +64,7 @@ pub struct Site {
 
 impl Site {
     /// Opens everything; what was interrupted is found again and goes on with filing.
-    pub fn open(config: &Config, root_key: &Key, rng: &Arc<Rng>) -> Result<Site, Failure> {
+    pub fn open(config: &Config, root_key: &Key, rng: &Arc<Rng>, now: UnixSeconds) -> Result<Site, Failure> {
         let dir = config.data_dir.as_path();
         let directory = DataDirectory::open(dir).map_err(|error| directory_failure(dir, &error))?;
         for folder in ["keyring", "journal"] {
@@ -96,12 +103,24 @@ impl Site {
         )
         .map_err(Failure::storage)?;
 
+        let callbacks = Rules::new(&config.pull.hosts, config.pull.allow_private);
+        let callbacks = Arc::new(callbacks.map_err(|error| Failure::new(Kind::Configuration, error))?);
+        let pulls = queue::Parts {
+            engine: Arc::clone(&engine),
+            keyring: Arc::clone(&keyring),
+            people: Arc::clone(&people),
+            catalog: Arc::clone(&catalog),
+            rng: Arc::clone(rng),
+        };
+        let queue = Queue::open_store(queue_settings(config), pulls, &callbacks, now);
+        let queue = Arc::new(queue.map_err(Failure::storage)?);
         let withdrawal = Withdrawal::new(
             WithdrawalSettings { tombstone_for: seconds(config.tombstones.keep_for) },
             Arc::clone(&people),
             Arc::clone(&catalog),
             Arc::clone(&keyring),
             Arc::clone(&engine),
+            Arc::clone(&queue),
             journal.clone(),
         );
         let withdrawal = Arc::new(withdrawal.map_err(Failure::storage)?);
@@ -117,12 +136,19 @@ impl Site {
             quarantine,
             people,
             catalog,
+            queue,
+            callbacks,
             journal,
             reader,
             progress,
             withdrawal,
         })
     }
+}
+
+fn queue_settings(config: &Config) -> queue::Settings {
+    let schedule = schedule::Settings { concurrency: config.pull.concurrency, ..schedule::Settings::default() };
+    queue::Settings { schedule, ..queue::Settings::default() }
 }
 
 /// A store on a full disk neither opens nor purges: the ballast is what it does so with. (Where the disk fills up

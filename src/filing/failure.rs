@@ -5,6 +5,7 @@ use std::{fmt, io};
 use crate::crypto::keyring;
 use crate::journal;
 use crate::people::refusal::Refusal;
+use crate::queue;
 use crate::records::error as records;
 use crate::store::engine;
 use crate::withdrawal;
@@ -45,6 +46,15 @@ failure_from! {
     engine::Error => Engine,
     keyring::Error => Keyring,
     io::Error => Io,
+}
+
+impl From<queue::Error> for Failure {
+    fn from(cause: queue::Error) -> Self {
+        match cause {
+            queue::Error::Store(cause) => Self::Engine(cause),
+            queue::Error::Records(cause) => Self::Records(cause),
+        }
+    }
 }
 
 impl From<withdrawal::Failure> for Failure {

@@ -10,6 +10,7 @@ use crate::journal::{Header, Spool};
 use crate::json::split::Splitter;
 use crate::model::id::OwnerId;
 use crate::model::time::UnixSeconds;
+use crate::queue::view::HeldPing;
 use crate::records::head::PackId;
 use crate::records::index::IndexEntry;
 use crate::records::read::Window;
@@ -36,16 +37,31 @@ pub fn send_again(parts: &Parts, owner: &OwnerId) -> Result<(), Failure> {
     for (received, mut entries) in arrivals {
         entries.sort_by(|(_, left), (_, right)| left.sort_key().cmp(&right.sort_key()));
         items += entries.len() as u64;
-        let mut resent =
-            Resent { spool: parts.journal.spool()?, splitter: Splitter::new(), user: held.user.expose(), failed: None };
+        let mut resent = Resent::new(parts, held.user.expose())?;
         resent.body(parts, owner, &entries)?;
         resent.commit(Header { received, client: held.client.clone(), pull: None })?;
+    }
+    for ping in parts.queue.held_pings(owner)? {
+        items += 1;
+        let mut resent = Resent::new(parts, held.user.expose())?;
+        resent.ping(&ping)?;
+        resent.commit(Header { received: ping.received, client: held.client.clone(), pull: None })?;
     }
     tracing::info!(items, "held items of a connection that was linked are filed for its participants");
     Ok(())
 }
 
-impl Resent<'_> {
+impl<'a> Resent<'a> {
+    fn new(parts: &Parts, user: &'a str) -> Result<Self, Failure> {
+        Ok(Self { spool: parts.journal.spool()?, splitter: Splitter::new(), user, failed: None })
+    }
+
+    /// A notification of one ping, as it came.
+    fn ping(&mut self, ping: &HeldPing) -> Result<(), Failure> {
+        let name = serde_json::to_string(ping.summary_type.name()).expect("text is written to memory");
+        self.write(format!("{{{name}:[{}]}}", ping.item).as_bytes())
+    }
+
     /// One notification with a member per summary type.
     fn body(&mut self, parts: &Parts, owner: &OwnerId, entries: &[(PackId, IndexEntry)]) -> Result<(), Failure> {
         let mut window = Window::default();

@@ -167,9 +167,9 @@ mod tests {
     #[test]
     fn every_field_and_shape_has_a_number_of_its_own() {
         for (_, known) in Field::NAMES {
-            assert_eq!(field(*known as u8), Some(*known));
+            assert_eq!(Field::numbered(*known as u8), Some(*known));
         }
-        assert_eq!((field(0), shape(0), shape(5)), (None, None, None));
+        assert_eq!((Field::numbered(0), shape(0), shape(7)), (None, None, None));
     }
 
     #[test]

@@ -36,6 +36,7 @@ impl Queue {
             hosts: Mutex::default(),
             ids,
             table: Mutex::new(Schedule::new(settings.schedule)),
+            writing: Mutex::default(),
             changed: Notify::new(),
         };
         let mut found = HashMap::new();
@@ -127,7 +128,8 @@ impl Queue {
         known.job.rows.push(row);
     }
 
-    fn scan(&self, owner: &OwnerId, table: u8, each: &mut dyn FnMut(KeyDigest, &[u8])) -> Result<(), Error> {
+    /// Every row of a table of an owner, by its name.
+    pub(super) fn scan(&self, owner: &OwnerId, table: u8, each: &mut dyn FnMut(KeyDigest, &[u8])) -> Result<(), Error> {
         let prefix = row(owner.as_bytes(), table, &[]);
         self.parts.engine.scan(&prefix, &mut |key, sealed| {
             if let Ok(name) = key[prefix.len()..].try_into() {

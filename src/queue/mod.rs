@@ -124,6 +124,13 @@ pub struct Settings {
     pub backoff: Backoff,
 }
 
+impl Default for Settings {
+    fn default() -> Self {
+        let backoff = Backoff { base: Duration::from_secs(2), cap: Duration::from_secs(900) };
+        Self { schedule: schedule::Settings::default(), backoff }
+    }
+}
+
 /// The queue of pulls. Shared; methods take `&self`.
 pub struct Queue {
     parts: Parts,
@@ -132,6 +139,7 @@ pub struct Queue {
     hosts: Mutex<Vec<Box<str>>>,
     ids: DigestKey,
     table: Mutex<Schedule>,
+    writing: Mutex<()>,
     changed: Notify,
 }
 
@@ -198,8 +206,9 @@ impl Queue {
         }
     }
 
-    /// What this owner was to get is not pulled any more for them.
+    /// What this owner was to get is not pulled any more for them; no row of theirs is written from here on.
     pub fn forget(&self, owner: &OwnerId) {
+        let _writing = self.writing();
         self.table().forget(owner);
     }
 
@@ -266,9 +275,8 @@ impl Queue {
 
     /// A file's only download is about to begin; durable on return.
     pub fn begun(&self, job: &Job) -> Result<(), Error> {
-        let mut begun = job.clone();
-        begun.state.begun = true;
-        self.persist(&begun)
+        let state = StoredState { begun: true, ..StoredState::of(job) };
+        self.persist(&job.pull(), &state)
     }
 
     /// What has happened to a job, as of this ping: durable where a restart must know it. Returns how far the job has
@@ -292,18 +300,19 @@ impl Queue {
         drop(table);
         match action {
             Action::Nothing | Action::Keep => {}
-            Action::Persist => self.persist(&job)?,
+            Action::Persist => self.persist(&job.pull(), &StoredState::of(&job))?,
             Action::Remove => self.delete(&job)?,
         }
         self.changed.notify_one();
         Ok((!over).then_some(job.state))
     }
 
-    /// Rows that are written by filing alone stay; how far the job has come stands beside them.
-    fn persist(&self, job: &Job) -> Result<(), Error> {
+    /// Puts it beside the rows that filing wrote; not for a ping that was renewed, or for who has left since.
+    fn persist(&self, pull: &PullRef, state: &StoredState) -> Result<(), Error> {
+        let _writing = self.writing();
+        let rows = self.table().rows(pull).map_or_else(Vec::new, <[_]>::to_vec);
         let mut batch = Batch::default();
-        let state = StoredState::of(job);
-        for (owner, name) in &job.rows {
+        for (owner, name) in &rows {
             // Whose keys are gone has no rows to stand beside.
             let Some((keys, is_held)) = self.keys(owner) else { continue };
             if let Some((row, sealed)) = state.seal(owner, name, &keys, is_held, &*self.parts.rng) {
@@ -335,6 +344,11 @@ impl Queue {
     fn keys(&self, owner: &OwnerId) -> Option<(Arc<OwnerKeys>, bool)> {
         let is_held = self.parts.people.read().held_owner(owner).is_some();
         Some((self.parts.keyring.owner(owner)?, is_held))
+    }
+
+    /// Held while rows of states are written.
+    fn writing(&self) -> MutexGuard<'_, ()> {
+        self.writing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn table(&self) -> MutexGuard<'_, Schedule> {

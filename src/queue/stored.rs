@@ -10,7 +10,10 @@
 //!
 //! Never: a value in clear; two writers of one row.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
 use crate::crypto::key::{Key, Rng};
@@ -64,7 +67,7 @@ struct StoredPing {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct StoredState {
-    version: u8,
+    pub version: u8,
     /// The ping it belongs to.
     pub ping: u64,
     pub attempts: u32,
@@ -184,6 +187,7 @@ impl Ping {
             return None;
         }
         let user = stored.user.or_else(|| user_of(stored.item.as_deref()?))?;
+        let item = stored.item.unwrap_or_else(|| item_of(&user, &stored.fields));
         let mut url = None;
         let mut fields = Vec::with_capacity(stored.fields.len());
         for (number, text) in stored.fields {
@@ -200,7 +204,7 @@ impl Ping {
                 url: url?,
                 client: ClientId::new(&stored.client),
                 user: GarminUserId::parse(&user)?,
-                item: stored.item.unwrap_or_else(|| "{}".to_owned()),
+                item,
                 fields,
             },
         })
@@ -233,4 +237,97 @@ fn user_of(item: &str) -> Option<String> {
         user: String,
     }
     serde_json::from_str::<Named>(item).ok().map(|named| named.user)
+}
+
+/// A ping whose text was too long to be kept, made again of what is known of it.
+fn item_of(user: &str, fields: &[(u8, String)]) -> String {
+    let mut members: BTreeMap<&str, Box<RawValue>> = BTreeMap::new();
+    let text = |text: &str| serde_json::value::to_raw_value(text).expect("text is written to memory");
+    members.insert("userId", text(user));
+    for (number, value) in fields {
+        let names = Field::NAMES.iter().find(|(_, field)| *field as u8 == *number);
+        if let Some((name, _)) = names {
+            let number = RawValue::from_string(value.clone()).ok().filter(|raw| is_number(raw.get()));
+            members.insert(name, number.unwrap_or_else(|| text(value)));
+        }
+    }
+    serde_json::to_string(&members).expect("text is written to memory")
+}
+
+fn is_number(json: &str) -> bool {
+    json.starts_with(|first: char| first == '-' || first.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use ring::rand::SystemRandom;
+
+    use super::*;
+    use crate::model::entry::{Shape, Whose};
+
+    const OWNER: OwnerId = OwnerId::from_bytes(*b"an owner's bytes");
+    const NAME: KeyDigest = KeyDigest(*b"ten bytes.");
+
+    fn sealed(keys: &OwnerKeys, text: &[u8]) -> Vec<u8> {
+        let fields = [
+            (Field::CallbackUrl, "https://apis.example/wellness-api/rest/mct?token=t"),
+            (Field::UploadStart, "1793509200"),
+            (Field::ActivityId, "9007199254740993"),
+            (Field::SummaryId, "x1-mct"),
+        ];
+        let entry = Entry {
+            member: "mct".into(),
+            span: 0..2,
+            shape: Shape::Ping,
+            whose: Whose::User("u".into()),
+            fields: fields.map(|(field, text)| (field, text.into())).to_vec(),
+        };
+        let client = ClientId::single();
+        let summary_type = SummaryType::named("mct");
+        let received = UnixSeconds(7);
+        let ping =
+            NewPing { summary_type: &summary_type, entry: &entry, text, user: "u", client: &client, received, ping: 9 };
+        ping.seal(&OWNER, &NAME, keys, false, &SystemRandom::new()).expect("keys are there").1
+    }
+
+    #[test]
+    fn ping_is_read_back_as_it_came() {
+        let keys = OwnerKeys::random(&SystemRandom::new());
+        let text = br#"{"userId":"u","extra":[1]}"#;
+        let ping = Ping::open(&OWNER, &NAME, &keys, false, &sealed(&keys, text)).expect("it opens");
+        assert_eq!((ping.summary_type.name(), ping.received, ping.ping), ("mct", UnixSeconds(7), 9));
+        assert_eq!(
+            (&*ping.ask.url, ping.ask.user.expose()),
+            ("https://apis.example/wellness-api/rest/mct?token=t", "u")
+        );
+        assert_eq!(ping.ask.item.as_bytes(), text);
+        assert_eq!(ping.ask.fields.len(), 3);
+    }
+
+    #[test]
+    fn ping_without_its_text_is_made_again_without_a_float() {
+        let keys = OwnerKeys::random(&SystemRandom::new());
+        let ping = Ping::open(&OWNER, &NAME, &keys, false, &sealed(&keys, b"")).expect("it opens");
+        let again = r#"{"activityId":9007199254740993,"callbackURL":"https://apis.example/wellness-api/rest/mct?token=t","summaryId":"x1-mct","uploadStartTimeInSeconds":1793509200,"userId":"u"}"#;
+        assert_eq!(ping.ask.item, again);
+    }
+
+    #[test]
+    fn ping_opens_only_where_it_stands_and_with_its_owners_key() {
+        let keys = OwnerKeys::random(&SystemRandom::new());
+        let sealed = sealed(&keys, b"{}");
+        assert!(Ping::open(&OWNER, &KeyDigest([0; 10]), &keys, false, &sealed).is_none());
+        assert!(Ping::open(&OwnerId::from_bytes([0; 16]), &NAME, &keys, false, &sealed).is_none());
+        assert!(Ping::open(&OWNER, &NAME, &OwnerKeys::random(&SystemRandom::new()), false, &sealed).is_none());
+    }
+
+    #[test]
+    fn ping_of_the_version_before_finds_its_user_in_its_text() {
+        let keys = OwnerKeys::random(&SystemRandom::new());
+        let old = r#"{"version":1,"type":"mct","received":5,"client":"default","fields":[[10,"https://a.example/"]],"item":"{\"userId\":\"u1\"}"}"#;
+        let key = keys.identity.as_ref().expect("a participant has one");
+        let sealed = seal::seal(key, at(PING, &OWNER, &NAME), old.as_bytes(), &SystemRandom::new());
+        let ping = Ping::open(&OWNER, &NAME, &keys, false, &sealed).expect("it opens");
+        assert_eq!((ping.ask.user.expose(), ping.ping, &*ping.ask.url), ("u1", 0, "https://a.example/"));
+    }
 }

@@ -7,7 +7,9 @@ use crate::model::time::UnixSeconds;
 use crate::queue::job::{Job, State};
 use crate::queue::plan::Event;
 use crate::queue::schedule::{Counts, Filter};
+use crate::queue::stored::Ping;
 use crate::queue::{Error, Queue};
+use crate::store::engine::table;
 
 /// A job as it is shown. The URL's host and path are looked up for each; its token never shows.
 #[derive(Clone, Debug)]
@@ -57,6 +59,34 @@ impl Queue {
         let Some(pull) = self.table().get(id).map(Job::pull) else { return Ok(false) };
         self.apply(&PullRef { id: *id, ..pull }, event, now, 0.0)?;
         Ok(true)
+    }
+}
+
+/// A ping of a held connection, to be sent again.
+pub struct HeldPing {
+    /// When it came.
+    pub received: UnixSeconds,
+    /// What it is of.
+    pub summary_type: SummaryType,
+    /// The item as it came.
+    pub item: String,
+}
+
+impl Queue {
+    /// The pings of a held connection, in the order they came.
+    pub fn held_pings(&self, owner: &OwnerId) -> Result<Vec<HeldPing>, Error> {
+        let mut found = Vec::new();
+        if let Some((keys, true)) = self.keys(owner) {
+            self.scan(owner, table::PULL, &mut |name, sealed| {
+                found.extend(Ping::open(owner, &name, &keys, true, sealed).map(|ping| HeldPing {
+                    received: ping.received,
+                    summary_type: ping.summary_type,
+                    item: ping.ask.item,
+                }));
+            })?;
+        }
+        found.sort_by_key(|ping| ping.received);
+        Ok(found)
     }
 }
 

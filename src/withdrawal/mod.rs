@@ -22,6 +22,7 @@ use crate::model::participant::ParticipantState;
 use crate::model::time::UnixSeconds;
 use crate::people::People;
 use crate::people::standing::{Standing, is_current};
+use crate::queue::Queue;
 use crate::records::catalog::Catalog;
 use crate::store::engine::Engine;
 pub use crate::withdrawal::failure::Failure;
@@ -42,6 +43,7 @@ pub struct Withdrawal {
     catalog: Arc<Catalog>,
     keyring: Arc<Keyring>,
     engine: Arc<dyn Engine>,
+    queue: Arc<Queue>,
     journal: Journal,
     /// Bodies up to here were taken before the gateway started; their control items may not have been applied.
     replayed: Position,
@@ -65,11 +67,12 @@ impl Withdrawal {
         catalog: Arc<Catalog>,
         keyring: Arc<Keyring>,
         engine: Arc<dyn Engine>,
+        queue: Arc<Queue>,
         journal: Journal,
     ) -> Result<Withdrawal, Failure> {
         let replayed = journal.newest();
         let withdrawal =
-            Withdrawal { settings, people, catalog, keyring, engine, journal, replayed, due: Mutex::default() };
+            Withdrawal { settings, people, catalog, keyring, engine, queue, journal, replayed, due: Mutex::default() };
         withdrawal.forget_keyless()?;
         let directory = withdrawal.people.read();
         let dropped =
@@ -163,6 +166,7 @@ impl Withdrawal {
     fn erase(&self, owners: &[OwnerId], now: UnixSeconds) -> Result<(u64, u64), Failure> {
         let (mut records, mut bytes) = (0, 0);
         for owner in owners {
+            self.queue.forget(owner);
             let (more_records, more_bytes) = self.catalog.erase(owner)?;
             records += more_records;
             bytes += more_bytes;

@@ -30,6 +30,7 @@ use crate::model::summary::SummaryType;
 use crate::model::time::UnixSeconds;
 use crate::people::decide::{link::Target, participant::NewParticipant, study::NewStudy};
 use crate::people::{LinkRequest, People, Settings as PeopleSettings};
+use crate::queue::{self, Queue};
 use crate::records::catalog::Catalog;
 use crate::records::index::IndexEntry;
 use crate::records::read::Window as ReadWindow;
@@ -39,6 +40,7 @@ use crate::store::faulty::{Fault, Faulty};
 use crate::store::memory::Memory;
 use crate::telemetry::filing::{FilingMetrics, RecordResult};
 use crate::telemetry::registry::Registry;
+use crate::upstream::rules::Rules as Callbacks;
 use crate::withdrawal::{Settings as WithdrawalSettings, Withdrawal};
 
 const RECIPIENT: &str = "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa";
@@ -61,6 +63,11 @@ impl Clock for Hand {
     fn monotonic(&self) -> Duration {
         Duration::from_secs(self.looked.fetch_add(1, Ordering::AcqRel))
     }
+}
+
+/// Where callbacks may lead.
+fn callbacks() -> Callbacks {
+    Callbacks::new(&["apis.example".to_owned()], false).expect("a list of hosts")
 }
 
 /// A record as it is stored.
@@ -89,6 +96,7 @@ pub(super) struct Running {
     pub(super) people: Arc<People>,
     pub(super) catalog: Arc<Catalog>,
     pub(super) quarantine: Arc<Quarantine>,
+    pub(super) queue: Arc<Queue>,
     pub(super) journal: Journal,
     pub(super) withdrawal: Arc<Withdrawal>,
     pub(super) metrics: FilingMetrics,
@@ -171,12 +179,23 @@ impl Site {
             progress.filed,
         )
         .map_err(text)?;
+        let callbacks = Arc::new(callbacks());
+        let queue = queue::Parts {
+            engine: Arc::clone(&engine),
+            keyring: Arc::clone(&keyring),
+            people: Arc::clone(&people),
+            catalog: Arc::clone(&catalog),
+            rng: Arc::clone(&rng),
+        };
+        let queue = Queue::open_store(queue::Settings::default(), queue, &callbacks, self.clock.now());
+        let queue = Arc::new(queue.map_err(text)?);
         let withdrawal = Withdrawal::new(
             WithdrawalSettings { tombstone_for: TOMBSTONE_FOR },
             Arc::clone(&people),
             Arc::clone(&catalog),
             Arc::clone(&keyring),
             Arc::clone(&engine),
+            Arc::clone(&queue),
             journal.clone(),
         );
         let withdrawal = Arc::new(withdrawal.map_err(text)?);
@@ -186,6 +205,8 @@ impl Site {
             people: Arc::clone(&people),
             catalog: Arc::clone(&catalog),
             quarantine: Arc::clone(&quarantine),
+            queue: Arc::clone(&queue),
+            callbacks,
             withdrawal: Arc::clone(&withdrawal),
             engine,
             keyring: Arc::clone(&keyring),
@@ -197,7 +218,7 @@ impl Site {
         let mut filing = Filing::new(parts, reader, progress).map_err(text)?;
         filing.patience = Duration::from_millis(5);
         self.running =
-            Some(Running { blobs, keyring, people, catalog, quarantine, journal, withdrawal, metrics, filing });
+            Some(Running { blobs, keyring, people, catalog, quarantine, queue, journal, withdrawal, metrics, filing });
         Ok(())
     }
 
