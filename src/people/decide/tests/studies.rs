@@ -2,7 +2,7 @@
 
 use crate::model::{
     id::{OwnerId, StudyId},
-    study::{DataFate, DatesRule, Keep, LocationRule, Rules, StudyState},
+    study::{DataFate, DatesRule, Keep, LocationRule, Rules, Study, StudyState},
 };
 use crate::people::{
     decide::{
@@ -48,7 +48,7 @@ fn study_rules_that_are_not_built_are_refused_and_the_others_taken() {
 fn files_are_kept_together_with_positions_alone_in_whatever_order_rules_change() {
     let with = |files, location| Rules { files, location, ..Rules::default() };
     let add = |rules| study::add(&directory(), NewStudy { rules, ..new_study("S") }, StudyId::from_bytes([1; 16]), NOW);
-    let set = |study, rules| study::set(study, StudyChange { rules: Some(rules), recipients: None });
+    let set = |study: &Study, rules| study::set(study, StudyChange { rules: Some(rules), recipients: None });
     for location in [LocationRule::Drop, LocationRule::Coarse] {
         let refusal = add(with(Keep::Keep, location)).expect_err("refused");
         assert_eq!(refusal.kind(), Kind::Invalid);
