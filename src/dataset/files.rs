@@ -197,6 +197,16 @@ fn extension(object: &[u8]) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dataset::open::MANIFEST_BYTES_MAX;
+
+    #[test]
+    fn manifest_of_as_many_files_as_are_taken_is_opened() {
+        let path = format!("files/_{}_/{}.fit", "c".repeat(32), "r".repeat(16));
+        let file = FileEntry { path, bytes: u64::MAX, sha256: "0".repeat(64), rows: None };
+        let of = |count| serde_json::to_vec_pretty(&[vec![&file; count]]).expect("JSON").len();
+        let files = (of(2) - of(1)) * FILES_MAX;
+        assert!(u64::try_from(files).is_ok_and(|files| files < MANIFEST_BYTES_MAX * 9 / 10), "{files} bytes");
+    }
 
     #[test]
     fn extension_is_of_the_file_type_and_of_nothing_else() {

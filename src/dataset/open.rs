@@ -53,8 +53,8 @@ pub enum Error {
     Occupied(PathBuf),
 }
 
-/// Over what the entries of [`FILES_MAX`](crate::dataset::files::FILES_MAX) files take.
-const MANIFEST_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// The longest manifest that is read, in bytes; over what [`FILES_MAX`](crate::dataset::files::FILES_MAX) files take.
+pub const MANIFEST_BYTES_MAX: u64 = 64 * 1024 * 1024;
 const SIGNATURE_BYTES_MAX: u64 = 64;
 const PROOFS: [&str; 3] = ["manifest.json", "manifest.sig", "SHA256SUMS"];
 
