@@ -18,7 +18,10 @@ use studygate::{
         open::{Error, open},
         write::write,
     },
-    model::{study::Rules, time::UnixSeconds},
+    model::{
+        study::{Keep, LocationRule, Rules},
+        time::UnixSeconds,
+    },
 };
 use zip::{ZipArchive, ZipWriter, write::SimpleFileOptions};
 
@@ -70,6 +73,10 @@ fn what_the_site_did_not_sign_is_refused() {
         let table = files.iter_mut().find(|(name, _)| name == "data/activities.csv").expect("the table");
         table.1.push(b'x');
     });
+    let altered_file = repacked(|files| {
+        let file = files.iter_mut().find(|(name, _)| name.starts_with("files/")).expect("a file");
+        file.1[1000] ^= 1;
+    });
     let other_manifest = repacked(|files| {
         let manifest = files.iter_mut().find(|(name, _)| name == "manifest.json").expect("the manifest");
         manifest.1.push(b'\n');
@@ -81,7 +88,7 @@ fn what_the_site_did_not_sign_is_refused() {
         let sums = files.iter_mut().find(|(name, _)| name == "SHA256SUMS").expect("the digests");
         sums.1[0] ^= 1;
     });
-    for case in [altered_table, other_manifest, one_more, one_less, no_signature, other_sums] {
+    for case in [altered_table, altered_file, other_manifest, one_more, one_less, no_signature, other_sums] {
         let refused = refused_without_trace(&case);
         assert!(matches!(refused, Error::Forged(_)), "{refused}");
     }
@@ -170,7 +177,8 @@ fn refused_without_trace(encrypted: &[u8]) -> Error {
 
 /// The made-up study's dataset, opened, changed and encrypted again, as anybody who knows a recipient could.
 fn repacked(change: impl FnOnce(&mut Vec<(String, Vec<u8>)>)) -> Vec<u8> {
-    let encrypted = dataset(&mut Study::made_up(), Rules::default()).output;
+    let rules = Rules { files: Keep::Keep, location: LocationRule::Keep, ..Rules::default() };
+    let encrypted = dataset(&mut Study::made_up(), rules).output;
     let key_file = fs::read_to_string(dataset_support::fixtures().join("made-up-key.txt")).expect("the tests' key");
     let key: age::x25519::Identity =
         key_file.lines().find(|line| line.starts_with("AGE-")).expect("a key").parse().expect("a key");

@@ -111,6 +111,11 @@ fn unknown_type_kept_by_the_study_gets_a_harmless_file_name() {
     let written = dataset(&mut Study::made_up(), rules);
     let other = written.files.iter().find(|file| file.path.starts_with("raw/other-")).expect("the unknown type");
     assert_eq!((other.rows, other.path.len()), (Some(1), "raw/other-0123456789abcdef.ndjson".len()));
+
+    let mut study = Study::default();
+    study.add("CON", "SLEEP-02", "eeeeeeeeeeeeeee3", "{}");
+    let written = dataset(&mut study, Rules { unknown: Keep::Keep, ..Rules::default() });
+    assert!(written.files.iter().any(|file| file.path.starts_with("raw/other-")), "Windows takes CON for a device");
 }
 
 #[test]
@@ -136,6 +141,11 @@ fn what_cannot_be_exported_rightly_is_refused() {
     let shifted = about(Rules { dates: DatesRule::Shift, ..Rules::default() });
     let refused = write(&mut Study::made_up(), &shifted, &seed(), Vec::new());
     assert!(matches!(refused, Err(Error::ShiftedDates)));
+    for location in [LocationRule::Drop, LocationRule::Coarse] {
+        let files = about(Rules { files: Keep::Keep, location, ..Rules::default() });
+        let refused = write(&mut Study::made_up(), &files, &seed(), Vec::new());
+        assert!(matches!(refused, Err(Error::FilesTellPositions)));
+    }
 }
 
 #[test]
@@ -200,6 +210,7 @@ impl Source for Long {
             record_id: "aaaaaaaaaaaaaaa2",
             received: UnixSeconds(NOON),
             revision: 1,
+            current: true,
             start: None,
             offset: None,
         };

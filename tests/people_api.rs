@@ -134,7 +134,6 @@ fn rules_that_are_not_built_are_refused_by_name() {
     let site = Site::with_participant();
     let rules = [
         json!({ "dates": "shift" }),
-        json!({ "files": "keep" }),
         json!({ "minimise": true }),
         json!({ "on_deregistration": "retain" }),
         json!({ "grace_days": 2 }),
@@ -153,6 +152,26 @@ fn rules_that_are_not_built_are_refused_by_name() {
     for query in ["tables=mct", "since=3", "as_of=3", "format=parquet"] {
         site.refused(501, "GET", &format!("studies/A/export?{query}"), Value::Null);
     }
+}
+
+#[test]
+fn files_are_kept_where_positions_are_in_whatever_order_rules_come() {
+    let site = Site::with_participant();
+    let set = |rules: Value| json!({ "rules": rules });
+    let refused = |rules: Value| {
+        let detail = site.refused(400, "PATCH", "studies/A", set(rules));
+        assert!(detail.contains("\"files keep\"") && detail.contains("\"location keep\""), "{detail}");
+    };
+    refused(json!({ "files": "keep" }));
+    refused(json!({ "files": "keep", "location": "coarse" }));
+    let body = json!({ "name": "B", "recipients": [RECIPIENT], "rules": { "files": "keep" } });
+    site.refused(400, "POST", "studies", body);
+
+    site.expect(200, "PATCH", "studies/A", set(json!({ "location": "keep" })));
+    let kept = site.expect(200, "PATCH", "studies/A", set(json!({ "files": "keep" })));
+    assert_eq!(kept["rules"]["files"], "keep");
+    refused(json!({ "location": "drop" }));
+    site.expect(200, "PATCH", "studies/A", set(json!({ "location": "drop", "files": "drop" })));
 }
 
 #[test]

@@ -65,7 +65,7 @@ struct Rules {
     /// Names and descriptions of activities
     #[arg(long, value_name = "RULE")]
     names: Option<Keep>,
-    /// FIT, TCX and GPX files
+    /// FIT, TCX and GPX files; they hold positions, so that "keep" needs "--location keep"
     #[arg(long, value_name = "RULE")]
     files: Option<Keep>,
     /// Device names

@@ -1,6 +1,6 @@
 //! The container: a zip, written front to back, encrypted with age on its way out.
 //!
-//! Memory does not grow with what is written. A container that is not [finished](Archive::finish) lacks age's last
+//! Memory does not grow with what is written, but for a line for each file. A container that is not [finished](Archive::finish) lacks age's last
 //! chunk and the zip's directory, so that nothing opens it.
 
 use std::io::{self, BufWriter, Write};
@@ -29,23 +29,30 @@ impl<W: Write> Archive<W> {
         Ok(Self { zip: ZipWriter::new_stream(encrypted), files: Vec::new() })
     }
 
-    /// Adds a file; `write` writes its content and returns how many rows it has, where it has rows.
-    pub fn add(&mut self, path: &str, write: impl FnOnce(&mut dyn Write) -> io::Result<Option<u64>>) -> io::Result<()> {
+    /// Adds a file; `write` writes its content, knows the files before it, and returns how many rows it has, where it
+    /// has rows.
+    pub fn add(
+        &mut self,
+        path: &str,
+        write: impl FnOnce(&mut dyn Write, &[FileEntry]) -> io::Result<Option<u64>>,
+    ) -> io::Result<()> {
+        let mut file = self.begin(path)?;
+        let rows = write(&mut file.output, file.files)?;
+        file.finish(rows)
+    }
+
+    /// Begins a file, whose content is then written to what this returns.
+    pub fn begin(&mut self, path: &str) -> io::Result<Open<'_, W>> {
         // The time of an entry is fixed, so that the same content gives the same bytes.
         let options = SimpleFileOptions::default()
             .compression_method(CompressionMethod::Deflated)
             .last_modified_time(DateTime::default())
             .unix_permissions(0o600)
             .large_file(true);
-        self.zip.start_file(path, options)?;
-        let counted = Counted { zip: &mut self.zip, bytes: 0, digest: Context::new(&SHA256) };
-        let mut buffered = BufWriter::with_capacity(BUFFER_BYTES, counted);
-        let rows = write(&mut buffered)?;
-        let counted = buffered.into_inner().map_err(io::IntoInnerError::into_error)?;
-        let (bytes, digest) = (counted.bytes, counted.digest.finish());
-        let sha256 = data_encoding::HEXLOWER.encode(digest.as_ref());
-        self.files.push(FileEntry { path: path.to_owned(), bytes, sha256, rows });
-        Ok(())
+        let Self { zip, files } = self;
+        zip.start_file(path, options)?;
+        let counted = Counted { zip, bytes: 0, digest: Context::new(&SHA256) };
+        Ok(Open { path: path.to_owned(), output: BufWriter::with_capacity(BUFFER_BYTES, counted), files })
     }
 
     /// The files added so far, in order.
@@ -56,6 +63,29 @@ impl<W: Write> Archive<W> {
     /// Ends the container and returns what it was written to.
     pub fn finish(self) -> io::Result<W> {
         self.zip.finish()?.into_inner().finish()
+    }
+}
+
+/// A file of a container, while it is written.
+pub struct Open<'a, W: Write> {
+    path: String,
+    output: BufWriter<Counted<'a, W>>,
+    files: &'a mut Vec<FileEntry>,
+}
+
+impl<W: Write> Open<'_, W> {
+    /// Adds bytes.
+    pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.output.write_all(bytes)
+    }
+
+    /// The file is whole; `rows` is how many it has, where it has rows.
+    pub fn finish(self, rows: Option<u64>) -> io::Result<()> {
+        let counted = self.output.into_inner().map_err(io::IntoInnerError::into_error)?;
+        let (bytes, digest) = (counted.bytes, counted.digest.finish());
+        let sha256 = data_encoding::HEXLOWER.encode(digest.as_ref());
+        self.files.push(FileEntry { path: self.path, bytes, sha256, rows });
+        Ok(())
     }
 }
 

@@ -43,6 +43,8 @@ pub enum Origin {
     Garmin(&'static str),
     /// The participant.
     Participant(Trait),
+    /// The record's file in the dataset, where the study keeps files.
+    File(FilePart),
 }
 
 /// What is known of every record.
@@ -60,6 +62,17 @@ pub enum Head {
     LocalDate,
     /// The time the device showed at its start.
     LocalTime,
+}
+
+/// What is known of a record's file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FilePart {
+    /// Where it stands in the dataset.
+    Path,
+    /// Its length.
+    Bytes,
+    /// SHA-256 of it.
+    Sha256,
 }
 
 /// What is known of a participant.
@@ -135,7 +148,7 @@ impl Column {
     pub const fn garmin_path(&self) -> &'static str {
         match self.from {
             Origin::Garmin(path) => path,
-            Origin::Head(_) | Origin::Participant(_) => "",
+            Origin::Head(_) | Origin::Participant(_) | Origin::File(_) => "",
         }
     }
 }

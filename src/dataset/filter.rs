@@ -17,6 +17,36 @@ pub enum Wanted<'a> {
     Paths(&'a [&'static str]),
 }
 
+/// Takes a content piece by piece and lets pass what may.
+pub struct Filter<'a> {
+    rewriter: Rewriter<Passing<'a>>,
+    passed: Vec<u8>,
+}
+
+impl<'a> Filter<'a> {
+    /// A filter at the start of a content.
+    pub fn new(rules: Deidentify<'a>, wanted: Wanted<'a>) -> Self {
+        // The digest that the rewriter keeps is of no use here, so its key may be any.
+        Self { rewriter: Rewriter::new(Passing { rules, wanted }, &[0; 16]), passed: Vec::new() }
+    }
+
+    /// Takes the next bytes and hands over what of them passes.
+    pub fn feed(&mut self, piece: &[u8], output: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
+        let passed = &mut self.passed;
+        passed.clear();
+        self.rewriter.feed(piece, &mut |bytes| passed.extend_from_slice(bytes)).map_err(|_| malformed())?;
+        if passed.is_empty() { Ok(()) } else { output(passed) }
+    }
+
+    /// The content is over; hands over what was still held back.
+    pub fn finish(mut self, output: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
+        let passed = &mut self.passed;
+        passed.clear();
+        self.rewriter.finish(&mut |bytes| passed.extend_from_slice(bytes)).map_err(|_| malformed())?;
+        if passed.is_empty() { Ok(()) } else { output(passed) }
+    }
+}
+
 /// Hands over, piece by piece, what of a content may pass and is wanted, as a minified JSON object.
 pub fn filter(
     content: &mut dyn Content,
@@ -24,17 +54,9 @@ pub fn filter(
     wanted: Wanted<'_>,
     output: &mut dyn FnMut(&[u8]) -> io::Result<()>,
 ) -> io::Result<()> {
-    // The digest that the rewriter keeps is of no use here, so its key may be any.
-    let mut rewriter = Rewriter::new(Passing { rules, wanted }, &[0; 16]);
-    let mut passed = Vec::new();
-    content.read(&mut |piece| {
-        passed.clear();
-        rewriter.feed(piece, &mut |bytes| passed.extend_from_slice(bytes)).map_err(|_| malformed())?;
-        if passed.is_empty() { Ok(()) } else { output(&passed) }
-    })?;
-    passed.clear();
-    rewriter.finish(&mut |bytes| passed.extend_from_slice(bytes)).map_err(|_| malformed())?;
-    if passed.is_empty() { Ok(()) } else { output(&passed) }
+    let mut filter = Filter::new(rules, wanted);
+    content.read(&mut |piece| filter.feed(piece, output))?;
+    filter.finish(output)
 }
 
 fn malformed() -> io::Error {

@@ -4,6 +4,7 @@
 //!
 //! ```text
 //! STUDY_NNNN_YYYY-MM-DD.zip.age
+//!   files/<code>/<record_id>.fit|tcx|gpx|bin     activity files, where the study keeps them
 //!   data/<table>.csv  raw/<type>.ndjson          what the study's rules leave of the records
 //!   codebook.csv  datapackage.json  README.txt   what the columns mean, how to open and verify
 //!   manifest.json  manifest.sig                  path, bytes, SHA-256 and rows of all the above; Ed25519 over it
@@ -16,10 +17,12 @@ pub mod codebook;
 pub mod column;
 pub mod deidentify;
 pub mod fields;
+pub mod files;
 pub mod filter;
 pub mod keyfile;
 pub mod manifest;
 pub mod open;
+pub mod path;
 pub mod readme;
 pub mod recipient;
 pub mod row;

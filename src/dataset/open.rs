@@ -16,6 +16,7 @@ use zip::{ZipArchive, result::ZipError};
 use crate::dataset::{
     keyfile::Identities,
     manifest::{FORMAT, FileEntry, Manifest, verify},
+    path::is_plain,
 };
 
 /// What was opened.
@@ -52,7 +53,8 @@ pub enum Error {
     Occupied(PathBuf),
 }
 
-const MANIFEST_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// The longest manifest that is read, in bytes; over what [`FILES_MAX`](crate::dataset::files::FILES_MAX) files take.
+pub const MANIFEST_BYTES_MAX: u64 = 64 * 1024 * 1024;
 const SIGNATURE_BYTES_MAX: u64 = 64;
 const PROOFS: [&str; 3] = ["manifest.json", "manifest.sig", "SHA256SUMS"];
 
@@ -175,12 +177,6 @@ fn expected_sums(manifest: &Manifest, proofs: &HashMap<&'static str, Vec<u8>>) -
     sums
 }
 
-/// Whether a path stays within its folder on every system.
-fn is_plain(path: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
-    path.split('/').all(|part| !part.is_empty() && !part.starts_with('.') && part.bytes().all(plain))
-}
-
 fn create(path: &Path) -> io::Result<fs::File> {
     if let Some(parent) = path.parent() {
         private(fs::DirBuilder::new().recursive(true)).create(parent)?;
@@ -289,18 +285,3 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn path_that_leaves_the_folder_is_not_plain() {
-        for path in ["data/activities.csv", "README.txt", "raw/other-00.ndjson"] {
-            assert!(is_plain(path), "{path}");
-        }
-        for path in ["../x", "/etc/x", "data/../../x", "data//x", "C:\\x", "data/.hidden", "", "a\0b"] {
-            assert!(!is_plain(path), "{path}");
-        }
-    }
-}

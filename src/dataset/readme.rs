@@ -14,15 +14,28 @@ pub fn write_readme(about: &About, site_key: &str, files: &[FileEntry], output: 
     writeln!(output, "Pseudonymous data of the study's participants, collected from Garmin Connect.")?;
     writeln!(output, "Each participant is known by a code; who that is, the site alone knows. Treat the")?;
     writeln!(output, "content as health data all the same.\n")?;
+    let keeps_files = about.rules.files == Keep::Keep;
     for file in files.iter().filter(|file| file.path.contains('/')) {
-        writeln!(output, "  {:<44} rows {:>12}", file.path, file.rows.unwrap_or_default())?;
+        if let Some(rows) = file.rows {
+            writeln!(output, "  {:<44} rows {rows:>12}", file.path)?;
+        }
+    }
+    if keeps_files {
+        let kept = files.iter().filter(|file| file.path.starts_with("files/")).count();
+        writeln!(output, "  {:<44} files {kept:>11}", "files/")?;
     }
     writeln!(output, "\ndata/      tables: comma-separated, UTF-8, one header row, empty = missing")?;
     writeln!(output, "raw/       every record as the rules leave it, one JSON object a line")?;
+    if keeps_files {
+        writeln!(output, "files/     files of activities, by participant, as the devices recorded them")?;
+    }
     writeln!(output, "codebook.csv says what each column means; datapackage.json says it to programs.")?;
     writeln!(output, "record_id names a record; activity_id joins the records of one activity.")?;
     writeln!(output, "A text that begins with an apostrophe began with a sign that a spreadsheet")?;
     writeln!(output, "would have taken for a formula.\n")?;
+    if keeps_files {
+        write_warning(output)?;
+    }
     writeln!(output, "Rules of the study, version {}:", about.rules_version)?;
     writeln!(output, "  {}.\n", rules(about).join(",\n  "))?;
     writeln!(output, "To open the encrypted file:")?;
@@ -31,6 +44,13 @@ pub fn write_readme(about: &About, site_key: &str, files: &[FileEntry], output: 
     writeln!(output, "To verify the files: sha256sum -c SHA256SUMS, in this folder. manifest.sig is the")?;
     writeln!(output, "site's Ed25519 signature over manifest.json; compare the site's key with the one")?;
     writeln!(output, "the site gave you:\n  {site_key}")
+}
+
+fn write_warning(output: &mut dyn Write) -> io::Result<()> {
+    writeln!(output, "The files in files/ identify people: they are as the devices wrote them, with serial")?;
+    writeln!(output, "numbers, the wearer's profile and the track. No other rule reaches into them.")?;
+    writeln!(output, "data/activity_files.csv has the path of each; a folder is named as the participant,")?;
+    writeln!(output, "with a _ on either side where the code alone is no name for a folder everywhere.\n")
 }
 
 /// The rules that shape the content, a few on each line.

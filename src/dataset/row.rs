@@ -7,7 +7,8 @@ use std::{collections::BTreeMap, io};
 use serde_json::value::RawValue;
 
 use crate::dataset::{
-    column::{Head, Kind, Origin, Table, Trait},
+    column::{FilePart, Head, Kind, Origin, Table, Trait},
+    manifest::FileEntry,
     source::{ParticipantRow, RecordHead},
 };
 use crate::model::{participant::ParticipantState, time::UnixSeconds};
@@ -15,13 +16,15 @@ use crate::model::{participant::ParticipantState, time::UnixSeconds};
 /// The cells of one row, in the table's order; empty = missing.
 pub type Cells = Vec<String>;
 
-/// The row of a record: `content` is the JSON object that the filter left for this table.
-pub fn of_record(table: &Table, head: &RecordHead<'_>, content: &[u8]) -> io::Result<Cells> {
+/// The row of a record: `content` is the JSON object that the filter left for this table, `file` the record's file in
+/// the dataset, where it has one.
+pub fn of_record(table: &Table, head: &RecordHead<'_>, content: &[u8], file: Option<&FileEntry>) -> io::Result<Cells> {
     let mut cells: Cells = table
         .columns
         .iter()
         .map(|column| match column.from {
             Origin::Head(known) => head_cell(known, head),
+            Origin::File(part) => file.map(|file| file_cell(part, file)).unwrap_or_default(),
             Origin::Garmin(_) | Origin::Participant(_) => String::new(),
         })
         .collect();
@@ -36,7 +39,7 @@ pub fn of_record(table: &Table, head: &RecordHead<'_>, content: &[u8]) -> io::Re
 pub fn of_participant(table: &Table, participant: &ParticipantRow) -> Cells {
     let cell = |column: &crate::dataset::column::Column| match column.from {
         Origin::Participant(wanted) => participant_cell(wanted, participant),
-        Origin::Head(_) | Origin::Garmin(_) => String::new(),
+        Origin::Head(_) | Origin::Garmin(_) | Origin::File(_) => String::new(),
     };
     table.columns.iter().map(cell).collect()
 }
@@ -50,6 +53,14 @@ fn head_cell(wanted: Head, head: &RecordHead<'_>) -> String {
         Head::UtcOffset => head.offset.map(|offset| offset.to_string()).unwrap_or_default(),
         Head::LocalDate => local().and_then(|time| time.get(..10).map(Into::into)).unwrap_or_default(),
         Head::LocalTime => local().and_then(|time| time.get(11..19).map(Into::into)).unwrap_or_default(),
+    }
+}
+
+fn file_cell(wanted: FilePart, file: &FileEntry) -> String {
+    match wanted {
+        FilePart::Path => harmless(&file.path),
+        FilePart::Bytes => file.bytes.to_string(),
+        FilePart::Sha256 => file.sha256.clone(),
     }
 }
 
@@ -183,6 +194,7 @@ mod tests {
                     record_id: "aaaabbbbccccdddd",
                     received: UnixSeconds(0),
                     revision: 1,
+                    current: true,
                     start: Some(UnixSeconds(start)),
                     offset: Some(offset),
                 };

@@ -40,13 +40,23 @@ pub struct RecordHead<'a> {
     pub received: UnixSeconds,
     /// Counts the record's versions, from 1.
     pub revision: u32,
+    /// Whether it is the version that counts; of each record one is.
+    pub current: bool,
     /// When what it records began, UTC; `None` for types without a time.
     pub start: Option<UnixSeconds>,
     /// Seconds to add to `start` for the time the device showed.
     pub offset: Option<i32>,
 }
 
-/// The content of one record: its data part, a JSON object.
+impl RecordHead<'_> {
+    /// The error, naming the record by its pseudonym. It ends in the log, where no code may stand.
+    pub fn named(&self, error: io::Error) -> io::Error {
+        io::Error::new(error.kind(), format!("record {}: {error}", self.record_id))
+    }
+}
+
+/// The content of one record: its data part, a JSON object; for an activity file, the bytes of the file behind it (see
+/// [`files`](crate::dataset::files)).
 pub trait Content {
     /// Hands over the text piece by piece, in order and once; ends early with the error that `piece` returns.
     fn read(&mut self, piece: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::Result<()>;

@@ -3,6 +3,8 @@
 //! Sources: Activity API 1.2.3 §7.1 and Women's Health API 1.0.4 §7.1. A column that a study's rules drop stays, empty,
 //! so that every dataset has the same columns.
 
+mod activity_files;
+
 use crate::dataset::column::{
     Column, Head, Kind,
     Kind::{Boolean, Date, Instant, Integer, Number, Text, Time},
@@ -10,7 +12,7 @@ use crate::dataset::column::{
 };
 
 /// The tables in the order they are written; the first has the participants.
-pub const TABLES: &[Table] = &[PARTICIPANTS, ACTIVITIES, CYCLE];
+pub const TABLES: &[Table] = &[PARTICIPANTS, ACTIVITIES, activity_files::TABLE, CYCLE];
 
 const PARTICIPANTS: Table = Table {
     name: "participants",

@@ -18,8 +18,10 @@ use crate::dataset::{
     codebook::{csv_writer, write_codebook, write_data_package},
     column::Table,
     deidentify::Deidentify,
+    files::{Found, objects, write_files},
     filter::{Wanted, filter},
     manifest::{FORMAT, FileEntry, Manifest, ManifestWindow, Signer},
+    path::is_plain,
     readme::write_readme,
     recipient::Recipient,
     row,
@@ -53,6 +55,8 @@ pub enum Error {
     NoRecipient,
     /// The rules ask for shifted dates, which this version cannot make.
     ShiftedDates,
+    /// The rules keep files, which tell positions, and do not keep positions.
+    FilesTellPositions,
     /// The source or the output failed; what was written opens nowhere.
     Io(io::Error),
 }
@@ -70,22 +74,32 @@ pub fn write<W: Write>(
     if about.rules.dates == DatesRule::Shift {
         return Err(Error::ShiftedDates);
     }
+    if about.rules.files_tell_positions() {
+        return Err(Error::FilesTellPositions);
+    }
     let mut archive = Archive::create(output, &about.recipients)?;
+    write_files(source, &about.rules, &mut archive)?;
     for table in TABLES {
-        archive.add(&table.path(), |out| write_table(source, &about.rules, table, out).map(Some))?;
+        archive.add(&table.path(), |out, files| write_table(source, &about.rules, table, files, out).map(Some))?;
     }
     write_raw(source, &about.rules, &mut archive)?;
-    archive.add("codebook.csv", |out| write_codebook(TABLES, out).map(Some))?;
-    let files = archive.files().to_vec();
-    archive.add("datapackage.json", |out| write_data_package(&about.study, TABLES, &files, out).map(|()| None))?;
+    archive.add("codebook.csv", |out, _| write_codebook(TABLES, out).map(Some))?;
+    archive
+        .add("datapackage.json", |out, files| write_data_package(&about.study, TABLES, files, out).map(|()| None))?;
     let signer = Signer::from_seed(signing_seed);
-    archive.add("README.txt", |out| write_readme(about, &signer.public_key(), &files, out).map(|()| None))?;
+    archive.add("README.txt", |out, files| write_readme(about, &signer.public_key(), files, out).map(|()| None))?;
     let manifest_sha256 = write_proofs(&mut archive, about, &signer)?;
     let files = archive.files().to_vec();
     Ok(Written { output: archive.finish()?, files, manifest_sha256 })
 }
 
-fn write_table(source: &mut dyn Source, rules: &Rules, table: &Table, output: &mut dyn Write) -> io::Result<u64> {
+fn write_table(
+    source: &mut dyn Source,
+    rules: &Rules,
+    table: &Table,
+    files: &[FileEntry],
+    output: &mut dyn Write,
+) -> io::Result<u64> {
     let mut csv = csv_writer(output);
     csv.write_record(table.columns.iter().map(|column| column.name))?;
     let mut rows = 0;
@@ -96,13 +110,15 @@ fn write_table(source: &mut dyn Source, rules: &Rules, table: &Table, output: &m
         }
     }
     let paths = table.garmin_paths();
+    let mut files = Found::among(files);
     for summary_type in table.types {
         let Some(deidentify) = Deidentify::new(rules, summary_type) else {
             continue;
         };
-        source.records(&SummaryType::named(summary_type), &mut |head, content| {
-            let members = wanted_members(content, deidentify, &paths).map_err(|error| of(head, error))?;
-            csv.write_record(row::of_record(table, head, &members).map_err(|error| of(head, error))?)?;
+        objects(source, &SummaryType::named(summary_type), &mut |head, content| {
+            let named = |error| head.named(error);
+            let members = wanted_members(content, deidentify, &paths).map_err(named)?;
+            csv.write_record(row::of_record(table, head, &members, files.of(head)).map_err(named)?)?;
             rows += 1;
             Ok(())
         })?;
@@ -133,11 +149,11 @@ fn write_raw<W: Write>(source: &mut dyn Source, rules: &Rules, archive: &mut Arc
     for summary_type in &types {
         if let Some(deidentify) = Deidentify::new(rules, summary_type.name()) {
             let path = format!("raw/{}.ndjson", raw_name(summary_type.name(), &mut taken));
-            archive.add(&path, |out| {
+            archive.add(&path, |out, _| {
                 let mut rows = 0;
-                source.records(summary_type, &mut |head, content| {
+                objects(source, summary_type, &mut |head, content| {
                     rows += 1;
-                    write_line(head, content, deidentify, out).map_err(|error| of(head, error))
+                    write_line(head, content, deidentify, out).map_err(|error| head.named(error))
                 })?;
                 Ok(Some(rows))
             })?;
@@ -149,7 +165,11 @@ fn write_raw<W: Write>(source: &mut dyn Source, rules: &Rules, archive: &mut Arc
 /// A file name for a type's records: the type's own where every file system takes it and none else has it.
 fn raw_name(summary_type: &str, taken: &mut HashSet<String>) -> String {
     let plain = summary_type.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    if plain && (1..=64).contains(&summary_type.len()) && taken.insert(summary_type.to_ascii_lowercase()) {
+    if plain
+        && is_plain(summary_type)
+        && (1..=64).contains(&summary_type.len())
+        && taken.insert(summary_type.to_ascii_lowercase())
+    {
         return summary_type.to_owned();
     }
     let digest = data_encoding::HEXLOWER.encode(digest(&SHA256, summary_type.as_bytes()).as_ref());
@@ -174,11 +194,6 @@ fn write_line(
     output.write_all(b"}\n")
 }
 
-/// The error, naming the record that was at hand by its pseudonym. It ends in the log, where no code may stand.
-fn of(head: &RecordHead<'_>, error: io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("record {}: {error}", head.record_id))
-}
-
 /// Writes manifest, signature and digests; returns the manifest's digest.
 fn write_proofs<W: Write>(archive: &mut Archive<W>, about: &About, signer: &Signer) -> io::Result<String> {
     let text = |time: Option<UnixSeconds>| time.map(|time| time.to_string());
@@ -199,10 +214,9 @@ fn write_proofs<W: Write>(archive: &mut Archive<W>, about: &About, signer: &Sign
     };
     let mut bytes = serde_json::to_vec_pretty(&manifest)?;
     bytes.push(b'\n');
-    archive.add("manifest.json", |out| out.write_all(&bytes).map(|()| None))?;
-    archive.add("manifest.sig", |out| out.write_all(&signer.sign(&bytes)).map(|()| None))?;
-    let files = archive.files().to_vec();
-    archive.add("SHA256SUMS", |out| {
+    archive.add("manifest.json", |out, _| out.write_all(&bytes).map(|()| None))?;
+    archive.add("manifest.sig", |out, _| out.write_all(&signer.sign(&bytes)).map(|()| None))?;
+    archive.add("SHA256SUMS", |out, files| {
         files.iter().try_for_each(|file| writeln!(out, "{}  {}", file.sha256, file.path)).map(|()| None)
     })?;
     Ok(data_encoding::HEXLOWER.encode(digest(&SHA256, &bytes).as_ref()))
@@ -223,6 +237,10 @@ impl fmt::Display for Error {
             Self::ShiftedDates => f.write_str(
                 "this version cannot shift dates, so nothing was exported; set `--dates keep` for the study if its \
                  protocol allows it",
+            ),
+            Self::FilesTellPositions => f.write_str(
+                "the study keeps files, which hold positions, and does not keep positions, so nothing was exported; set \
+                 `--location keep` or `--files drop` for it",
             ),
             Self::Io(error) => write!(f, "the dataset could not be written: {error}"),
         }

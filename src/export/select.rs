@@ -27,6 +27,8 @@ pub struct Chosen {
     pub entry: IndexEntry,
     /// Which of the record's versions it is, from 1 in the order of arrival.
     pub revision: u32,
+    /// Whether it is the one that counts.
+    pub current: bool,
 }
 
 /// The records of one participant that stand in the dataset, in its order: start (none first), then record.
@@ -45,11 +47,13 @@ pub fn select(
     let mut chosen = Vec::with_capacity(versions.len());
     for mut held in versions.into_values() {
         held.sort_by_key(|(_, entry)| (entry.received, entry.sequence));
-        let numbered = (1..).zip(held).map(|(revision, (pack, entry))| Chosen { pack, entry, revision });
-        if scope.revisions {
-            chosen.extend(numbered);
-        } else {
-            chosen.extend(numbered.max_by_key(|version| version.entry.currency()));
+        // Of two that arrived at once, the one that was filed later.
+        let last = (1..).zip(&held).max_by_key(|(_, (_, entry))| entry.currency()).map(|(revision, _)| revision);
+        for (revision, (pack, entry)) in (1..).zip(held) {
+            let current = last == Some(revision);
+            if current || scope.revisions {
+                chosen.push(Chosen { pack, entry, revision, current });
+            }
         }
     }
     chosen.retain(|version| {
@@ -115,8 +119,20 @@ mod tests {
     #[test]
     fn all_versions_come_where_they_are_asked_for() {
         let scope = Scope { revisions: true, ..Scope::default() };
-        let chosen = select([version(10, 1, 1), version(10, 2, 2)], &participant(0), &scope, |_| true);
-        assert_eq!(chosen.len(), 2);
+        let chosen = select([version(10, 2, 1), version(10, 1, 2)], &participant(0), &scope, |_| true);
+        let chosen: Vec<_> = chosen.iter().map(|version| (version.revision, version.current)).collect();
+        assert_eq!(chosen, [(1, true), (2, false)]);
+    }
+
+    #[test]
+    fn of_versions_that_arrived_at_once_one_is_current() {
+        let entries = [version(10, 300, 1), version(10, 300, 1)];
+        for revisions in [false, true] {
+            let scope = Scope { revisions, ..Scope::default() };
+            let chosen = select(entries.clone(), &participant(0), &scope, |_| true);
+            let current: Vec<_> = chosen.iter().filter(|version| version.current).map(|one| one.revision).collect();
+            assert_eq!(current, [2]);
+        }
     }
 
     #[test]

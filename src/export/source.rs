@@ -100,6 +100,7 @@ impl Source for StoreSource<'_> {
                     record_id: &record_id,
                     received: version.entry.received,
                     revision: version.revision,
+                    current: version.current,
                     start: version.entry.start,
                     offset: version.entry.offset,
                 };

@@ -94,6 +94,11 @@ impl Default for Rules {
 }
 
 impl Rules {
+    /// Whether files are kept though positions are not. Files hold the track, so no study may have such rules.
+    pub fn files_tell_positions(&self) -> bool {
+        self.files == Keep::Keep && self.location != LocationRule::Keep
+    }
+
     /// Whether the study collects this summary type.
     pub fn collects(&self, summary_type: &str) -> bool {
         self.types.is_empty() || self.types.iter().any(|name| name == summary_type)

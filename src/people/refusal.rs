@@ -52,6 +52,8 @@ pub enum Refusal {
     UnknownType(String, Option<&'static str>),
     /// A value is out of its bounds; the sentence says which and what they are.
     OutOfBounds(&'static str),
+    /// Two rules that no study may have together; the sentence says which.
+    RulesDisagree(&'static str),
     /// A rule or an option whose behaviour this version does not have.
     NotBuilt(&'static str),
     /// No participant of the study has this code; the code as it is written, where only letter case differs.
@@ -121,6 +123,7 @@ impl Refusal {
             | Self::BadRecipient(_)
             | Self::UnknownType(..)
             | Self::OutOfBounds(_)
+            | Self::RulesDisagree(_)
             | Self::BadCode(_)
             | Self::EmptyWindow
             | Self::TwoConnections
@@ -180,7 +183,7 @@ impl fmt::Display for Refusal {
             Self::UnknownType(name, None) => {
                 write!(f, "\"{name}\" is no known summary type; name types as notifications do, such as \"activities\".")
             }
-            Self::OutOfBounds(sentence) => f.write_str(sentence),
+            Self::OutOfBounds(sentence) | Self::RulesDisagree(sentence) => f.write_str(sentence),
             Self::NotBuilt(what) => write!(f, "This version does not do {what}; leave it out."),
             Self::NoParticipant(code, None) => write!(
                 f,

@@ -41,14 +41,33 @@ pub(crate) const MARKERS: &[&str] = &[
     "MKR-SUMMARY",
     "MKR-NOVEL",
     "MKR-TITLE",
+    "MKR-FILE",
 ];
+
+/// What is said of the file of the first run.
+pub(crate) const RUN_FILE: &str = r#"{"activity_id":"bbbbbbbbbbbbbbb2","fileType":"FIT","activityType":"RUNNING","deviceName":"Watch 9","startTimeInSeconds":1793534400,"manual":false,"activityName":"Olterra Running","activityDescription":"with Marwood","callbackURL":"https://apis.example/MKR-USER"}"#;
+
+/// So many bytes as a device might record, line feeds among them.
+pub(crate) fn recorded(bytes: usize) -> Vec<u8> {
+    let mut random = 1_u64;
+    let mut file = Vec::new();
+    while file.len() < bytes {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        file.extend_from_slice(b"MKR-FILE\n{}\n\0");
+        file.extend_from_slice(&random.to_be_bytes());
+    }
+    file.truncate(bytes);
+    file
+}
 
 pub(crate) struct Record {
     pub(crate) participant: &'static str,
     pub(crate) record_id: &'static str,
     pub(crate) start: Option<i64>,
     pub(crate) offset: Option<i32>,
-    pub(crate) content: String,
+    pub(crate) content: Vec<u8>,
+    /// Whether no other version of it counts.
+    pub(crate) current: bool,
 }
 
 #[derive(Default)]
@@ -89,6 +108,8 @@ impl Study {
             "ddddddddddddddd2",
             r#"{"record_id":"ddddddddddddddd2","periodStartDate":"2026-10-11","dayInCycle":21,"periodLength":5,"currentPhase":6,"currentPhaseType":"SECOND_TRIMESTER","lengthOfCurrentPhase":98,"predictedCycleLength":280,"isPredictedCycle":false,"lastUpdatedTimeInSeconds":1793534400,"pregnancySnapshot":{"title":"MKR-TITLE","originalDueDate":"2027-07-17","dueDate":"2027-07-18","numOfBabies":"SINGLE","weightGoalUserInput":{"heightInCentimeters":162,"weightInGrams":58966},"bloodGlucoseList":[{"valueInMilligramsPerDeciliter":97.0,"logType":"BEFOREBED","reportTimestampInSeconds":1793534401}]}}"#,
         );
+        study.add_file("SLEEP-01", "ggggggggggggggg2", RUN_FILE, &recorded(200_000));
+        study.add_file("SLEEP-02", "ggggggggggggggg3", r#"{"fileType":"TCX"}"#, &recorded(70));
         study.add(
             "../beats",
             "SLEEP-02",
@@ -111,8 +132,22 @@ impl Study {
             record_id,
             start: timed.then_some(NOON),
             offset: timed.then_some(-25_200),
-            content: content.to_owned(),
+            content: content.into(),
+            current: true,
         });
+    }
+
+    /// Adds an activity file.
+    pub(crate) fn add_file(
+        &mut self,
+        participant: &'static str,
+        record_id: &'static str,
+        description: &str,
+        file: &[u8],
+    ) {
+        self.add("activityFiles", participant, record_id, description);
+        let record = self.records.get_mut(&SummaryType::named("activityFiles")).and_then(|records| records.last_mut());
+        record.expect("just added").content.extend([b"\n", file].concat());
     }
 }
 
@@ -145,10 +180,11 @@ impl Source for Study {
                 record_id: record.record_id,
                 received: UnixSeconds(NOON + 60),
                 revision: 1,
+                current: record.current,
                 start: record.start.map(UnixSeconds),
                 offset: record.offset,
             };
-            visit(&head, &mut Pieces(record.content.as_bytes(), self.piece_bytes.max(1)))?;
+            visit(&head, &mut Pieces(&record.content, self.piece_bytes.max(1)))?;
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use crate::model::{
     id::StudyId,
-    study::{DataFate, DatesRule, Keep, Rules, Study, StudyState},
+    study::{DataFate, DatesRule, Rules, Study, StudyState},
     summary::KNOWN,
     time::UnixSeconds,
 };
@@ -135,7 +135,6 @@ fn checked_rules(rules: Rules) -> Result<Rules, Refusal> {
     }
     let not_built = [
         (rules.dates == DatesRule::Shift, "\"dates shift\""),
-        (rules.files == Keep::Keep, "\"files keep\""),
         (rules.minimise, "\"minimise\""),
         (rules.on_deregistration == DataFate::Retain, "\"on-deregistration retain\""),
         (rules.grace_days > 0, "a grace above 0 days"),
@@ -143,6 +142,12 @@ fn checked_rules(rules: Rules) -> Result<Rules, Refusal> {
     ];
     if let Some((_, what)) = not_built.iter().find(|(asked, _)| *asked) {
         return Err(Refusal::NotBuilt(what));
+    }
+    if rules.files_tell_positions() {
+        return Err(Refusal::RulesDisagree(
+            "Activity files hold positions, so \"files keep\" goes with \"location keep\" alone; set both, or \"files \
+             drop\".",
+        ));
     }
     if !(1..=SILENT_DAYS_MAX).contains(&rules.silent_after_days) {
         return Err(Refusal::OutOfBounds("\"silent-after\" must be 1 to 366 days; give another."));

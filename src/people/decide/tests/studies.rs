@@ -2,7 +2,7 @@
 
 use crate::model::{
     id::{OwnerId, StudyId},
-    study::{DataFate, DatesRule, Keep, LocationRule, Rules, StudyState},
+    study::{DataFate, DatesRule, Keep, LocationRule, Rules, Study, StudyState},
 };
 use crate::people::{
     decide::{
@@ -18,7 +18,7 @@ fn study_rules_that_are_not_built_are_refused_and_the_others_taken() {
     let rules = Rules::default;
     let refused = [
         Rules { dates: DatesRule::Shift, ..rules() },
-        Rules { files: Keep::Keep, ..rules() },
+        Rules { dates: DatesRule::Shift, files: Keep::Keep, location: LocationRule::Keep, ..rules() },
         Rules { minimise: true, ..rules() },
         Rules { on_deregistration: DataFate::Retain, ..rules() },
         Rules { grace_days: 1, ..rules() },
@@ -42,6 +42,27 @@ fn study_rules_that_are_not_built_are_refused_and_the_others_taken() {
     let new = NewStudy { rules: taken, ..new_study("S") };
     let study = study::add(&directory(), new, StudyId::from_bytes([1; 16]), NOW).expect("taken");
     assert_eq!(study.rules.types, ["activities", "mct"]);
+}
+
+#[test]
+fn files_are_kept_together_with_positions_alone_in_whatever_order_rules_change() {
+    let with = |files, location| Rules { files, location, ..Rules::default() };
+    let add = |rules| study::add(&directory(), NewStudy { rules, ..new_study("S") }, StudyId::from_bytes([1; 16]), NOW);
+    let set = |study: &Study, rules| study::set(study, StudyChange { rules: Some(rules), recipients: None });
+    for location in [LocationRule::Drop, LocationRule::Coarse] {
+        let refusal = add(with(Keep::Keep, location)).expect_err("refused");
+        assert_eq!(refusal.kind(), Kind::Invalid);
+        let text = refusal.to_string();
+        assert!(
+            text.contains("\"files keep\"") && text.contains("\"location keep\"") && text.ends_with("\"files drop\".")
+        );
+
+        let files_dropped = add(with(Keep::Drop, location)).expect("taken");
+        assert_eq!(set(&files_dropped, with(Keep::Keep, location)), Err(refusal.clone()));
+        let files_kept = set(&files_dropped, with(Keep::Keep, LocationRule::Keep)).expect("taken");
+        assert_eq!(set(&files_kept, with(Keep::Keep, location)), Err(refusal));
+        assert!(set(&files_kept, with(Keep::Drop, location)).is_ok());
+    }
 }
 
 #[test]
