@@ -1,6 +1,7 @@
 #![doc = include_str!("README.md")]
 
 pub mod app;
+pub mod backoff;
 pub mod cli;
 pub mod client;
 pub mod clock;
@@ -18,6 +19,7 @@ pub mod json;
 pub mod lifecycle;
 pub mod model;
 pub mod people;
+pub mod pull;
 pub mod queue;
 pub mod records;
 pub mod simulate;

@@ -4,11 +4,11 @@ use std::{fs, path::Path};
 
 const LAYERS: &[&[&str]] = &[
     &["model"],
-    &["clock", "crypto", "disk", "json", "lifecycle", "telemetry"],
+    &["backoff", "clock", "crypto", "disk", "json", "lifecycle", "telemetry"],
     &["dataset", "journal", "simulate", "store", "tls"],
     &["client", "people", "records"],
     &["export", "ingest", "queue", "withdrawal"],
-    &["filing"],
+    &["filing", "pull"],
     &["http"],
     &["config"],
     &["app"],

@@ -1,6 +1,8 @@
 //! The queue of pulls: pings that became jobs, durable as sealed rows, in order in memory.
 
 pub mod job;
+pub mod plan;
+pub mod schedule;
 
 use crate::model::connection::{ClientId, GarminUserId};
 use crate::model::entry::Field;
