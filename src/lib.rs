@@ -26,4 +26,5 @@ pub mod simulate;
 pub mod store;
 pub mod telemetry;
 pub mod tls;
+pub mod upstream;
 pub mod withdrawal;

@@ -5,9 +5,10 @@ use std::{fs, path::Path};
 const LAYERS: &[&[&str]] = &[
     &["model"],
     &["backoff", "clock", "crypto", "disk", "json", "lifecycle", "telemetry"],
-    &["dataset", "journal", "simulate", "store", "tls"],
+    &["dataset", "journal", "simulate", "store", "tls", "upstream"],
     &["client", "people", "records"],
-    &["export", "ingest", "queue", "withdrawal"],
+    &["queue"],
+    &["export", "ingest", "withdrawal"],
     &["filing", "pull"],
     &["http"],
     &["config"],

@@ -26,8 +26,6 @@ use crate::records::read::LARGE;
 use crate::store::engine::Batch as Rows;
 use crate::telemetry::filing::RecordResult;
 
-/// What a record takes in memory beside its bytes: its index entry and its place among those gathered.
-const RECORD_BYTES: usize = 256;
 /// A held connection shows so much of a type's name, in characters.
 const HELD_NAME_CHARS: usize = 64;
 
@@ -37,6 +35,10 @@ pub struct Tools<'a> {
     pub catalog: &'a Catalog,
     /// Where unreadable items are kept.
     pub quarantine: &'a Quarantine,
+    /// Where jobs are kept.
+    pub queue: &'a Queue,
+    /// Where callbacks may lead.
+    pub callbacks: &'a Rules,
     /// Keys the content digests.
     pub content_key: [u8; 16],
 }
@@ -58,13 +60,17 @@ pub struct Batch<'a> {
     pub newest: UnixSeconds,
     /// What it adds to held connections, in bytes.
     pub held_bytes: u64,
+    /// What the queue of pulls learns once it is committed.
+    pub told: Vec<Told>,
     pub(super) bytes: usize,
 }
 
 /// Who gets a record.
 #[derive(Clone, Copy)]
-enum Target {
+pub(super) enum Target {
+    /// A participant.
     Participant(OwnerId),
+    /// A held connection.
     Held(OwnerId),
 }
 
@@ -80,6 +86,7 @@ impl<'a> Batch<'a> {
             held: HashMap::new(),
             newest: UnixSeconds(0),
             held_bytes: 0,
+            told: Vec::new(),
             bytes: 0,
         }
     }
@@ -92,48 +99,70 @@ impl<'a> Batch<'a> {
     /// An item of a connection with links: a copy for every participant whose window covers it.
     pub fn linked(
         &mut self,
-        entry: &Entry,
+        arrival: &Arrival<'_>,
         bytes: &mut Bytes<'_>,
-        header: &Header,
-        connection: &ConnectionDigest,
         links: &[LinkedTo],
     ) -> Result<(), Failure> {
-        let summary_type = SummaryType::named(&entry.member);
-        if entry.shape == Shape::Ping {
-            return self.ping(&summary_type, entry, bytes, header, links);
-        }
-        let facts = facts(&summary_type, entry);
-        let time = facts.start.unwrap_or(header.received);
+        // A ping is kept while its participant takes part: what it leads to says when that happened.
+        let is_ping = arrival.entry.shape == Shape::Ping;
+        let time = arrival.facts.start.filter(|_| !is_ping).unwrap_or(arrival.header.received);
         let mut targets: Vec<Target> = Vec::new();
         let mut result = RecordResult::OutsideWindow;
         for linked in links.iter().filter(|linked| linked.collects(time)) {
-            if linked.study.rules.collects(summary_type.name()) {
+            if linked.study.rules.collects(arrival.summary_type.name()) {
                 targets.push(Target::Participant(linked.participant.id));
-                self.tally.stored(linked.study.id, header.received);
+                if !is_ping {
+                    self.tally.stored(linked.study.id, arrival.header.received);
+                }
             } else {
                 result = RecordResult::NotPermitted;
             }
         }
         if targets.is_empty() {
-            self.tally.count(&summary_type, result);
+            self.tally.count(&arrival.summary_type, result);
             return Ok(());
         }
-        self.file(&summary_type, entry, bytes, header, facts, Some(connection), &targets)
+        self.keep(arrival, bytes, &targets)
     }
 
     /// An item of a connection that nobody is linked to.
-    pub fn hold(
-        &mut self,
-        entry: &Entry,
-        bytes: &mut Bytes<'_>,
-        header: &Header,
-        owner: OwnerId,
-    ) -> Result<(), Failure> {
-        let summary_type = SummaryType::named(&entry.member);
+    pub fn hold(&mut self, arrival: &Arrival<'_>, bytes: &mut Bytes<'_>, owner: OwnerId) -> Result<(), Failure> {
         let note = self.held.entry(owner).or_default();
-        note.now = note.now.max(header.received);
-        let facts = facts(&summary_type, entry);
-        self.file(&summary_type, entry, bytes, header, facts, None, &[Target::Held(owner)])
+        note.now = note.now.max(arrival.header.received);
+        self.keep(arrival, bytes, &[Target::Held(owner)])
+    }
+
+    fn keep(&mut self, arrival: &Arrival<'_>, bytes: &mut Bytes<'_>, targets: &[Target]) -> Result<(), Failure> {
+        self.newest = self.newest.max(arrival.header.received);
+        match arrival.entry.shape {
+            Shape::Ping => self.ping(arrival, bytes, targets),
+            Shape::UnexpectedFile => self.quarantine(arrival.entry, bytes, arrival.header, arrival.position),
+            Shape::Push | Shape::File | Shape::NotAnObject | Shape::NotAnArray => self.file(arrival, bytes, targets),
+        }
+    }
+
+    /// The body that answers this ping is in the batch, or in those before it: the job ends with it.
+    pub fn answered(&mut self, pull: PullRef) {
+        let renewed = |told: &Told| matches!(told, Told::Pinged(pinged) if pinged.id == pull.id && pinged.ping > pull.ping);
+        if !self.told.iter().any(renewed) {
+            self.tools.queue.rows(&pull).into_iter().for_each(|row| self.rows.delete(row));
+            self.told.push(Told::Answered(pull));
+        }
+    }
+
+    /// What it takes of an owner is kept under these keys.
+    pub(super) fn owner(&mut self, id: &OwnerId) -> Result<&mut Owner, Failure> {
+        if !self.owners.contains_key(id) {
+            self.owners.insert(*id, Owner::new(self.tools.catalog.keys(id)?));
+        }
+        Ok(self.owners.get_mut(id).expect("it was added above"))
+    }
+
+    /// A held connection has one item more.
+    pub(super) fn note_held(&mut self, owner: OwnerId, summary_type: &SummaryType, bytes: u64) {
+        self.held_bytes += bytes;
+        let items = &mut self.held.entry(owner).or_default().items;
+        *items.entry(summary_type.name().chars().take(HELD_NAME_CHARS).collect()).or_default() += 1;
     }
 
     /// An item whose owner or shape cannot be read.
@@ -175,113 +204,10 @@ impl<'a> Batch<'a> {
     pub fn drop_item(&mut self, entry: &Entry, result: RecordResult) {
         self.tally.count(&SummaryType::named(&entry.member), result);
     }
-
-    /// One pass over the item's bytes makes every copy.
-    #[expect(clippy::too_many_arguments, reason = "the facts of one item, all needed at once")]
-    fn file(
-        &mut self,
-        summary_type: &SummaryType,
-        entry: &Entry,
-        bytes: &mut Bytes<'_>,
-        header: &Header,
-        facts: Facts,
-        connection: Option<&ConnectionDigest>,
-        targets: &[Target],
-    ) -> Result<(), Failure> {
-        self.newest = self.newest.max(header.received);
-        let large = entry.span.end - entry.span.start > LARGE_BYTES;
-        let mut sinks = Vec::with_capacity(targets.len());
-        for target in targets {
-            let id = target.owner();
-            if !self.owners.contains_key(&id) {
-                self.owners.insert(id, Owner::new(self.tools.catalog.keys(&id)?));
-            }
-            sinks.push(self.sink(&id, large)?);
-        }
-        let mut copies: Vec<Copy<'_>> = Vec::with_capacity(targets.len());
-        for (target, sink) in targets.iter().zip(sinks) {
-            let separation = match target {
-                Target::Participant(id) => Separation::Participant(&self.owners[id].pseudonyms),
-                Target::Held(_) => Separation::Held,
-            };
-            copies.push(Copy::new(separation, &self.tools.content_key, sink));
-        }
-        bytes.read(entry.span.clone(), &mut |piece| copies.iter_mut().for_each(|copy| copy.feed(piece)))?;
-        let finished: Vec<_> = copies.into_iter().map(Copy::finish).collect();
-        for (target, finished) in targets.iter().zip(finished) {
-            let (sink, rewritten) = finished.map_err(|_| Failure::Inconsistent)?;
-            let id = target.owner();
-            let owner = self.owners.get_mut(&id).expect("every target's owner was added above");
-            let content = ContentDigest(rewritten.digest[..8].try_into().expect("a digest has 16 bytes"));
-            let by_content = || match target {
-                Target::Participant(_) => owner.pseudonyms.content(summary_type, &rewritten.digest),
-                Target::Held(_) => KeyDigest(rewritten.digest[..10].try_into().expect("a digest has 16 bytes")),
-            };
-            let key = match (natural_key(summary_type, entry), connection) {
-                (Some((kind, text)), Some(connection)) => owner.pseudonyms.natural_key(kind, text, connection),
-                (None, _) | (_, None) => by_content(),
-            };
-            let record_id = match (entry.field(Field::SummaryId), target) {
-                (Some(text), Target::Participant(_)) => owner.pseudonyms.record(text),
-                (None, _) | (_, Target::Held(_)) => key,
-            };
-            let judged = owner.judge(self.tools.catalog, &id, summary_type, key, content)?;
-            let counted = if matches!(target, Target::Held(_)) { RecordResult::Held } else { judged };
-            self.tally.count(summary_type, counted);
-            if judged == RecordResult::Duplicate {
-                continue;
-            }
-            let record = IndexEntry {
-                summary_type: summary_type.clone(),
-                key,
-                record_id,
-                digest: content,
-                start: facts.start,
-                offset: facts.offset,
-                received: header.received,
-                rank: facts.rank,
-                sequence: self.sequence,
-                data: Place::Packed { offset: 0, length: 0 },
-                identity: (0, 0),
-            };
-            let identity = identity_part(&rewritten.diverted);
-            self.bytes += RECORD_BYTES + identity.len();
-            let data_bytes = match sink {
-                Sink::Memory(data) => {
-                    self.bytes += data.len();
-                    owner.builder.push(record, &data, &identity);
-                    data.len() as u64
-                }
-                Sink::File(writer) => {
-                    let blob = writer.finish()?;
-                    owner.builder.push_large(record, blob, &identity);
-                    self.tools.catalog.blobs.size(blob)
-                }
-                Sink::Failed(error) => return Err(error.into()),
-            };
-            if let Target::Held(id) = target {
-                self.held_bytes += data_bytes;
-                let items = &mut self.held.entry(*id).or_default().items;
-                *items.entry(summary_type.name().chars().take(HELD_NAME_CHARS).collect()).or_default() += 1;
-            }
-        }
-        Ok(())
-    }
-
-    fn sink(&self, owner: &OwnerId, large: bool) -> Result<Sink, Failure> {
-        if !large {
-            return Ok(Sink::Memory(Vec::new()));
-        }
-        let catalog = self.tools.catalog;
-        let id = BlobId::from_bytes(random(&*catalog.rng));
-        let keys = &self.owners[owner].keys;
-        let writer = LargeWriter::new(&catalog.blobs, id, &keys.data, LARGE, owner.as_bytes(), &*catalog.rng)?;
-        Ok(Sink::File(Box::new(writer)))
-    }
 }
 
 impl Target {
-    fn owner(self) -> OwnerId {
+    pub(super) fn owner(self) -> OwnerId {
         match self {
             Self::Participant(id) | Self::Held(id) => id,
         }

@@ -22,7 +22,7 @@ impl Filing {
     /// Makes the batch durable, and last of all how far filing has come: where a crash leaves a part of it, all of it
     /// is filed again.
     pub(super) fn commit(&mut self, batch: Batch<'_>, filed: Position) -> Result<(), Failure> {
-        let Batch { owners, mut rows, tally, held, held_bytes, newest, sequence, .. } = batch;
+        let Batch { owners, mut rows, tally, held, held_bytes, told, newest, sequence, .. } = batch;
         let mut sealed = Vec::new();
         for (place, (id, mut owner)) in (0_u32..).zip(owners) {
             let builder = owner.take();
@@ -49,6 +49,7 @@ impl Filing {
             pending.apply();
         }
         catalog.reached(sequence);
+        self.parts.queue.filed(told, self.parts.clock.now());
         self.held_bytes = self.held_bytes.saturating_add(held_bytes);
         self.parts.metrics.quarantine_items.set(gauge(self.parts.quarantine.items()));
         let directory = self.parts.people.read();

@@ -1,6 +1,8 @@
 //! The bytes of an item, from memory or from a spilled body, handed once to whoever needs them.
 
-use std::{io, ops::Range};
+use std::{hash::Hasher, io, ops::Range};
+
+use siphasher::sip128::{Hasher128, SipHasher13};
 
 use crate::filing::separate::Separation;
 use crate::journal::{self, Spilled};
@@ -48,8 +50,31 @@ impl Bytes<'_> {
     }
 }
 
+/// Digests a file that belongs to a record.
+pub struct FileDigest(SipHasher13);
+
+impl FileDigest {
+    /// Under the key of all content digests.
+    pub fn new(key: &[u8; 16]) -> Self {
+        Self(SipHasher13::new_with_key(key))
+    }
+
+    /// Takes the file's next bytes.
+    pub fn update(&mut self, piece: &[u8]) {
+        self.0.write(piece);
+    }
+
+    /// The digest of the record of this digest with the file.
+    pub fn with(&self, record: &[u8; 16]) -> [u8; 16] {
+        let mut both = self.0;
+        both.write(record);
+        both.finish128().as_bytes()
+    }
+}
+
 impl Sink {
-    fn write(&mut self, bytes: &[u8]) {
+    /// Adds bytes; a failure is told at the end.
+    pub fn write(&mut self, bytes: &[u8]) {
         match self {
             Self::Memory(memory) => memory.extend_from_slice(bytes),
             Self::File(writer) => {

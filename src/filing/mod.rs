@@ -6,6 +6,7 @@
 //! One thread files everything, in the journal's order, and may do so again after a crash: natural key and content
 //! digest decide what is new, what is a revision, what is a duplicate.
 
+pub mod arrival;
 pub mod batch;
 pub mod chores;
 pub mod commit;
@@ -17,6 +18,7 @@ pub mod owner;
 pub mod ping;
 pub mod progress;
 pub mod quarantine;
+pub mod record;
 pub mod separate;
 pub mod tally;
 #[cfg(test)]

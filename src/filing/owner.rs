@@ -3,11 +3,11 @@
 use std::{collections::HashMap, sync::Arc};
 
 use crate::crypto::keyring::OwnerKeys;
-use crate::filing::separate::Pseudonyms;
 use crate::model::{id::OwnerId, summary::SummaryType};
 use crate::records::catalog::{Catalog, Error};
 use crate::records::index::{ContentDigest, KeyDigest};
 use crate::records::pack::Builder;
+use crate::records::pseudonym::Pseudonyms;
 use crate::telemetry::filing::RecordResult;
 
 /// An owner with records in the batch.

@@ -10,12 +10,18 @@ use crate::telemetry::filing::{FilingMetrics, RecordResult};
 pub struct Tally {
     records: HashMap<(&'static str, &'static str), u64>,
     newest: HashMap<StudyId, UnixSeconds>,
+    refused: HashMap<&'static str, u64>,
 }
 
 impl Tally {
     /// One record of this type met this end.
     pub fn count(&mut self, summary_type: &SummaryType, result: RecordResult) {
         *self.records.entry((summary_type.label(), result.name())).or_default() += 1;
+    }
+
+    /// A callback URL was refused for this reason.
+    pub fn refused(&mut self, reason: &'static str) {
+        *self.refused.entry(reason).or_default() += 1;
     }
 
     /// A record of this study was stored.
@@ -28,6 +34,9 @@ impl Tally {
     pub fn show(self, metrics: &FilingMetrics, name: impl Fn(&StudyId) -> Option<String>) {
         for ((summary_type, result), count) in self.records {
             metrics.records.with_label_values(&[summary_type, result]).inc_by(count);
+        }
+        for (reason, count) in self.refused {
+            metrics.refused_callbacks.with_label_values(&[reason]).inc_by(count);
         }
         for (study, time) in self.newest {
             if let Some(name) = name(&study) {

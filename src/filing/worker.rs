@@ -8,6 +8,7 @@ use crate::clock::Clock;
 use crate::crypto::digest::DigestKey;
 use crate::crypto::key::Rng;
 use crate::crypto::keyring::Keyring;
+use crate::filing::arrival::Arrival;
 use crate::filing::batch::{Batch, Tools, is_control};
 use crate::filing::chores::gauge;
 pub use crate::filing::failure::Failure;
@@ -22,9 +23,11 @@ use crate::model::id::OwnerId;
 use crate::model::time::UnixSeconds;
 use crate::people::People;
 use crate::people::standing::Standing;
+use crate::queue::Queue;
 use crate::records::catalog::Catalog;
 use crate::store::engine::Engine;
 use crate::telemetry::filing::{FilingMetrics, RecordResult};
+use crate::upstream::Rules;
 use crate::withdrawal::Withdrawal;
 
 /// Bodies that come within this time are filed together.
@@ -66,6 +69,10 @@ pub struct Parts {
     pub catalog: Arc<Catalog>,
     /// Where unreadable items go.
     pub quarantine: Arc<Quarantine>,
+    /// Where pings wait to be pulled.
+    pub queue: Arc<Queue>,
+    /// Where callbacks may lead.
+    pub callbacks: Arc<Rules>,
     /// Who has left.
     pub withdrawal: Arc<Withdrawal>,
     /// The engine below.
@@ -194,7 +201,14 @@ impl Filing {
     fn file(&mut self, deliveries: Vec<Delivery>) -> Result<(), Failure> {
         let catalog = Arc::clone(&self.parts.catalog);
         let quarantine = Arc::clone(&self.parts.quarantine);
-        let tools = Tools { catalog: &catalog, quarantine: &quarantine, content_key: self.content_key };
+        let (queue, callbacks) = (Arc::clone(&self.parts.queue), Arc::clone(&self.parts.callbacks));
+        let tools = Tools {
+            catalog: &catalog,
+            quarantine: &quarantine,
+            queue: &queue,
+            callbacks: &callbacks,
+            content_key: self.content_key,
+        };
         let mut batch = Batch::new(&tools, self.progress.sequence + 1);
         let mut touched = BTreeSet::new();
         let mut filed = self.progress.filed;
@@ -213,6 +227,9 @@ impl Filing {
                         self.relieve(&tools, &mut batch, &mut touched, SPILLED_BYTES_MAX)?;
                     }
                 }
+            }
+            if let Some(pull) = delivery.header.pull {
+                batch.answered(pull);
             }
         }
         touched.extend(batch.owners.keys().copied());
@@ -249,21 +266,22 @@ impl Filing {
             return Ok(self.parts.withdrawal.confirm(position, entry, header)?);
         }
         let user = match (&entry.whose, entry.shape) {
-            (Whose::User(user), Shape::Push | Shape::Ping) => user,
+            (Whose::User(user), Shape::Push | Shape::Ping | Shape::File | Shape::UnexpectedFile) => user,
             (Whose::User(_) | Whose::Nobody | Whose::Unreadable, _) => {
                 return batch.quarantine(entry, bytes, header, position);
             }
         };
         let connection = self.parts.people.digest(&header.client, user);
+        let arrival = Arrival::new(entry, header, position, user, connection);
         let mut directory = self.parts.people.read();
         if matches!(directory.standing(&connection), Standing::Unknown) && self.has_room(batch, entry) {
             self.start_hold(&connection, header, user)?;
             directory = self.parts.people.read();
         }
         match directory.standing(&connection) {
-            Standing::Linked(links) => batch.linked(entry, bytes, header, &connection, links)?,
+            Standing::Linked(links) => batch.linked(&arrival, bytes, links)?,
             Standing::Tombstoned => batch.drop_item(entry, RecordResult::DroppedPurged),
-            Standing::Held(owner) if self.has_room(batch, entry) => batch.hold(entry, bytes, header, owner)?,
+            Standing::Held(owner) if self.has_room(batch, entry) => batch.hold(&arrival, bytes, owner)?,
             Standing::Held(_) | Standing::Unknown => batch.drop_item(entry, RecordResult::NotHeld),
         }
         Ok(())

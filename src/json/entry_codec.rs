@@ -53,7 +53,7 @@ pub fn decode(bytes: &mut &[u8]) -> Option<Entry> {
     // A field takes two bytes at least, so that a false count cannot ask for memory.
     let mut fields = Vec::with_capacity(usize::try_from(count).ok().filter(|count| *count <= bytes.len() / 2)?);
     for _ in 0..count {
-        fields.push((field(take_byte(bytes)?)?, take_text(bytes)?.into()));
+        fields.push((Field::numbered(take_byte(bytes)?)?, take_text(bytes)?.into()));
     }
     Some(Entry { member, span: start..end, shape, whose, fields })
 }
@@ -61,11 +61,6 @@ pub fn decode(bytes: &mut &[u8]) -> Option<Entry> {
 fn shape(byte: u8) -> Option<Shape> {
     use Shape::{File, NotAnArray, NotAnObject, Ping, Push, UnexpectedFile};
     [Push, Ping, NotAnObject, NotAnArray, File, UnexpectedFile].into_iter().find(|shape| *shape as u8 == byte)
-}
-
-fn field(byte: u8) -> Option<Field> {
-    let all = Field::NAMES.iter().map(|(_, field)| *field).chain([Field::FileBytes]);
-    all.into_iter().find(|field| *field as u8 == byte)
 }
 
 fn put_text(text: &str, out: &mut Vec<u8>) {

@@ -65,6 +65,12 @@ impl Field {
         ("changeTimeInSeconds", Field::ChangeTime),
     ];
 
+    /// The field of this number.
+    pub fn numbered(number: u8) -> Option<Self> {
+        let all = Self::NAMES.iter().map(|(_, field)| *field).chain([Self::FileBytes]);
+        all.into_iter().find(|field| *field as u8 == number)
+    }
+
     /// The longest text that is kept of it, in bytes of JSON text; a longer one makes the item unreadable.
     pub const fn bytes_max(self) -> usize {
         match self {

@@ -1,5 +1,7 @@
 //! One job: what is to be pulled for one Garmin connection, and how far that has come.
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::id::OwnerId;
 use crate::model::pull::{PullId, PullRef};
 use crate::model::summary::SummaryType;
@@ -57,7 +59,8 @@ pub enum Phase {
 }
 
 /// How a job ended without data.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum End {
     /// Garmin refused it for good: 400, 401, 403 and the like; or the URL leads elsewhere.
     Refused,
@@ -70,7 +73,8 @@ pub enum End {
 }
 
 /// What a request came to, where it brought no data.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Setback {
     /// This status.
     Status(u16),

@@ -21,6 +21,7 @@ pub mod index;
 pub mod large;
 pub mod merge;
 pub mod pack;
+pub mod pseudonym;
 pub mod read;
 #[cfg(test)]
 mod tests;

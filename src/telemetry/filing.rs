@@ -12,6 +12,8 @@ group! {
         lag: Gauge = "studygate_filing_lag_seconds" [],
         /// When the newest record of a study was stored.
         last_record: IntGaugeVec = "studygate_last_record_timestamp_seconds" ["study"],
+        /// Callback URLs that lead elsewhere than to Garmin, by what is wrong with them.
+        refused_callbacks: IntCounterVec = "studygate_callbacks_refused_total" ["reason"],
         /// Items that a person must look at.
         quarantine_items: IntGauge = "studygate_quarantine_items" [],
     }

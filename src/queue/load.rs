@@ -1,0 +1,145 @@
+//! A start: the jobs are read back from the rows of everybody there are keys for.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use tokio::sync::Notify;
+
+use crate::crypto::digest::DigestKey;
+use crate::crypto::keyring::OwnerKeys;
+use crate::model::entry::Field;
+use crate::model::id::OwnerId;
+use crate::model::pull::PullId;
+use crate::model::time::UnixSeconds;
+use crate::queue::job::{Job, Phase, State, URL_LIFE_S};
+use crate::queue::plan::{Event, step};
+use crate::queue::schedule::Schedule;
+use crate::queue::stored::{Ping, StoredState, parts, state_row};
+use crate::queue::{Error, Parts, Queue, Settings};
+use crate::records::index::KeyDigest;
+use crate::store::engine::{Batch, row, table};
+use crate::upstream::Rules;
+
+/// A job's rows as they are found.
+struct Found {
+    job: Job,
+    state: Option<StoredState>,
+}
+
+impl Queue {
+    /// The queue as the store has it; what was running is tried again. `callbacks` tells the host of each.
+    pub fn open_store(settings: Settings, parts: Parts, callbacks: &Rules, now: UnixSeconds) -> Result<Queue, Error> {
+        let ids = DigestKey::new(&parts.keyring.site().index, "pull");
+        let queue = Queue {
+            parts,
+            settings,
+            hosts: Mutex::default(),
+            ids,
+            table: Mutex::new(Schedule::new(settings.schedule)),
+            changed: Notify::new(),
+        };
+        let mut found = HashMap::new();
+        for owner in queue.parts.keyring.owners() {
+            if let Some((keys, is_held)) = queue.keys(&owner) {
+                queue.find(&owner, &keys, is_held, callbacks, &mut found)?;
+            }
+        }
+        let mut table = queue.table();
+        let turn = queue.turn(now, 0.0);
+        for Found { mut job, state } in found.into_values() {
+            if let Some(state) = state {
+                job.deadline = state.deadline;
+                let phase = state.ended.map_or(Phase::Running, |(end, at)| Phase::Ended(end, at));
+                job.state = State { phase, attempts: state.attempts, last: state.last, begun: state.begun };
+                job.state = step(&job, job.ping, Event::Restarted, &turn).state;
+            }
+            if table.insert(job).is_err() {
+                tracing::error!("more pings wait than the gateway takes; they are pulled after a restart");
+                break;
+            }
+        }
+        drop(table);
+        Ok(queue)
+    }
+
+    fn find(
+        &self,
+        owner: &OwnerId,
+        keys: &Arc<OwnerKeys>,
+        is_held: bool,
+        callbacks: &Rules,
+        found: &mut HashMap<PullId, Found>,
+    ) -> Result<(), Error> {
+        let mut states: HashMap<KeyDigest, StoredState> = HashMap::new();
+        self.scan(owner, table::PULL_STATE, &mut |name, sealed| {
+            if let Some(state) = StoredState::open(owner, &name, keys, is_held, sealed) {
+                states.insert(name, state);
+            }
+        })?;
+        self.scan(owner, table::PULL, &mut |name, sealed| {
+            let Some(ping) = Ping::open(owner, &name, keys, is_held, sealed) else {
+                tracing::error!("a ping does not open; it was altered");
+                return;
+            };
+            let state = states.remove(&name).filter(|state| state.ping == ping.ping);
+            self.add(ping, state, (*owner, name), callbacks, found);
+        })?;
+        let mut orphans = Batch::default();
+        states.into_keys().for_each(|name| orphans.delete(state_row(owner, &name)));
+        if !orphans.is_empty() {
+            self.parts.engine.commit(orphans)?;
+        }
+        Ok(())
+    }
+
+    fn add(
+        &self,
+        ping: Ping,
+        state: Option<StoredState>,
+        row: (OwnerId, KeyDigest),
+        callbacks: &Rules,
+        found: &mut HashMap<PullId, Found>,
+    ) {
+        let Ping { summary_type, received, ping, ask } = ping;
+        let connection = self.parts.people.digest(&ask.client, ask.user.expose());
+        let field = |wanted| match wanted {
+            Field::CallbackUrl => Some(&*ask.url),
+            _ => ask.fields.iter().find(|(field, _)| *field == wanted).map(|(_, text)| &**text),
+        };
+        let id = self.id(&connection, &parts(&summary_type, field));
+        // The settings may have changed since: what may not be fetched any more ends when it is tried.
+        let callback = callbacks.vet(&ask.url);
+        let host = self.host(callback.as_ref().map_or("", |callback| callback.host()));
+        let deadline = received.plus(URL_LIFE_S);
+        let phase = Phase::Waiting(received);
+        let fresh = State { phase, attempts: 0, last: None, begun: false };
+        let known = found.entry(id).or_insert_with(|| Found {
+            job: Job { id, ping, summary_type, host, received, deadline, state: fresh, rows: Vec::new() },
+            state: None,
+        });
+        if ping > known.job.ping {
+            (known.job.ping, known.job.received, known.job.deadline, known.job.host) = (ping, received, deadline, host);
+            known.state = None;
+        }
+        if ping == known.job.ping {
+            known.state = known.state.or(state);
+        }
+        known.job.rows.push(row);
+    }
+
+    fn scan(
+        &self,
+        owner: &OwnerId,
+        table: u8,
+        each: &mut dyn FnMut(KeyDigest, &[u8]),
+    ) -> Result<(), Error> {
+        let prefix = row(owner.as_bytes(), table, &[]);
+        self.parts.engine.scan(&prefix, &mut |key, sealed| {
+            if let Ok(name) = key[prefix.len()..].try_into() {
+                each(KeyDigest(name), sealed);
+            }
+            true
+        })?;
+        Ok(())
+    }
+}
