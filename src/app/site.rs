@@ -4,7 +4,6 @@
 //! data_dir/FORMAT lock keyring/ db/ blobs/ journal/ ballast
 //! ```
 
-use std::collections::HashSet;
 use std::fs::{DirBuilder, File};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
@@ -72,8 +71,8 @@ impl Site {
         warn_of_copies(&dir.join("keyring")).map_err(Failure::storage)?;
         let engine: Arc<dyn Engine> = Arc::new(Sled::open(&dir.join("db")).map_err(Failure::storage)?);
         let blobs = Arc::new(Blobs::open(&dir.join("blobs")).map_err(Failure::storage)?);
-        let quarantine_key = keyring.site().quarantine.clone();
-        let quarantine = Quarantine::open(Arc::clone(&engine), Arc::clone(&blobs), Arc::clone(rng), quarantine_key);
+        let quarantine =
+            Quarantine::open(Arc::clone(&engine), Arc::clone(&blobs), Arc::clone(&keyring), Arc::clone(rng));
         let quarantine = Arc::new(quarantine.map_err(Failure::storage)?);
         let progress = progress::load(&*engine, &keyring).map_err(Failure::storage)?;
 
@@ -82,7 +81,7 @@ impl Site {
         let people = People::open(Arc::clone(&engine), Arc::clone(&keyring), Arc::clone(rng), settings);
         let people = Arc::new(people.map_err(Failure::storage)?);
 
-        let kept: HashSet<_> = quarantine.files().map_err(Failure::storage)?;
+        let kept = quarantine.files();
         let catalog =
             Catalog::open(Arc::clone(&engine), Arc::clone(&blobs), Arc::clone(&keyring), Arc::clone(rng), kept);
         let catalog = Arc::new(catalog.map_err(Failure::storage)?);

@@ -2,29 +2,25 @@
 
 use std::collections::HashMap;
 
-use crate::crypto::key::random;
-use crate::filing::facts::{Facts, facts, natural_key};
+use crate::filing::arrival::Arrival;
 use crate::filing::failure::Failure;
-use crate::filing::item::{Bytes, Copy, LARGE_BYTES, Sink};
+use crate::filing::item::Bytes;
 use crate::filing::owner::Owner;
-use crate::filing::quarantine::{Quarantine, Quarantined, Reason};
-use crate::filing::separate::{Separation, identity_part};
+use crate::filing::quarantine::Quarantine;
+use crate::filing::refused::reason;
 use crate::filing::tally::Tally;
-
-use crate::journal::{Header, Position};
-use crate::model::connection::ConnectionDigest;
-use crate::model::entry::{Entry, Field, Shape, Whose};
-use crate::model::id::{BlobId, OwnerId};
+use crate::model::entry::{Entry, Shape};
+use crate::model::id::OwnerId;
+use crate::model::pull::PullRef;
 use crate::model::summary::{DEREGISTRATIONS, PERMISSION_CHANGES, SummaryType};
 use crate::model::time::UnixSeconds;
 use crate::people::held::HeldNote;
 use crate::people::standing::LinkedTo;
+use crate::queue::{Queue, Told};
 use crate::records::catalog::Catalog;
-use crate::records::index::{ContentDigest, IndexEntry, KeyDigest, Place};
-use crate::records::large::LargeWriter;
-use crate::records::read::LARGE;
 use crate::store::engine::Batch as Rows;
 use crate::telemetry::filing::RecordResult;
+use crate::upstream::rules::Rules;
 
 /// A held connection shows so much of a type's name, in characters.
 const HELD_NAME_CHARS: usize = 64;
@@ -97,12 +93,7 @@ impl<'a> Batch<'a> {
     }
 
     /// An item of a connection with links: a copy for every participant whose window covers it.
-    pub fn linked(
-        &mut self,
-        arrival: &Arrival<'_>,
-        bytes: &mut Bytes<'_>,
-        links: &[LinkedTo],
-    ) -> Result<(), Failure> {
+    pub fn linked(&mut self, arrival: &Arrival<'_>, bytes: &mut Bytes<'_>, links: &[LinkedTo]) -> Result<(), Failure> {
         // A ping is kept while its participant takes part: what it leads to says when that happened.
         let is_ping = arrival.entry.shape == Shape::Ping;
         let time = arrival.facts.start.filter(|_| !is_ping).unwrap_or(arrival.header.received);
@@ -136,14 +127,17 @@ impl<'a> Batch<'a> {
         self.newest = self.newest.max(arrival.header.received);
         match arrival.entry.shape {
             Shape::Ping => self.ping(arrival, bytes, targets),
-            Shape::UnexpectedFile => self.quarantine(arrival.entry, bytes, arrival.header, arrival.position),
-            Shape::Push | Shape::File | Shape::NotAnObject | Shape::NotAnArray => self.file(arrival, bytes, targets),
+            Shape::Push | Shape::File => self.file(arrival, bytes, targets),
+            Shape::UnexpectedFile | Shape::NotAnObject | Shape::NotAnArray => {
+                self.set_aside(arrival, bytes, reason(arrival.entry), targets)
+            }
         }
     }
 
     /// The body that answers this ping is in the batch, or in those before it: the job ends with it.
     pub fn answered(&mut self, pull: PullRef) {
-        let renewed = |told: &Told| matches!(told, Told::Pinged(pinged) if pinged.id == pull.id && pinged.ping > pull.ping);
+        let renewed =
+            |told: &Told| matches!(told, Told::Pinged(pinged) if pinged.id == pull.id && pinged.ping > pull.ping);
         if !self.told.iter().any(renewed) {
             self.tools.queue.rows(&pull).into_iter().for_each(|row| self.rows.delete(row));
             self.told.push(Told::Answered(pull));
@@ -163,41 +157,6 @@ impl<'a> Batch<'a> {
         self.held_bytes += bytes;
         let items = &mut self.held.entry(owner).or_default().items;
         *items.entry(summary_type.name().chars().take(HELD_NAME_CHARS).collect()).or_default() += 1;
-    }
-
-    /// An item whose owner or shape cannot be read.
-    pub fn quarantine(
-        &mut self,
-        entry: &Entry,
-        bytes: &mut Bytes<'_>,
-        header: &Header,
-        position: Position,
-    ) -> Result<(), Failure> {
-        let reason = match (entry.shape, &entry.whose) {
-            (Shape::NotAnArray, _) => Reason::NotAnArray,
-            (Shape::NotAnObject, _) => Reason::NotAnObject,
-            (Shape::UnexpectedFile, _) => Reason::UnexpectedFile,
-            (Shape::Push | Shape::Ping | Shape::File, Whose::Nobody) => Reason::Nobody,
-            (Shape::Push | Shape::Ping | Shape::File, Whose::Unreadable | Whose::User(_)) => Reason::Unreadable,
-        };
-        let item = Quarantined {
-            version: 1,
-            received: header.received,
-            client: header.client.as_str().to_owned(),
-            member: entry.member.to_string(),
-            reason,
-            bytes: entry.span.end - entry.span.start,
-            text: None,
-            blob: None,
-        };
-        let mut outcome = Ok(());
-        let origin = (position, entry.span.start);
-        let read = |output: &mut dyn FnMut(&[u8])| outcome = bytes.read(entry.span.clone(), output);
-        let row_bytes = self.tools.quarantine.put(&mut self.rows, origin, item, read)?;
-        outcome?;
-        self.bytes += row_bytes;
-        self.tally.count(&SummaryType::named(&entry.member), RecordResult::Quarantined);
-        Ok(())
     }
 
     /// An item that is dropped.

@@ -37,7 +37,9 @@ impl Filing {
         for pickup in directory.pickups() {
             // Whose user has left is not filed any more: withdrawal destroys it.
             if directory.tombstone(&pickup.connection).is_none() {
-                match hold::send_again(&self.parts, &pickup.owner) {
+                let sent = hold::send_again(&self.parts, &pickup.owner);
+                let quarantine = &self.parts.quarantine;
+                match sent.and_then(|()| quarantine.send_again(&self.parts.journal, &pickup.owner)) {
                     Ok(()) => owners.push(pickup.owner),
                     // It stays held, and is picked up once there is room; what was sent again is a duplicate then.
                     Err(Failure::Journal(journal::Error::DiskLow)) => break,

@@ -19,6 +19,7 @@ pub mod ping;
 pub mod progress;
 pub mod quarantine;
 pub mod record;
+pub mod refused;
 pub mod separate;
 pub mod tally;
 #[cfg(test)]

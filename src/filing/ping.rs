@@ -1,5 +1,7 @@
 //! Pings: each becomes a durable job, for everybody whose answer it will be.
 
+use std::sync::Arc;
+
 use crate::filing::arrival::Arrival;
 use crate::filing::batch::{Batch, Target};
 use crate::filing::failure::Failure;
@@ -43,13 +45,14 @@ impl Batch<'_> {
             received: arrival.header.received,
             ping: arrival.position.0,
         };
+        let rng = Arc::clone(&self.tools.catalog.rng);
         for target in targets {
             let owner = self.owner(&target.owner())?;
             let name = owner.pseudonyms.pull(&parts);
             let is_held = matches!(target, Target::Held(_));
             let owner_id = target.owner();
             // Without an identity key the participant has no link that is open.
-            let sealed = new.seal(&owner_id, &name, &owner.keys, is_held, &*self.tools.catalog.rng);
+            let sealed = new.seal(&owner_id, &name, &owner.keys, is_held, &*rng);
             let Some((row, sealed)) = sealed else { continue };
             let length = sealed.len();
             self.bytes += length;

@@ -1,224 +1,236 @@
-//! Quarantine: what has no readable owner or shape, kept sealed for a person to look at, for a while.
+//! Quarantine: what is refused or cannot be read, kept sealed for a person to look at, for a while.
+//!
+//! Never: an item of a known owner under any key but theirs; a row opened to count or to expire.
+//!
+//! ```text
+//! row    holder ‖ 'q' ‖ 16 name [‖ 16 id of the file] = Quarantined, sealed for (holder, name and file)
+//! file   the item's text; of a pulled file the item, `]}` and the file's bytes: sealed like the row
+//! key    the site's quarantine key, a participant's identity key, a held connection's data key
+//! name   a digest of the item's place in the journal under that key, so that names of two holders never meet
+//! ```
+//! The file stands in the row's key, so that a purge finds it without opening anything. (Rows of the version before
+//! name it within.)
+
+mod item;
+mod kept;
+mod kind;
+mod put;
+mod send;
 
 use std::{
     collections::HashSet,
     io,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use serde::{Deserialize, Serialize};
-
-use crate::crypto::digest::DigestKey;
-use crate::crypto::key::{Key, Rng, random};
+use crate::crypto::key::{Key, Rng};
+use crate::crypto::keyring::Keyring;
 use crate::crypto::seal::{self, Location, Tampered};
-use crate::journal::Position;
-use crate::model::{id::BlobId, time::UnixSeconds};
-use crate::records::large::LargeWriter;
+pub use crate::filing::quarantine::item::{Holder, ItemId, Quarantined, Reason, VERSION};
+use crate::filing::quarantine::kept::{Kept, Slot};
+pub use crate::filing::quarantine::kind::kind;
+pub use crate::filing::quarantine::send::{Sent, SentAs};
+use crate::model::{
+    id::{BlobId, OwnerId},
+    time::UnixSeconds,
+};
+use crate::records::large;
 use crate::store::blobs::Blobs;
-use crate::store::engine::{self, Batch, Engine, SITE, row, table};
+use crate::store::engine::{self, Batch, Engine, SITE, table};
 
-/// Items up to this size stay in the row.
-const ROW_BYTES_MAX: u64 = 3072;
 const TABLE: &str = "quarantine";
-/// So many items are kept at most, and so many bytes of them; what comes after is dropped, loudly.
-const ITEMS_MAX: u64 = 10_000;
-const BYTES_MAX: u64 = 1 << 30;
-
-/// Why an item is in quarantine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Reason {
-    /// The item is no object.
-    NotAnObject,
-    /// The member of the notification is no array.
-    NotAnArray,
-    /// The item has no userId.
-    Nobody,
-    /// The callback URL of a ping leads elsewhere than to Garmin.
-    RefusedCallback,
-    /// A pulled file is not what it was announced as.
-    UnexpectedFile,
-    /// More pings wait than the gateway takes.
-    TooManyPulls,
-    /// The item's userId or a key field is twice there, too long, or of another type.
-    Unreadable,
-}
-
-/// A quarantined item as stored, sealed under the site's quarantine key.
-#[derive(Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Quarantined {
-    /// The version of this form.
-    pub version: u8,
-    /// When it arrived.
-    pub received: UnixSeconds,
-    /// The client it came for.
-    pub client: String,
-    /// The member it stood in.
-    pub member: String,
-    /// Why it is here.
-    pub reason: Reason,
-    /// Its size in bytes.
-    pub bytes: u64,
-    /// Its text, where it is small.
-    pub text: Option<String>,
-    /// Its file, where it is not.
-    pub blob: Option<BlobId>,
-}
 
 /// Where quarantined items are put and found.
 pub struct Quarantine {
     engine: Arc<dyn Engine>,
     blobs: Arc<Blobs>,
+    keyring: Arc<Keyring>,
     rng: Arc<Rng>,
-    key: Key,
-    names: DigestKey,
     kept: Mutex<Kept>,
+    /// Held while a person's decision is carried out: one at a time.
+    decision: Mutex<()>,
 }
 
-/// What is in quarantine.
-#[derive(Clone, Copy, Default)]
-struct Kept {
-    items: u64,
-    bytes: u64,
-    full: bool,
-}
-
-/// A quarantined item and its row.
+/// A quarantined item, and where it is.
 pub struct Listed {
-    /// The row's key.
-    pub row: Vec<u8>,
+    /// What it is shown by.
+    pub id: ItemId,
+    /// Who holds it.
+    pub holder: Holder,
     /// The item.
     pub item: Quarantined,
+    slot: Slot,
 }
 
 impl Quarantine {
-    /// The site's quarantine.
+    /// The quarantine as it is stored; rows whose key is gone are removed.
     pub fn open(
         engine: Arc<dyn Engine>,
         blobs: Arc<Blobs>,
+        keyring: Arc<Keyring>,
         rng: Arc<Rng>,
-        key: Key,
     ) -> Result<Quarantine, engine::Error> {
-        let names = DigestKey::new(&key, "quarantine name");
-        let quarantine = Self { engine, blobs, rng, key, names, kept: Mutex::default() };
-        quarantine.recount()?;
-        Ok(quarantine)
-    }
-
-    /// Adds an item: `read` hands over its bytes once. `origin` names it by its place in the journal, so that it
-    /// stands here once however often its body is filed. Returns how long its row is; 0
-    /// where it stands already or there is no room left.
-    pub fn put(
-        &self,
-        batch: &mut Batch,
-        origin: (Position, u64),
-        mut item: Quarantined,
-        read: impl FnOnce(&mut dyn FnMut(&[u8])),
-    ) -> io::Result<usize> {
-        let (Position(position), offset) = origin;
-        let digest = self.names.digest(&[&position.to_be_bytes(), &offset.to_be_bytes()]);
-        let name = &digest[..16];
-        let key = row(&SITE, table::QUARANTINE, name);
-        let stands = self.engine.get(&key).map_err(io::Error::other)?.is_some();
-        if stands || !self.admit(item.bytes) {
-            return Ok(0);
-        }
-        if item.bytes <= ROW_BYTES_MAX {
-            let mut text = Vec::with_capacity(usize::try_from(item.bytes).unwrap_or_default());
-            read(&mut |piece| text.extend_from_slice(piece));
-            item.text = Some(String::from_utf8_lossy(&text).into_owned());
-        } else {
-            let id = BlobId::from_bytes(random(&*self.rng));
-            let mut writer = LargeWriter::new(&self.blobs, id, &self.key, TABLE, &[], &*self.rng)?;
-            let mut outcome = Ok(());
-            read(&mut |piece| {
-                if outcome.is_ok() {
-                    outcome = writer.write(piece);
+        let quarantine = Self { engine, blobs, keyring, rng, kept: Mutex::default(), decision: Mutex::default() };
+        let mut keyless = Batch::default();
+        quarantine.engine.scan(&[], &mut |key, sealed| {
+            let Some((holder, item)) = split_row(key) else { return true };
+            match quarantine.read(holder, item, sealed) {
+                Ok(found) => {
+                    let (received, bytes) = (found.received, found.bytes);
+                    quarantine.kept().add(Slot { holder, item: item.to_vec(), blob: found.blob, received, bytes });
                 }
-            });
-            outcome?;
-            item.blob = Some(writer.finish()?);
+                Err(Tampered) if quarantine.has_lost_its_key(holder) => keyless.delete(key.to_vec()),
+                Err(Tampered) => tampered(),
+            }
+            true
+        })?;
+        if !keyless.is_empty() {
+            tracing::info!(items = keyless.operations.len(), "removed quarantined items whose key is destroyed");
+            quarantine.engine.commit(keyless)?;
         }
-        let value = serde_json::to_vec(&item).expect("plain values are written to memory");
-        let sealed = seal::seal(&self.key, at(name), &value, &*self.rng);
-        let length = sealed.len();
-        batch.put(key, sealed);
-        Ok(length)
+        Ok(quarantine)
     }
 
     /// Every item, in no order.
     pub fn list(&self) -> Result<Vec<Listed>, engine::Error> {
-        let mut found = Vec::new();
-        self.engine.scan(&row(&SITE, table::QUARANTINE, &[]), &mut |key, sealed| {
-            match self.read(&key[17..], sealed) {
-                Ok(item) => found.push(Listed { row: key.to_vec(), item }),
-                Err(Tampered) => tracing::error!("a quarantined item does not open; it was altered"),
+        let slots: Vec<_> = self.present().slots().cloned().collect();
+        let listed = slots.into_iter().map(|slot| self.listed(slot));
+        listed.filter_map(Result::transpose).collect()
+    }
+
+    /// The item of this id.
+    pub fn find(&self, id: ItemId) -> Result<Option<Listed>, engine::Error> {
+        let slot = self.present().find(id).cloned();
+        slot.map_or(Ok(None), |slot| self.listed(slot))
+    }
+
+    /// Hands the item's bytes to `output`: its text, and where there is a file `]}` and the file.
+    pub fn content(
+        &self,
+        listed: &Listed,
+        output: &mut dyn FnMut(&[u8]) -> io::Result<()>,
+    ) -> Result<(), large::Error> {
+        match (&listed.item.text, listed.item.blob) {
+            (Some(text), _) => Ok(output(text.as_bytes())?),
+            (None, None) => Ok(()),
+            (None, Some(blob)) => {
+                let key = self.key(listed.holder).ok_or(large::Error::Tampered)?;
+                large::read(&self.blobs, blob, &key, TABLE, listed.holder.place(), output)
             }
-            true
-        })?;
-        Ok(found)
+        }
+    }
+
+    /// Removes an item by a person's decision; whether it was there.
+    pub fn drop_item(&self, id: ItemId) -> Result<bool, engine::Error> {
+        let _decision = self.decision.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(listed) = self.find(id)? else { return Ok(false) };
+        self.remove(&[listed.slot])?;
+        Ok(true)
     }
 
     /// How many items there are.
     pub fn items(&self) -> u64 {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner).items
+        self.present().items()
     }
 
     /// The files that items are in.
-    pub fn files(&self) -> Result<HashSet<BlobId>, engine::Error> {
-        Ok(self.list()?.into_iter().filter_map(|listed| listed.item.blob).collect())
+    pub fn files(&self) -> HashSet<BlobId> {
+        self.kept().slots().filter_map(|slot| slot.blob).collect()
     }
 
     /// Removes items that arrived before this time; returns how many.
     pub fn expire(&self, before: UnixSeconds) -> Result<usize, engine::Error> {
+        let expired: Vec<_> = self.present().slots().filter(|slot| slot.received < before).cloned().collect();
+        self.remove(&expired)?;
+        Ok(expired.len())
+    }
+
+    /// Rows first: a file that a crash leaves behind is swept at the next start.
+    fn remove(&self, slots: &[Slot]) -> Result<(), engine::Error> {
+        if slots.is_empty() {
+            return Ok(());
+        }
         let mut batch = Batch::default();
-        let mut files = Vec::new();
-        for Listed { row, item } in self.list()?.into_iter().filter(|listed| listed.item.received < before) {
-            batch.delete(row);
-            files.extend(item.blob);
+        slots.iter().for_each(|slot| batch.delete(slot.row()));
+        self.engine.commit(batch)?;
+        for blob in slots.iter().filter_map(|slot| slot.blob) {
+            self.blobs.remove(blob).map_err(|cause| engine::Error::Failed(Arc::new(cause)))?;
         }
-        let expired = batch.operations.len();
-        if expired > 0 {
-            self.engine.commit(batch)?;
-        }
-        for file in files {
-            self.blobs.remove(file).map_err(|cause| engine::Error::Failed(Arc::new(cause)))?;
-        }
-        if expired > 0 {
-            self.recount()?;
-        }
-        Ok(expired)
-    }
-
-    fn admit(&self, bytes: u64) -> bool {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let room = kept.items < ITEMS_MAX && kept.bytes.saturating_add(bytes) <= BYTES_MAX;
-        if room {
-            kept.items += 1;
-            kept.bytes += bytes;
-        } else if !kept.full {
-            kept.full = true;
-            tracing::error!(items = kept.items, "the quarantine is full: what cannot be read is dropped; look at it");
-        }
-        room
-    }
-
-    fn recount(&self) -> Result<(), engine::Error> {
-        let mut counted = Kept::default();
-        for Listed { item, .. } in self.list()? {
-            counted.items += 1;
-            counted.bytes += item.bytes;
-        }
-        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = counted;
+        let mut kept = self.kept();
+        slots.iter().for_each(|slot| kept.remove(slot));
         Ok(())
     }
 
-    fn read(&self, name: &[u8], sealed: &[u8]) -> Result<Quarantined, Tampered> {
-        serde_json::from_slice(&seal::open(&self.key, at(name), sealed)?).map_err(|_| Tampered)
+    /// `None` for an item that went meanwhile, or whose row is not committed yet.
+    fn listed(&self, slot: Slot) -> Result<Option<Listed>, engine::Error> {
+        let Some(sealed) = self.engine.get(&slot.row())? else { return Ok(None) };
+        match self.read(slot.holder, &slot.item, &sealed) {
+            Ok(item) => Ok(Some(Listed { id: slot.id(), holder: slot.holder, item, slot })),
+            Err(Tampered) => {
+                tampered();
+                Ok(None)
+            }
+        }
+    }
+
+    fn read(&self, holder: Holder, item: &[u8], sealed: &[u8]) -> Result<Quarantined, Tampered> {
+        let key = self.key(holder).ok_or(Tampered)?;
+        let read: Quarantined =
+            serde_json::from_slice(&seal::open(&key, at(&holder, item), sealed)?).map_err(|_| Tampered)?;
+        let named = kept::named_blob(item);
+        if named.is_some() && named != read.blob { Err(Tampered) } else { Ok(read) }
+    }
+
+    /// What a holder's items are sealed under.
+    fn key(&self, holder: Holder) -> Option<Key> {
+        match holder {
+            Holder::Site => Some(self.keyring.site().quarantine.clone()),
+            Holder::Owner(owner) => {
+                let keys = self.keyring.owner(&owner)?;
+                Some(keys.identity.clone().unwrap_or_else(|| keys.data.clone()))
+            }
+        }
+    }
+
+    /// Whether a row of theirs that does not open can have been sealed under a key that is destroyed since.
+    fn has_lost_its_key(&self, holder: Holder) -> bool {
+        match holder {
+            Holder::Site => false,
+            Holder::Owner(owner) => self.keyring.owner(&owner).is_none_or(|keys| keys.identity.is_none()),
+        }
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is kept, without what a purge took.
+    fn present(&self) -> MutexGuard<'_, Kept> {
+        let mut kept = self.kept();
+        kept.retain(|holder| match holder {
+            Holder::Site => true,
+            Holder::Owner(owner) => self.keyring.owner(owner).is_some(),
+        });
+        kept
     }
 }
 
-fn at(name: &[u8]) -> Location<'_> {
-    Location { table: TABLE, owner: &[], item: name }
+/// Who holds a row of the quarantine, and what its key ends with.
+fn split_row(key: &[u8]) -> Option<(Holder, &[u8])> {
+    let (owner, rest) = key.split_first_chunk::<16>()?;
+    let (&found, item) = rest.split_first()?;
+    if found != table::QUARANTINE {
+        return None;
+    }
+    kept::name(item)?;
+    let holder = if *owner == SITE { Holder::Site } else { Holder::Owner(OwnerId::from_bytes(*owner)) };
+    Some((holder, item))
+}
+
+fn at<'a>(holder: &'a Holder, item: &'a [u8]) -> Location<'a> {
+    Location { table: TABLE, owner: holder.place(), item }
+}
+
+fn tampered() {
+    tracing::error!("a quarantined item does not open; it was altered");
 }

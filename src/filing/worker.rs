@@ -18,7 +18,7 @@ use crate::filing::quarantine::Quarantine;
 use crate::journal::{self, Body, Delivery, Header, Journal, Position, Reader};
 use crate::lifecycle::Stopped;
 use crate::model::connection::{ConnectionDigest, GarminUserId};
-use crate::model::entry::{Entry, Shape, Whose};
+use crate::model::entry::{Entry, Whose};
 use crate::model::id::OwnerId;
 use crate::model::time::UnixSeconds;
 use crate::people::People;
@@ -27,7 +27,7 @@ use crate::queue::Queue;
 use crate::records::catalog::Catalog;
 use crate::store::engine::Engine;
 use crate::telemetry::filing::{FilingMetrics, RecordResult};
-use crate::upstream::Rules;
+use crate::upstream::rules::Rules;
 use crate::withdrawal::Withdrawal;
 
 /// Bodies that come within this time are filed together.
@@ -265,9 +265,9 @@ impl Filing {
         if is_control(entry) && matches!(entry.whose, Whose::User(_)) {
             return Ok(self.parts.withdrawal.confirm(position, entry, header)?);
         }
-        let user = match (&entry.whose, entry.shape) {
-            (Whose::User(user), Shape::Push | Shape::Ping | Shape::File | Shape::UnexpectedFile) => user,
-            (Whose::User(_) | Whose::Nobody | Whose::Unreadable, _) => {
+        let user = match &entry.whose {
+            Whose::User(user) => user,
+            Whose::Nobody | Whose::Unreadable => {
                 return batch.quarantine(entry, bytes, header, position);
             }
         };

@@ -18,7 +18,7 @@ use crate::queue::stored::{Ping, StoredState, parts, state_row};
 use crate::queue::{Error, Parts, Queue, Settings};
 use crate::records::index::KeyDigest;
 use crate::store::engine::{Batch, row, table};
-use crate::upstream::Rules;
+use crate::upstream::rules::Rules;
 
 /// A job's rows as they are found.
 struct Found {
@@ -127,12 +127,7 @@ impl Queue {
         known.job.rows.push(row);
     }
 
-    fn scan(
-        &self,
-        owner: &OwnerId,
-        table: u8,
-        each: &mut dyn FnMut(KeyDigest, &[u8]),
-    ) -> Result<(), Error> {
+    fn scan(&self, owner: &OwnerId, table: u8, each: &mut dyn FnMut(KeyDigest, &[u8])) -> Result<(), Error> {
         let prefix = row(owner.as_bytes(), table, &[]);
         self.parts.engine.scan(&prefix, &mut |key, sealed| {
             if let Ok(name) = key[prefix.len()..].try_into() {

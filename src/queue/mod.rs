@@ -116,7 +116,7 @@ pub struct Parts {
 }
 
 /// Settings.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Settings {
     /// Of the order of jobs.
     pub schedule: schedule::Settings,

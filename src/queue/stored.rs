@@ -21,8 +21,8 @@ use crate::model::entry::{Entry, Field};
 use crate::model::id::OwnerId;
 use crate::model::summary::SummaryType;
 use crate::model::time::UnixSeconds;
-use crate::queue::job::{End, Job, Phase, Setback, State};
 use crate::queue::Ask;
+use crate::queue::job::{End, Job, Phase, Setback, State};
 use crate::records::index::KeyDigest;
 use crate::store::engine::{row, table};
 
@@ -110,7 +110,14 @@ pub struct NewPing<'a> {
 
 impl NewPing<'_> {
     /// Its row and what stands in it, for an owner; `None` where the owner has no key for it.
-    pub fn seal(&self, owner: &OwnerId, name: &KeyDigest, keys: &OwnerKeys, is_held: bool, rng: &Rng) -> Option<Sealed> {
+    pub fn seal(
+        &self,
+        owner: &OwnerId,
+        name: &KeyDigest,
+        keys: &OwnerKeys,
+        is_held: bool,
+        rng: &Rng,
+    ) -> Option<Sealed> {
         let stored = StoredPing {
             version: VERSION,
             summary_type: self.summary_type.name().to_owned(),

@@ -166,7 +166,7 @@ impl Withdrawal {
             let (more_records, more_bytes) = self.catalog.erase(owner)?;
             records += more_records;
             bytes += more_bytes;
-            erase_rows(&*self.engine, owner)?;
+            erase_rows(&*self.engine, &self.catalog.blobs, owner)?;
         }
         // While the row that says the code can still be read: after the keys it cannot.
         let mut turn = self.people.turn();
@@ -199,7 +199,7 @@ impl Withdrawal {
         let mut turn = self.people.turn();
         for owner in keyless {
             self.catalog.erase(owner)?;
-            erase_rows(&*self.engine, owner)?;
+            erase_rows(&*self.engine, &self.catalog.blobs, owner)?;
             turn.held_gone(owner);
             turn.erase(owner, UnixSeconds(0));
         }

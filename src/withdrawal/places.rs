@@ -1,7 +1,10 @@
 //! The registry of every place that holds a person's data. Whatever stores something new of a person adds its place
 //! here; a test fills all of them, purges, and finds each empty.
 
-use crate::model::id::OwnerId;
+use std::sync::Arc;
+
+use crate::model::id::{BlobId, OwnerId};
+use crate::store::blobs::Blobs;
 use crate::store::engine::{self, Batch, Engine, table};
 
 /// How a place is emptied.
@@ -13,6 +16,8 @@ pub enum Emptied {
     WithTheOwner(u8),
     /// Files that packs name: deleted with the packs.
     WithThePacks,
+    /// Files that rows under the owner's id name: deleted with the rows.
+    WithTheRows(u8),
     /// Bodies: filed before the purge, their files and keys gone with that.
     BeforeThePurge,
     /// Keys: destroyed with the epoch.
@@ -48,17 +53,21 @@ pub const PLACES: &[Place] = &[
     place("files of records", Emptied::WithThePacks),
     place("bodies in the journal", Emptied::BeforeThePurge),
     place("keys", Emptied::WithTheEpoch),
-    place("quarantine", Emptied::ByExpiry(table::QUARANTINE)),
+    place("refused items", Emptied::WithTheRecords(table::QUARANTINE)),
+    place("files of refused items", Emptied::WithTheRows(table::QUARANTINE)),
+    place("quarantine of what has no readable owner", Emptied::ByExpiry(table::QUARANTINE)),
     place("tombstones", Emptied::Kept(table::TOMBSTONE)),
     place("studies with their retired codes", Emptied::Kept(table::STUDY)),
     place("how far filing has come", Emptied::Kept(table::PROGRESS)),
 ];
 
-/// Deletes every row under the owner's id; returns how many. Those of the directory of people stand elsewhere, and go
-/// last, when the keys are gone.
-pub fn erase_rows(engine: &dyn Engine, owner: &OwnerId) -> Result<usize, engine::Error> {
+/// Deletes every row under the owner's id, and the files that rows of the quarantine name; returns how many rows. Needs
+/// no key. Those rows of the directory of people that stand elsewhere go last, when the keys are gone.
+pub fn erase_rows(engine: &dyn Engine, blobs: &Blobs, owner: &OwnerId) -> Result<usize, engine::Error> {
     let mut batch = Batch::default();
+    let mut files = Vec::new();
     engine.scan(owner.as_bytes(), &mut |key, _| {
+        files.extend(file_of(key));
         batch.delete(key.to_vec());
         true
     })?;
@@ -66,5 +75,15 @@ pub fn erase_rows(engine: &dyn Engine, owner: &OwnerId) -> Result<usize, engine:
     if count > 0 {
         engine.commit(batch)?;
     }
+    for file in files {
+        blobs.remove(file).map_err(|cause| engine::Error::Failed(Arc::new(cause)))?;
+    }
     Ok(count)
+}
+
+/// The file that the row of a refused item names behind its own name of 16 bytes.
+fn file_of(key: &[u8]) -> Option<BlobId> {
+    let (table, item) = key.get(16..)?.split_first()?;
+    let file = item.get(16..).filter(|_| *table == table::QUARANTINE)?;
+    Some(BlobId::from_bytes(file.try_into().ok()?))
 }

@@ -147,14 +147,14 @@ impl Site {
         let engine: Arc<dyn Engine> = Arc::new(Faulty::new(Arc::clone(&self.memory), fault));
         let keyring = Arc::new(open_keyring(&dir.join("keyring")));
         let blobs = Arc::new(Blobs::open(&dir.join("blobs")).map_err(text)?);
-        let key = keyring.site().quarantine.clone();
-        let quarantine = Quarantine::open(Arc::clone(&engine), Arc::clone(&blobs), Arc::clone(&rng), key);
+        let quarantine =
+            Quarantine::open(Arc::clone(&engine), Arc::clone(&blobs), Arc::clone(&keyring), Arc::clone(&rng));
         let quarantine = Arc::new(quarantine.map_err(text)?);
         let progress = progress::load(&*engine, &keyring).map_err(text)?;
         let people = PeopleSettings { held_connections_max: self.held_connections_max };
         let people = People::open(Arc::clone(&engine), Arc::clone(&keyring), Arc::clone(&rng) as _, people);
         let people = Arc::new(people.map_err(text)?);
-        let kept = quarantine.files().map_err(text)?;
+        let kept = quarantine.files();
         let catalog =
             Catalog::open(Arc::clone(&engine), Arc::clone(&blobs), Arc::clone(&keyring), Arc::clone(&rng), kept);
         let catalog = Arc::new(catalog.map_err(text)?);
