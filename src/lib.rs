@@ -19,6 +19,7 @@ pub mod json;
 pub mod lifecycle;
 pub mod model;
 pub mod people;
+pub mod pull;
 pub mod queue;
 pub mod records;
 pub mod simulate;

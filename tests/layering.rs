@@ -9,7 +9,7 @@ const LAYERS: &[&[&str]] = &[
     &["client", "people", "records"],
     &["queue"],
     &["export", "ingest", "withdrawal"],
-    &["filing"],
+    &["filing", "pull"],
     &["http"],
     &["config"],
     &["app"],

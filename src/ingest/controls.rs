@@ -50,12 +50,18 @@ impl Found {
         Ok(())
     }
 
+    /// Whether there is none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
     /// The control items, in their order.
     pub(crate) fn into_items(self) -> Vec<Entry> {
         self.items
     }
 }
 
-fn is_control(member: &str) -> bool {
+/// Whether what stands under this key is obeyed rather than filed.
+pub(crate) fn is_control(member: &str) -> bool {
     member == DEREGISTRATIONS || member == PERMISSION_CHANGES
 }

@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
-
 use crate::clock::Clock;
-use crate::ingest::{coding::Coding, controls::Controls, intake::Intake};
+use crate::ingest::{
+    coding::Coding,
+    controls::Controls,
+    gate::{Gate, Slots, WhenFull},
+    intake::Intake,
+};
 use crate::journal::Journal;
 use crate::model::connection::ClientId;
 use crate::telemetry::ingest::DoorMetrics;
@@ -27,12 +30,8 @@ impl Default for Settings {
 
 /// The door of the gateway; shared by all requests.
 pub struct Door {
-    pub(crate) journal: Journal,
+    pub(crate) gate: Arc<Gate>,
     pub(crate) controls: Arc<dyn Controls>,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) metrics: DoorMetrics,
-    pub(crate) settings: Settings,
-    pub(crate) large: Arc<Semaphore>,
 }
 
 impl Door {
@@ -44,22 +43,23 @@ impl Door {
         clock: Arc<dyn Clock>,
         metrics: DoorMetrics,
     ) -> Arc<Self> {
-        let large = Arc::new(Semaphore::new(settings.large_bodies_max));
-        Arc::new(Self { journal, controls, clock, metrics, settings, large })
+        let slots = Slots::new(settings.large_bodies_max, WhenFull::Refuse);
+        let gate = Gate { journal, clock, metrics, bytes_max: settings.body_bytes_max, slots };
+        Arc::new(Self { gate: Arc::new(gate), controls })
     }
 
     /// A body begins. `length_hint` is its length as sent, in bytes, where that was announced.
     pub fn open(self: &Arc<Self>, client: ClientId, coding: Coding, length_hint: Option<u64>) -> Intake {
-        Intake::new(Arc::clone(self), client, coding, length_hint)
+        Intake::new(self, client, coding, length_hint)
     }
 
     /// The metrics of the door.
     pub fn metrics(&self) -> &DoorMetrics {
-        &self.metrics
+        &self.gate.metrics
     }
 
     /// The longest body that is taken, in bytes.
     pub fn body_bytes_max(&self) -> u64 {
-        self.settings.body_bytes_max
+        self.gate.bytes_max
     }
 }

@@ -33,6 +33,8 @@ pub enum Malformed {
     CutShort(u64),
     /// Something follows the end of the compressed stream at this byte, as sent.
     TrailingData(u64),
+    /// The answer to a ping is not what was asked for, at this byte of it.
+    NotAnAnswer(u64),
 }
 
 impl From<journal::Error> for Refusal {
@@ -56,7 +58,9 @@ impl Malformed {
     pub const fn offset(&self) -> u64 {
         match self {
             Self::Syntax(error) => error.offset,
-            Self::Damaged(offset) | Self::CutShort(offset) | Self::TrailingData(offset) => *offset,
+            Self::Damaged(offset) | Self::CutShort(offset) | Self::TrailingData(offset) | Self::NotAnAnswer(offset) => {
+                *offset
+            }
         }
     }
 }
@@ -67,6 +71,7 @@ impl fmt::Display for Malformed {
             Self::Syntax(error) => write!(f, "{error}"),
             Self::Damaged(offset) => write!(f, "the compressed body is damaged (byte {offset} as sent)"),
             Self::CutShort(offset) => write!(f, "the compressed body ended early (byte {offset} as sent)"),
+            Self::NotAnAnswer(offset) => write!(f, "the answer is not one JSON array of its type (byte {offset})"),
             Self::TrailingData(offset) => {
                 write!(f, "something follows the end of the compressed body (byte {offset} as sent)")
             }

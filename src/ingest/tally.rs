@@ -10,18 +10,29 @@ use crate::model::{
 use crate::telemetry::ingest::{DoorMetrics, ItemKind, ItemOutcome};
 
 /// Counts per type, kind and outcome; a body has few of them.
-#[derive(Default)]
 pub(crate) struct Tally {
+    /// What a summary counts as.
+    summary: ItemKind,
     counts: Vec<(usize, ItemKind, ItemOutcome, u64)>,
     /// The key seen last and its type's place: items of one key follow each other.
     last: Option<(Arc<str>, usize)>,
 }
 
 impl Tally {
+    /// Of what Garmin sent by itself.
+    pub(crate) fn of_notification() -> Self {
+        Self { summary: ItemKind::Push, counts: Vec::new(), last: None }
+    }
+
+    /// Of what was asked for.
+    pub(crate) fn of_answer() -> Self {
+        Self { summary: ItemKind::Pulled, counts: Vec::new(), last: None }
+    }
+
     /// An entry of the body.
     pub(crate) fn note(&mut self, entry: &Entry) {
         let place = self.place(&entry.member);
-        let (kind, outcome) = classify(entry);
+        let (kind, outcome) = classify(entry, self.summary);
         match self.counts.iter_mut().find(|row| (row.0, row.1, row.2) == (place, kind, outcome)) {
             Some(row) => row.3 += 1,
             None => self.counts.push((place, kind, outcome, 1)),
@@ -32,8 +43,16 @@ impl Tally {
     pub(crate) fn publish(&self, metrics: &DoorMetrics, received: UnixSeconds) {
         for &(place, kind, outcome, count) in &self.counts {
             metrics.items(place, kind, outcome, count);
-            metrics.seen(place, received);
+            // An answer comes when the gateway asks: it says nothing of what Garmin sends.
+            if self.summary == ItemKind::Push {
+                metrics.seen(place, received);
+            }
         }
+    }
+
+    /// How many entries there were.
+    pub(crate) fn items(&self) -> u64 {
+        self.counts.iter().map(|row| row.3).sum()
     }
 
     fn place(&mut self, member: &Arc<str>) -> usize {
@@ -48,7 +67,7 @@ impl Tally {
     }
 }
 
-fn classify(entry: &Entry) -> (ItemKind, ItemOutcome) {
+fn classify(entry: &Entry, summary: ItemKind) -> (ItemKind, ItemOutcome) {
     let kind = match entry.shape {
         Shape::NotAnObject | Shape::NotAnArray => return (ItemKind::Malformed, ItemOutcome::Quarantined),
         Shape::File => ItemKind::File,
@@ -56,7 +75,7 @@ fn classify(entry: &Entry) -> (ItemKind, ItemOutcome) {
         Shape::Push | Shape::Ping if &*entry.member == DEREGISTRATIONS => ItemKind::Deregistration,
         Shape::Push | Shape::Ping if &*entry.member == PERMISSION_CHANGES => ItemKind::PermissionChange,
         Shape::Ping => ItemKind::Ping,
-        Shape::Push => ItemKind::Push,
+        Shape::Push => summary,
     };
     match entry.whose {
         Whose::User(_) => (kind, ItemOutcome::Accepted),

@@ -153,7 +153,8 @@ pub(crate) fn decode_reference(packed: &[u8]) -> Option<(Header, FileId)> {
     Some((header, rest.try_into().ok()?))
 }
 
-fn encode_header(header: &Header, output: &mut Vec<u8>) {
+/// Appends the header to `output`.
+pub(crate) fn encode_header(header: &Header, output: &mut Vec<u8>) {
     let client = header.client.as_str();
     output.push(VERSION);
     output.extend_from_slice(&header.received.0.to_be_bytes());
@@ -166,7 +167,8 @@ fn encode_header(header: &Header, output: &mut Vec<u8>) {
     }
 }
 
-fn decode_header(input: &mut &[u8]) -> Option<Header> {
+/// Takes a header off the front of `input`; `None` where none stands there.
+pub(crate) fn decode_header(input: &mut &[u8]) -> Option<Header> {
     let (version, rest) = input.split_first()?;
     let (received, rest) = rest.split_first_chunk()?;
     let (length, rest) = rest.split_first_chunk()?;

@@ -15,6 +15,7 @@
 mod block;
 mod frame;
 mod layer;
+mod opening;
 mod packing;
 mod reader;
 mod recovery;
@@ -41,6 +42,7 @@ use crate::journal::{
     frame::Kind,
     layer::Plain,
     shared::{Handover, Request, Shared},
+    spool::Given,
     writer::Writer,
 };
 use crate::model::{
@@ -179,7 +181,7 @@ impl Default for Limits {
 
 impl Journal {
     /// Opens the journal: what was committed and not filed is delivered again by the reader, first of all; what was
-    /// not committed is swept. Positions up to `filed` were filed and are not delivered.
+    /// not committed is swept, but for whole bodies that are given only once: those are committed. Positions up to `filed` were filed and are not delivered.
     pub fn open(
         settings: &Settings,
         limits: Limits,
@@ -194,11 +196,13 @@ impl Journal {
 
     fn open_on(shared: Shared, filed: Position) -> Result<(Journal, Reader), Error> {
         let failed = |cause| Error::Failed(Arc::new(cause));
-        let next_segment = recovery::recover(&shared, filed.0).map_err(failed)?;
+        let found = recovery::recover(&shared, filed.0).map_err(failed)?;
         let shared = Arc::new(shared);
-        let writer = Writer::start(shared.clone(), next_segment).map_err(failed)?;
+        let writer = Writer::start(shared.clone(), found.next_segment).map_err(failed)?;
         let reader = Reader::new(shared.clone(), filed.0);
-        Ok((Journal { handle: Arc::new(Handle { shared, writer: Some(writer) }) }, reader))
+        let handle = Arc::new(Handle { shared, writer: Some(writer) });
+        recovery::commit(&handle.shared, found.orphans)?;
+        Ok((Journal { handle }, reader))
     }
 
     /// Commits a small body; returns its place when it is durable. Waiting callers share fsyncs.
@@ -207,12 +211,14 @@ impl Journal {
     pub async fn commit(&self, header: Header, bytes: Vec<u8>, entries: Vec<Entry>) -> Result<Position, Error> {
         let shared = &self.handle.shared;
         shared.admit()?;
-        if !is_control(&entries) {
+        // What an answer holds was asked for, and can be again.
+        let is_control = header.pull.is_none() && is_control(&entries);
+        if !is_control {
             shared.wait_for_room().await;
         }
         let mut reservation = shared.space.reserve();
         let room = bytes.len() as u64;
-        if is_control(&entries) { reservation.grow_control(room) } else { reservation.grow(room) }?;
+        if is_control { reservation.grow_control(room) } else { reservation.grow(room) }?;
 
         let body_key = Key::random(&*shared.rng);
         let content = frame::seal_inline(&body_key, &header, &entries, &bytes, &*shared.rng);
@@ -225,7 +231,13 @@ impl Journal {
 
     /// Starts a large body. Blocking calls: use on a blocking thread.
     pub fn spool(&self) -> Result<Spool, Error> {
-        Spool::start(self.handle.clone())
+        Spool::start(self.handle.clone(), Given::Again)
+    }
+
+    /// Starts a body that its sender gives only once, whatever its size: from its last byte on it survives a crash,
+    /// though nobody was answered. Refused where the disk has no room beyond its reserve. Blocking calls.
+    pub fn spool_once(&self) -> Result<Spool, Error> {
+        Spool::start(self.handle.clone(), Given::Once)
     }
 
     /// The largest body that [`commit`](Self::commit) is meant for, in bytes; a larger one is to be spooled.

@@ -43,6 +43,8 @@ pub struct Reader {
 struct Unfiled {
     place: Place,
     file: Option<FileId>,
+    /// A start would commit the file, did it outlive the segments that refer to it.
+    given_once: bool,
 }
 
 /// Where the next body is.
@@ -101,6 +103,7 @@ impl Reader {
     pub fn filed(&mut self, up_to: Position) -> Result<(), Error> {
         self.filed = self.filed.max(up_to.0);
         let mut done = Vec::new();
+        let mut given_once = false;
         while self.unfiled.front().is_some_and(|body| body.place.position <= self.filed) {
             let Some(body) = self.unfiled.pop_front() else {
                 break;
@@ -108,7 +111,11 @@ impl Reader {
             if let Some(id) = body.file {
                 unlink(&file_path(&self.shared.dir, &id))?;
             }
+            given_once |= body.given_once;
             done.push(body.place);
+        }
+        if given_once {
+            self.shared.sync_dir().map_err(|cause| self.shared.poison(cause))?;
         }
         let mut account = self.shared.account();
         account.filed = self.filed;
@@ -154,7 +161,7 @@ impl Reader {
         self.advance(&place);
         match handover {
             Handover::Inline { header, bytes, entries } => {
-                self.unfiled.push_back(Unfiled { place, file: None });
+                self.unfiled.push_back(Unfiled { place, file: None, given_once: false });
                 Ok(Delivery { position: Position(place.position), header, body: Body::Inline { bytes, entries } })
             }
             Handover::Reference { header, file, key } => self.open(header, &file, &key, place),
@@ -208,13 +215,13 @@ impl Reader {
         let position = Position(place.position);
         match frame.head.kind {
             Kind::Inline => {
-                self.unfiled.push_back(Unfiled { place, file: None });
+                self.unfiled.push_back(Unfiled { place, file: None, given_once: false });
                 let (header, bytes, entries) = decode_inline(&frame.content).ok_or(Error::Tampered(position))?;
                 Ok(Delivery { position, header, body: Body::Inline { bytes, entries } })
             }
             Kind::Reference => {
                 let Some((header, id)) = decode_reference(&frame.content) else {
-                    self.unfiled.push_back(Unfiled { place, file: None });
+                    self.unfiled.push_back(Unfiled { place, file: None, given_once: false });
                     return Err(Error::Tampered(position));
                 };
                 self.open(header, &id, &frame.body_key, place)
@@ -224,8 +231,10 @@ impl Reader {
 
     fn open(&mut self, header: Header, id: &FileId, key: &Key, place: Place) -> Result<Delivery, Error> {
         let position = Position(place.position);
-        self.unfiled.push_back(Unfiled { place, file: Some(*id) });
-        let spilled = Spilled::open(&file_path(&self.shared.dir, id), id, key, position)?;
+        let opened = Spilled::open(&file_path(&self.shared.dir, id), id, key, position);
+        let given_once = opened.as_ref().is_ok_and(Spilled::is_given_once);
+        self.unfiled.push_back(Unfiled { place, file: Some(*id), given_once });
+        let spilled = opened?;
         Ok(Delivery { position, header, body: Body::Spilled(spilled) })
     }
 

@@ -1,19 +1,24 @@
-//! What a journal finds of the time before: bodies that were committed and not filed stay, all else is swept.
+//! What a journal finds of the time before: bodies that were committed and not filed stay; whole ones that are given
+//! only once are committed; all else is swept.
 //!
-//! Never: a durable frame unlinked that was not filed.
+//! Never: a durable frame unlinked that was not filed; a body committed that a frame refers to, filed or not.
 
 use std::{
     collections::{BTreeSet, HashSet},
-    fs::{self, DirBuilder},
+    fs::{self, DirBuilder, File},
     io,
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
 };
 
+use crate::crypto::key::Key;
 use crate::journal::{
+    Error, Header,
     frame::{FileId, Kind, decode_reference},
     segment::{self, FIRST_FRAME, Walk},
     shared::{Account, Segment, Shared},
+    spilled,
+    spool::refer,
 };
 
 const FILE_PREFIX: &str = "body-";
@@ -23,42 +28,100 @@ pub(crate) fn file_path(dir: &Path, id: &FileId) -> PathBuf {
     dir.join(format!("{FILE_PREFIX}{:032x}", u128::from_be_bytes(*id)))
 }
 
-/// Takes stock of the folder; returns the number of the next segment.
-pub(crate) fn recover(shared: &Shared, filed: u64) -> io::Result<u64> {
+/// What a folder holds besides the bodies that are accounted for.
+pub(crate) struct Found {
+    pub(crate) next_segment: u64,
+    pub(crate) orphans: Vec<Orphan>,
+}
+
+/// A whole body that is given only once, and that no frame refers to.
+pub(crate) struct Orphan {
+    id: FileId,
+    key: Key,
+    header: Header,
+    file_bytes: u64,
+}
+
+/// Files by what segments say of them.
+#[derive(Default)]
+struct Referred {
+    unfiled: HashSet<FileId>,
+    /// Their bodies are filed; the files were about to go.
+    filed: HashSet<FileId>,
+}
+
+/// Takes stock of the folder.
+pub(crate) fn recover(shared: &Shared, filed: u64) -> io::Result<Found> {
     let dir = &shared.dir;
     if !dir.exists() {
         DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
     }
     let (numbers, files) = list(dir)?;
     let mut account = Account { newest: filed, filed, ..Account::default() };
-    let mut kept = HashSet::new();
+    let mut referred = Referred::default();
+    let mut done = Vec::new();
     for number in &numbers {
-        if !take_stock(shared, *number, &mut account, &mut kept)? {
-            fs::remove_file(segment::path(dir, *number))?;
+        if !take_stock(shared, *number, &mut account, &mut referred)? {
+            done.push(*number);
         }
     }
-    for file in files.difference(&kept.iter().map(|id| file_path(dir, id)).collect()) {
-        fs::remove_file(file)?;
+    let mut orphans = Vec::new();
+    for (path, id) in files {
+        if id.is_some_and(|id| referred.unfiled.contains(&id)) {
+            continue;
+        }
+        match id.filter(|id| !referred.filed.contains(id)) {
+            Some(id) => match adopt(shared, &path, id)? {
+                Some(orphan) => orphans.push(orphan),
+                None => fs::remove_file(path)?,
+            },
+            None => fs::remove_file(path)?,
+        }
     }
+    // While a segment says of a file that its body is filed, the file is not taken for a body that is to be committed.
     shared.sync_dir()?;
+    for number in done {
+        fs::remove_file(segment::path(dir, number))?;
+    }
     *shared.account() = account;
-    Ok(numbers.last().map_or(1, |last| last + 1))
+    Ok(Found { next_segment: numbers.last().map_or(1, |last| last + 1), orphans })
+}
+
+/// Commits what was found whole, before anything else is taken.
+pub(crate) fn commit(shared: &Shared, orphans: Vec<Orphan>) -> Result<(), Error> {
+    for Orphan { id, key, header, file_bytes } in orphans {
+        refer(shared, key, header, id, file_bytes)?;
+        tracing::info!("a download that was whole when the gateway stopped was taken over");
+    }
+    Ok(())
+}
+
+/// The file's body, where it is whole and given only once; on the disk from here on, whatever the process before did.
+fn adopt(shared: &Shared, path: &Path, id: FileId) -> io::Result<Option<Orphan>> {
+    let Some((key, header)) = spilled::read_given_once(path, &id, &shared.keyring)? else {
+        return Ok(None);
+    };
+    let file = File::open(path)?;
+    shared.sync_data(&file)?;
+    Ok(Some(Orphan { id, key, header, file_bytes: file.metadata()?.len() }))
 }
 
 /// Counts the segment's bodies that are not filed; returns whether there is one.
-fn take_stock(shared: &Shared, number: u64, account: &mut Account, kept: &mut HashSet<FileId>) -> io::Result<bool> {
+fn take_stock(shared: &Shared, number: u64, account: &mut Account, referred: &mut Referred) -> io::Result<bool> {
     let mut walk = Walk::new(&shared.dir, number, FIRST_FRAME)?;
     let length = walk.file().metadata()?.len();
     let mut found = None;
     while let Some(frame) = walk.next(length, &shared.keyring)? {
         let head = frame.head;
+        let file = match head.kind {
+            Kind::Reference => decode_reference(&frame.content).map(|(_, id)| id),
+            Kind::Inline => None,
+        };
         // What stands behind a later body was put there by somebody else.
         if head.position > account.newest {
             let mut disk_bytes = frame.disk_bytes();
-            if head.kind == Kind::Reference
-                && let Some((_, id)) = decode_reference(&frame.content)
-            {
-                kept.insert(id);
+            if let Some(id) = file {
+                referred.unfiled.insert(id);
                 disk_bytes += fs::metadata(file_path(&shared.dir, &id)).map_or(0, |file| file.len());
             }
             account.newest = head.position;
@@ -66,6 +129,8 @@ fn take_stock(shared: &Shared, number: u64, account: &mut Account, kept: &mut Ha
             account.bytes += disk_bytes;
             account.count_generation(head.generation, 1);
             found = Some(Segment { number, end: frame.end, last: head.position });
+        } else {
+            referred.filed.extend(file);
         }
     }
     let Some(segment) = found else {
@@ -77,18 +142,22 @@ fn take_stock(shared: &Shared, number: u64, account: &mut Account, kept: &mut Ha
     Ok(true)
 }
 
-/// The numbers of the segments, ascending, and the bodies' own files.
-fn list(dir: &Path) -> io::Result<(BTreeSet<u64>, HashSet<PathBuf>)> {
+/// A file with its identifier, where its name is one of a body's own file.
+type Named = (PathBuf, Option<FileId>);
+
+/// The numbers of the segments and the bodies' own files, ascending.
+fn list(dir: &Path) -> io::Result<(BTreeSet<u64>, BTreeSet<Named>)> {
     let mut numbers = BTreeSet::new();
-    let mut files = HashSet::new();
+    let mut files = BTreeSet::new();
     for entry in fs::read_dir(dir)? {
         let entry = entry?;
         let name = entry.file_name();
         let name = name.to_string_lossy();
         if let Some(number) = segment::number(&name) {
             numbers.insert(number);
-        } else if name.starts_with(FILE_PREFIX) {
-            files.insert(entry.path());
+        } else if let Some(digits) = name.strip_prefix(FILE_PREFIX) {
+            let id = u128::from_str_radix(digits, 16).ok().map(u128::to_be_bytes);
+            files.insert((entry.path(), id.filter(|id| file_path(dir, id) == entry.path())));
         }
     }
     Ok((numbers, files))

@@ -8,14 +8,16 @@ use zstd::stream::raw::{Decoder, Operation};
 
 use crate::crypto::{
     key::Key,
+    keyring::Keyring,
     seal::Tampered,
-    stream::{CHUNK_BYTES_MAX, CHUNK_OVERHEAD, HEADER_BYTES, StreamOpener},
+    stream::{CHUNK_BYTES_MAX, CHUNK_OVERHEAD, StreamOpener},
 };
 use crate::journal::{
-    Error, Position,
-    frame::FileId,
+    Error, Header, Position,
+    frame::{self, FileId},
+    opening::{self, Opening},
     packing,
-    spool::{BODY, ENTRIES, OPENING, RECORD_HEAD_BYTES, place},
+    spool::{BODY, ENTRIES, HEADER, RECORD_HEAD_BYTES, place},
 };
 use crate::json::entry_codec;
 use crate::model::entry::Entry;
@@ -25,6 +27,7 @@ const DECODED_BYTES: usize = 64 * 1024;
 /// A spilled body, read by two cursors over one file: entries run ahead of bytes; nothing is decoded twice.
 pub struct Spilled {
     position: Position,
+    given_once: bool,
     entry_records: Records,
     entries: Vec<u8>,
     entries_taken: usize,
@@ -37,6 +40,48 @@ pub struct Spilled {
     ready: Range<usize>,
     /// Where in the body the first ready byte stands.
     at: u64,
+}
+
+/// The key and header that a file which nothing refers to holds itself; `None` where it holds none, or is not whole.
+pub(crate) fn read_given_once(path: &Path, id: &FileId, keyring: &Keyring) -> io::Result<Option<(Key, Header)>> {
+    let read = || -> Result<Option<(Key, Header)>, Fault> {
+        let file = Arc::new(File::open(path)?);
+        let Some(opening) = opening::read(&file)? else {
+            return Ok(None);
+        };
+        let Some(key) = opening.key(id, keyring) else {
+            return Ok(None);
+        };
+        let header = verify(&file, &opening, id, &key, &mut chunk())?;
+        Ok(header.map(|header| (key, header)))
+    };
+    match read() {
+        Ok(found) => Ok(found),
+        Err(Fault::Tampered) => Ok(None),
+        Err(Fault::Disk(cause)) => Err(cause),
+    }
+}
+
+/// Opens every record; returns the header that stands among them, if one does.
+fn verify(
+    file: &Arc<File>,
+    opening: &Opening,
+    id: &FileId,
+    key: &Key,
+    chunk: &mut Vec<u8>,
+) -> Result<Option<Header>, Fault> {
+    let mut header = None;
+    let mut all = Records::new(file, opening, id, key)?;
+    while let Some(kind) = all.next(None, chunk)? {
+        if kind == HEADER {
+            header = Some(frame::decode_header(&mut &chunk[..]).ok_or(Fault::Tampered)?);
+        }
+    }
+    if all.offset == file.metadata()?.len() { Ok(header) } else { Err(Fault::Tampered) }
+}
+
+fn chunk() -> Vec<u8> {
+    Vec::with_capacity(CHUNK_BYTES_MAX + CHUNK_OVERHEAD)
 }
 
 /// Goes through the records of one kind.
@@ -58,18 +103,16 @@ impl Spilled {
     pub(crate) fn open(path: &Path, id: &FileId, key: &Key, position: Position) -> Result<Spilled, Error> {
         let verified = || -> Result<Spilled, Fault> {
             let file = Arc::new(File::open(path)?);
-            let mut all = Records::new(&file, id, key)?;
-            let mut chunk = Vec::with_capacity(CHUNK_BYTES_MAX + CHUNK_OVERHEAD);
-            while all.next(None, &mut chunk)? {}
-            if all.offset != file.metadata()?.len() {
-                return Err(Fault::Tampered);
-            }
+            let opening = opening::read(&file)?.ok_or(Fault::Tampered)?;
+            let mut chunk = chunk();
+            verify(&file, &opening, id, key, &mut chunk)?;
             Ok(Spilled {
                 position,
-                entry_records: Records::new(&file, id, key)?,
+                given_once: opening.is_given_once(),
+                entry_records: Records::new(&file, &opening, id, key)?,
                 entries: Vec::new(),
                 entries_taken: 0,
-                body_records: Records::new(&file, id, key)?,
+                body_records: Records::new(&file, &opening, id, key)?,
                 compressed: chunk,
                 compressed_taken: usize::MAX,
                 decoder: Decoder::new()?,
@@ -91,10 +134,15 @@ impl Spilled {
         self.pass(span, output).map_err(|fault| fault.at(self.position))
     }
 
+    /// Whether the file holds its own key.
+    pub(crate) fn is_given_once(&self) -> bool {
+        self.given_once
+    }
+
     fn take_entry(&mut self) -> Result<Option<Entry>, Fault> {
         while self.entries_taken == self.entries.len() {
             let mut chunk = Vec::new();
-            if !self.entry_records.next(Some(ENTRIES), &mut chunk)? {
+            if self.entry_records.next(Some(ENTRIES), &mut chunk)?.is_none() {
                 return Ok(None);
             }
             self.entries = packing::unpack(&chunk).ok_or(Fault::Tampered)?;
@@ -136,7 +184,7 @@ impl Spilled {
                 return Ok(());
             }
             if self.compressed_taken >= self.compressed.len() {
-                if !self.body_records.next(Some(BODY), &mut self.compressed)? {
+                if self.body_records.next(Some(BODY), &mut self.compressed)?.is_none() {
                     return Err(Fault::Tampered);
                 }
                 self.compressed_taken = 0;
@@ -146,22 +194,19 @@ impl Spilled {
 }
 
 impl Records {
-    fn new(file: &Arc<File>, id: &FileId, key: &Key) -> Result<Self, Fault> {
-        let mut opening = [0; OPENING.len() + HEADER_BYTES];
-        file.read_exact_at(&mut opening, 0)?;
-        let header = opening.strip_prefix(&OPENING).ok_or(Fault::Tampered)?;
-        let opener = Box::new(StreamOpener::new(key, place(id), header)?);
-        Ok(Self { file: file.clone(), offset: opening.len() as u64, opener, ended: false })
+    fn new(file: &Arc<File>, opening: &Opening, id: &FileId, key: &Key) -> Result<Self, Fault> {
+        let opener = Box::new(StreamOpener::new(key, place(id), &opening.stream)?);
+        Ok(Self { file: file.clone(), offset: opening.end, opener, ended: false })
     }
 
-    /// The next chunk of the kind (of any kind if `None`); `false` behind the last.
-    fn next(&mut self, wanted: Option<u8>, chunk: &mut Vec<u8>) -> Result<bool, Fault> {
+    /// The next chunk of the kind (of any kind if `None`), and its kind; `None` behind the last.
+    fn next(&mut self, wanted: Option<u8>, chunk: &mut Vec<u8>) -> Result<Option<u8>, Fault> {
         while !self.ended {
             let mut head = [0; RECORD_HEAD_BYTES];
             self.file.read_exact_at(&mut head, self.offset)?;
             let [kind, last, length @ ..] = head;
             let length = u32::from_be_bytes(length) as usize;
-            if last > 1 || !matches!(kind, BODY | ENTRIES) || length > CHUNK_BYTES_MAX + CHUNK_OVERHEAD {
+            if last > 1 || !matches!(kind, BODY | ENTRIES | HEADER) || length > CHUNK_BYTES_MAX + CHUNK_OVERHEAD {
                 return Err(Fault::Tampered);
             }
             let start = self.offset + RECORD_HEAD_BYTES as u64;
@@ -174,9 +219,9 @@ impl Records {
             chunk.resize(length, 0);
             self.file.read_exact_at(chunk, start)?;
             self.opener.open(kind, last == 1, chunk)?;
-            return Ok(true);
+            return Ok(Some(kind));
         }
-        Ok(false)
+        Ok(None)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The journal on a disk that counts, waits and fails.
 
 mod failures;
+mod given_once;
 
 use std::{
     collections::BTreeSet,

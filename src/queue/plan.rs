@@ -127,11 +127,7 @@ pub fn step(job: &Job, of: u64, event: Event, turn: &Turn) -> Step {
         Event::Restarted => restarted(job, turn),
         Event::Retry => retry(job, turn),
         Event::Started => match job.state.phase {
-            Phase::Waiting(_) => {
-                // Nothing is asked for any more where the time is over.
-                let attempts = job.state.attempts.saturating_add(u32::from(turn.now < job.deadline));
-                keep(State { phase: Phase::Running, attempts, ..job.state })
-            }
+            Phase::Waiting(_) => keep(started(job, turn.now)),
             Phase::Running | Phase::Delivered | Phase::Ended(..) => unchanged(job),
         },
         Event::Overdue => match job.state.phase {
@@ -146,6 +142,13 @@ pub fn step(job: &Job, of: u64, event: Event, turn: &Turn) -> Step {
             Phase::Waiting(_) | Phase::Delivered | Phase::Ended(..) => unchanged(job),
         },
     }
+}
+
+/// The state of a job that waited, while its request runs.
+pub(crate) fn started(job: &Job, now: UnixSeconds) -> State {
+    // Nothing is asked for any more where the time is over.
+    let attempts = job.state.attempts.saturating_add(u32::from(now < job.deadline));
+    State { phase: Phase::Running, attempts, ..job.state }
 }
 
 /// A newer ping: everything begins anew, with another URL. What runs is left to run out.
@@ -285,3 +288,6 @@ fn keep(state: State) -> Step {
 fn unchanged(job: &Job) -> Step {
     Step { state: job.state, action: Action::Nothing }
 }
+
+#[cfg(test)]
+mod tests;

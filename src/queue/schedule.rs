@@ -17,6 +17,7 @@ use crate::model::id::OwnerId;
 use crate::model::pull::{PullId, PullRef};
 use crate::model::time::UnixSeconds;
 use crate::queue::job::{End, Job, Phase};
+use crate::queue::plan;
 use crate::records::index::KeyDigest;
 
 /// The most memory that a job with two rows takes, in bytes.
@@ -150,7 +151,7 @@ impl Schedule {
         (job.ping == pull.ping).then_some(&job.rows)
     }
 
-    /// Whether a job may be taken now.
+    /// Whether there is no job.
     pub fn is_empty(&self) -> bool {
         self.jobs.is_empty()
     }
@@ -161,14 +162,14 @@ impl Schedule {
     }
 
     /// The next job that is due at a host with a free slot, or whose deadline has passed: then the slots do not
-    /// matter, because nothing is asked for. Its slot is held, and it waits no longer; its phase is the caller's to
-    /// set.
+    /// matter, because nothing is asked for. It runs from here on, and holds a slot.
     pub fn take(&mut self, now: UnixSeconds) -> Option<Job> {
         let id = self.overdue(now).or_else(|| self.next_due(now))?;
-        let job = self.jobs.get(&id)?.clone();
-        self.leave_line(&job);
+        let mut job = self.remove(&id)?;
+        job.state = plan::started(&job, now);
         self.slots.insert(id, job.host);
         self.hosts.entry(job.host).or_default().busy += 1;
+        self.enter(job.clone());
         Some(job)
     }
 
@@ -269,13 +270,6 @@ impl Schedule {
         }
     }
 
-    fn leave_line(&mut self, job: &Job) {
-        if let (Phase::Waiting(at), Some(host)) = (job.state.phase, self.hosts.get_mut(&job.host)) {
-            host.later.remove(&(at, job.id));
-            host.due.remove(&order(job));
-        }
-    }
-
     fn drop_idle(&mut self, host: u16) {
         if self.hosts.get(&host).is_some_and(|host| host.busy == 0 && host.later.is_empty() && host.due.is_empty()) {
             self.hosts.remove(&host);
@@ -304,3 +298,6 @@ fn place(end: End) -> usize {
         End::Expired => 3,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,5 +9,6 @@ pub mod ingest;
 pub mod logging;
 pub mod people;
 pub mod process;
+pub mod pull;
 pub mod registry;
 pub mod store;

@@ -59,6 +59,7 @@ mod tests {
         ingest::IngestMetrics,
         people::{ExportMetrics, PeopleMetrics},
         process::ProcessMetrics,
+        pull::PullMetrics,
         store::{DiskMetrics, JournalMetrics, ReadyMetrics, StoreMetrics},
     };
 
@@ -74,6 +75,7 @@ mod tests {
         ReadyMetrics::register(&registry);
         PeopleMetrics::register(&registry);
         ExportMetrics::register(&registry);
+        PullMetrics::register(&registry);
         ProcessMetrics::install(&registry);
         let text = registry.render();
         for line in text.lines().filter(|line| !line.starts_with('#')) {
