@@ -74,7 +74,7 @@ impl Folder {
     /// Opens the data directory under the key that golden stores are made with: 32 bytes of 0x2a.
     pub(crate) fn open(&self) -> Site {
         let rng: Arc<Rng> = Arc::new(SystemRandom::new());
-        Site::open(&self.config, &Key::from_bytes([0x2a; 32]), &rng).expect("the data directory opens")
+        Site::open(&self.config, &Key::from_bytes([0x2a; 32]), &rng, NOW).expect("the data directory opens")
     }
 
     /// Fills the data directory from an archive.
@@ -145,12 +145,38 @@ pub(crate) fn file(site: Site) {
         per_study: false,
     };
     let metrics = FilingMetrics::register(&Registry::new());
-    let Site { directory, keyring, engine, quarantine, people, catalog, journal, reader, progress, withdrawal, .. } =
-        site;
+    let Site {
+        directory,
+        keyring,
+        engine,
+        quarantine,
+        people,
+        catalog,
+        queue,
+        callbacks,
+        journal,
+        reader,
+        progress,
+        withdrawal,
+        ..
+    } = site;
     let rng: Arc<Rng> = Arc::new(SystemRandom::new());
     let clock = Arc::new(Noon);
-    let parts =
-        Parts { settings, people, catalog, quarantine, withdrawal, engine, keyring, journal, rng, clock, metrics };
+    let parts = Parts {
+        settings,
+        people,
+        catalog,
+        quarantine,
+        queue,
+        callbacks,
+        withdrawal,
+        engine,
+        keyring,
+        journal,
+        rng,
+        clock,
+        metrics,
+    };
     let filing = Filing::new(parts, reader, progress).expect("filing goes on");
     let (stop, stopped) = Stop::new();
     stop.stop();
