@@ -5,7 +5,7 @@ mod people_support;
 use bytes::Bytes;
 use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
-use studygate::http::local::desk::{ExportRequest, Revisions};
+use studygate::http::local::desk::{ExportRequest, Retry, Revisions};
 use studygate::http::local_api::{Caller, LocalApi, LocalBody, LocalRequest, LocalResponse, StreamPiece};
 use studygate::model::{
     connection::{ClientId, GarminUserId},
@@ -17,7 +17,7 @@ use studygate::people::{
     refusal::{Kind, Refusal},
 };
 
-use people_support::{NOW, RECIPIENT, Site};
+use people_support::{NOW, QUARANTINED, RECIPIENT, Site};
 
 /// Asks the routes.
 trait Asks: Sized {
@@ -341,7 +341,30 @@ fn names_with_encoded_characters_stay_one_segment() {
 fn what_the_desk_knows_is_passed_on() {
     let site = Site::new();
     assert_eq!(site.get("status"), json!({ "ready": true }));
-    assert_eq!(site.get("quarantine"), json!({ "quarantine": [{ "reason": "nobody" }] }));
+    let listed = site.get("quarantine");
+    assert_eq!(listed["quarantine"][0], json!({ "id": QUARANTINED, "reason": "nobody" }));
+    assert_eq!(site.get(&format!("quarantine/{QUARANTINED}"))["text"], "{}");
+}
+
+#[test]
+fn quarantined_item_is_decided_about_by_its_id() {
+    let site = Site::new();
+    let at = |below: &str| format!("quarantine/{QUARANTINED}{below}");
+    let answer = site.expect(200, "POST", &at("/retry"), json!({}));
+    assert_eq!(answer, json!({ "id": QUARANTINED, "retried": true }));
+    site.expect(200, "POST", &at("/retry"), json!({ "accept": true }));
+    assert_eq!(*site.desk.retried.lock().expect("unpoisoned"), [Retry::AsItCame, Retry::Accepted]);
+    let answer = site.expect(200, "DELETE", &at(""), json!({ "reason": "noise" }));
+    assert_eq!(answer, json!({ "id": QUARANTINED, "dropped": true }));
+    for reason in [json!({}), json!({ "reason": " " }), json!({ "why": "noise" })] {
+        site.refused(400, "DELETE", &at(""), reason);
+    }
+    site.refused(400, "POST", &at("/retry"), json!({ "accept": "yes" }));
+    for (method, path) in [("GET", "quarantine/x"), ("GET", "quarantine/x/content"), ("POST", "quarantine/x/retry")] {
+        site.refused(404, method, path, Value::Null);
+    }
+    site.refused(404, "DELETE", "quarantine/x", json!({ "reason": "noise" }));
+    site.refused(405, "POST", &at(""), Value::Null);
 }
 
 #[test]

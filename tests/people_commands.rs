@@ -10,6 +10,7 @@ use std::{
 };
 
 use serde_json::Value;
+use studygate::http::local::desk::Retry;
 use studygate::http::local_socket::LocalSocket;
 use studygate::http::settings::ConnectionLimits;
 use studygate::lifecycle::Stop;
@@ -20,7 +21,7 @@ use studygate::model::{
 };
 use studygate::telemetry::{http::HttpMetrics, registry::Registry};
 
-use people_support::{NOW, RECIPIENT, Site};
+use people_support::{NOW, QUARANTINED, RECIPIENT, Site};
 
 /// A gateway that serves the routes on a socket of its own.
 struct Gateway {
@@ -143,6 +144,36 @@ fn participant_goes_through_commands_and_the_user_id_is_never_printed() {
     gateway.refused(1, "participant add --study ALPHA --code P2");
     let shown = gateway.json("participant show --study ALPHA --code P2");
     assert_eq!(shown["state"], "withdrawn");
+}
+
+#[test]
+fn quarantined_items_are_decided_about_by_commands() {
+    let gateway = Gateway::start();
+    assert!(gateway.done("quarantine list").contains(QUARANTINED));
+    assert_eq!(gateway.json(&format!("quarantine show {QUARANTINED}"))["text"], "{}");
+    gateway.done(&format!("quarantine show {QUARANTINED} -o item.json"));
+    assert_eq!(fs::read(gateway.dir.path().join("item.json")).expect("written"), b"{}");
+    gateway.refused(73, &format!("quarantine show {QUARANTINED} -o item.json"));
+    gateway.refused(4, "quarantine show other -o other.json");
+    assert!(!gateway.dir.path().join("other.json.part").exists());
+
+    assert_eq!(gateway.json("quarantine retry --all")["retried"][0], QUARANTINED);
+    assert!(gateway.json("quarantine retry --all --reason unreadable")["retried"][0].is_null());
+    gateway.done(&format!("quarantine retry --accept {QUARANTINED}"));
+    let retried = gateway.site.desk.retried.lock().expect("unpoisoned").clone();
+    assert_eq!(retried, [Retry::AsItCame, Retry::Accepted], "the unexpected file is not among all");
+    let said = gateway.refused(4, &format!("quarantine retry other {QUARANTINED}"));
+    assert!(said.contains("other: "), "{said}");
+    assert_eq!(gateway.site.desk.retried.lock().expect("unpoisoned").len(), 3, "those behind it are tried");
+    for wrong in ["retry", "retry --reason nobody x", "retry --all --reason odd", "retry --all x", "drop"] {
+        gateway.refused(2, &format!("quarantine {wrong}"));
+    }
+    gateway.refused(2, "quarantine retry --all --reason unexpected-file");
+
+    gateway.refused(2, &format!("quarantine drop {QUARANTINED} --yes"));
+    let dropped = gateway.json(&format!("quarantine drop {QUARANTINED} --yes --reason noise"));
+    assert_eq!(dropped["dropped"][0], QUARANTINED);
+    gateway.refused(4, "quarantine drop other --yes --reason noise");
 }
 
 #[test]

@@ -1,14 +1,15 @@
 //! What the local API asks of the gateway beside the directory of people: status, quarantine, withdrawal, export.
 
-use std::io::{self, Write};
+use std::io;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use bytes::Bytes;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
+use crate::app::pieces::{PIECES_WAITING, Pieces};
+use crate::app::quarantine::Decisions;
 use crate::app::site::Site;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
@@ -17,13 +18,13 @@ use crate::disk::Space;
 use crate::export::job::Export;
 use crate::export::select::Scope;
 use crate::filing::quarantine::Quarantine;
-use crate::http::local::desk::{Desk, ExportRequest, ExportStream, Revisions};
+use crate::http::local::desk::{Desk, ExportRequest, ExportStream, Retry, Revisions};
 use crate::http::local_api::StreamPiece;
 use crate::ingest::door::Door;
 use crate::journal::Journal;
 use crate::lifecycle::Readiness;
 use crate::model::id::OwnerId;
-use crate::model::summary::{KNOWN, SummaryType};
+use crate::model::summary::KNOWN;
 use crate::model::time::UnixSeconds;
 use crate::people::People;
 use crate::people::refusal::Refusal;
@@ -34,12 +35,9 @@ use crate::telemetry::people::{ExportMetrics, PeopleMetrics};
 use crate::tls::server::Certificate;
 use crate::withdrawal::{Failure, Withdrawal};
 
-/// Pieces of an export that wait for the one who asked.
-const PIECES_WAITING: usize = 8;
 /// How long an export waits for filing to catch up with what was answered before it was asked for.
 const CATCH_UP: Duration = Duration::from_secs(60);
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
-const PIECE_BYTES: usize = 64 * 1024;
 
 /// The gateway behind the local API.
 pub struct GatewayDesk {
@@ -49,6 +47,7 @@ pub struct GatewayDesk {
     engine: Arc<dyn Engine>,
     blobs: Arc<Blobs>,
     quarantine: Arc<Quarantine>,
+    decisions: Decisions,
     withdrawal: Arc<Withdrawal>,
     journal: Journal,
     space: Arc<Space>,
@@ -79,6 +78,7 @@ impl GatewayDesk {
             engine: Arc::clone(&site.engine),
             blobs: Arc::clone(&site.blobs),
             quarantine: Arc::clone(&site.quarantine),
+            decisions: Decisions::new(site),
             withdrawal: Arc::clone(&site.withdrawal),
             journal: site.journal.clone(),
             space: Arc::clone(&site.space),
@@ -162,18 +162,23 @@ impl Desk for GatewayDesk {
     }
 
     fn quarantine(&self) -> Result<Vec<Value>, Refusal> {
-        let mut items: Vec<_> = self.quarantine.list()?.into_iter().map(|listed| listed.item).collect();
-        items.sort_by_key(|item| item.received);
-        let shown = (1..).zip(items).map(|(number, item)| {
-            json!({
-                "number": number,
-                "received": item.received.to_string(),
-                "type": SummaryType::named(&item.member).label(),
-                "reason": item.reason,
-                "bytes": item.bytes,
-            })
-        });
-        Ok(shown.collect())
+        self.decisions.list()
+    }
+
+    fn quarantined(&self, id: &str) -> Result<Value, Refusal> {
+        self.decisions.show(id)
+    }
+
+    fn quarantined_content(&self, id: &str) -> Result<mpsc::Receiver<io::Result<StreamPiece>>, Refusal> {
+        self.decisions.content(id)
+    }
+
+    fn retry_quarantined(&self, id: &str, retry: Retry) -> Result<(), Refusal> {
+        self.decisions.retry(id, retry)
+    }
+
+    fn drop_quarantined(&self, id: &str) -> Result<(), Refusal> {
+        self.decisions.remove(id)
     }
 
     fn withdraw(&self, participant: &OwnerId, now: UnixSeconds) -> Result<Value, Refusal> {
@@ -202,7 +207,7 @@ impl Desk for GatewayDesk {
         let exports = self.exports.clone();
         let study = if self.per_study { request.study } else { "all".to_owned() };
         let run = move || {
-            let output = Pieces { pieces: pieces.clone(), buffer: Vec::with_capacity(PIECE_BYTES) };
+            let output = Pieces::new(pieces.clone());
             let (result, last) = match export.write(output) {
                 Ok(()) => ("completed", Ok(StreamPiece::End)),
                 Err(failure) => {
@@ -220,32 +225,7 @@ impl Desk for GatewayDesk {
     }
 }
 
-fn unavailable(cause: &dyn std::error::Error) -> Refusal {
+pub(super) fn unavailable(cause: &dyn std::error::Error) -> Refusal {
     tracing::error!(%cause, "a request of the local API failed");
     Refusal::from(crate::store::engine::Error::Poisoned)
-}
-
-/// An output whose pieces go to whoever asked.
-struct Pieces {
-    pieces: mpsc::Sender<io::Result<StreamPiece>>,
-    buffer: Vec<u8>,
-}
-
-impl Write for Pieces {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.buffer.extend_from_slice(bytes);
-        if self.buffer.len() >= PIECE_BYTES {
-            self.flush()?;
-        }
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        if self.buffer.is_empty() {
-            return Ok(());
-        }
-        let piece = Bytes::from(std::mem::replace(&mut self.buffer, Vec::with_capacity(PIECE_BYTES)));
-        let gone = |_| io::Error::new(io::ErrorKind::BrokenPipe, "whoever asked went away");
-        self.pieces.blocking_send(Ok(StreamPiece::Bytes(piece))).map_err(gone)
-    }
 }

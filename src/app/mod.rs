@@ -10,6 +10,8 @@ pub mod desk;
 pub mod failure;
 pub mod gateway;
 pub mod gauges;
+mod pieces;
+pub mod quarantine;
 pub mod site;
 pub mod watch;
 

@@ -79,7 +79,7 @@ fn resource(export: &Export) -> Resource {
 }
 
 /// A file under a temporary name beside its own; gone again unless it was finished.
-struct Part {
+pub(super) struct Part {
     file: File,
     part: PathBuf,
     target: PathBuf,
@@ -87,7 +87,8 @@ struct Part {
 }
 
 impl Part {
-    fn create(target: &Path) -> Result<Part, Failure> {
+    /// Its temporary file, made anew.
+    pub(super) fn create(target: &Path) -> Result<Part, Failure> {
         let mut name = target.file_name().ok_or_else(|| cannot(target, "it is no file name"))?.to_owned();
         name.push(".part");
         let part = target.with_file_name(name);
@@ -95,12 +96,13 @@ impl Part {
         Ok(Part { file, part, target: target.to_owned(), finished: false })
     }
 
-    fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+    /// Adds bytes.
+    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         self.file.write_all(bytes).map_err(|error| failed(&self.part, &error))
     }
 
     /// Makes the file durable, then known under its name.
-    fn finish(mut self) -> Result<(), Failure> {
+    pub(super) fn finish(mut self) -> Result<(), Failure> {
         self.file.sync_all().map_err(|error| failed(&self.part, &error))?;
         // A link, unlike a rename, never takes the place of a file that came up meanwhile.
         let named = fs::hard_link(&self.part, &self.target).or_else(|error| {

@@ -64,6 +64,11 @@ impl Gateway {
         self.call(Outgoing::with_json(Method::PATCH, target(path), body.to_string()))
     }
 
+    /// Removes what is at this path; the answer's JSON.
+    pub(super) fn delete(&self, path: &Resource, body: &Value) -> Result<Value, Failure> {
+        self.call(Outgoing::with_json(Method::DELETE, target(path), body.to_string()))
+    }
+
     /// Opens the stream at this path.
     pub(super) fn download(&self, path: &Resource) -> Result<Download, Failure> {
         self.runtime.block_on(async {

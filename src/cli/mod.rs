@@ -13,6 +13,7 @@ mod init;
 mod listing;
 mod output;
 mod participant;
+mod quarantine;
 mod resource;
 mod serve;
 mod study;
@@ -81,9 +82,9 @@ enum Command {
     /// Data of connections that no participant is linked to
     #[command(subcommand)]
     Unassigned(listing::Unassigned),
-    /// Malformed items
+    /// Items that were refused or cannot be read
     #[command(subcommand)]
-    Quarantine(listing::Quarantine),
+    Quarantine(quarantine::Quarantine),
     /// Write a study's encrypted dataset
     Export(export::Export),
     /// Datasets, anywhere: no gateway needed
@@ -120,7 +121,7 @@ fn dispatch(arguments: Arguments, environment: &Environment) -> Result<(), Failu
         Command::Study(command) => study::run(command, &running()?, form),
         Command::Participant(command) => participant::run(command, &running()?, form),
         Command::Unassigned(listing::Unassigned::List) => listing::unassigned(&running()?, form),
-        Command::Quarantine(listing::Quarantine::List) => listing::quarantine(&running()?, form),
+        Command::Quarantine(command) => quarantine::run(command, &running()?, form),
         Command::Dataset(command) => dataset::run(command, form, SystemClock.now()),
         Command::Export(export) => export::run(&export, &running()?, form),
     }

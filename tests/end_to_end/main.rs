@@ -8,6 +8,7 @@ mod kills;
 mod large;
 mod metrics;
 mod pushes;
+mod quarantine;
 mod revisions;
 mod sealed_files;
 #[path = "../site/mod.rs"]

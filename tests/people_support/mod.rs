@@ -1,5 +1,6 @@
 //! The routes of the local API over a directory in memory, with a stand-in for the rest of the gateway.
 
+use std::io;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -9,16 +10,23 @@ use studygate::clock::Clock;
 use studygate::crypto::{key::Key, keyring::Keyring};
 use studygate::http::local::{
     Routes,
-    desk::{Desk, ExportRequest, ExportStream},
+    desk::{Desk, ExportRequest, ExportStream, Retry},
 };
 use studygate::http::local_api::StreamPiece;
 use studygate::model::{id::OwnerId, time::UnixSeconds};
-use studygate::people::{People, Settings, refusal::Refusal};
+use studygate::people::{
+    People, Settings,
+    refusal::{Kind, Refusal},
+};
 use studygate::store::memory::Memory;
+use tokio::sync::mpsc::Receiver;
 
 pub(crate) const RECIPIENT: &str = "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa";
 /// 2026-11-01T05:00:00Z
 pub(crate) const NOW: UnixSeconds = UnixSeconds(1_793_509_200);
+
+/// The id of the one quarantined item that can be decided about.
+pub(crate) const QUARANTINED: &str = "abcdefgh";
 
 struct Noon;
 
@@ -33,6 +41,7 @@ pub(crate) struct FakeDesk {
     people: Arc<People>,
     pub(crate) exports: Mutex<Vec<ExportRequest>>,
     pub(crate) recipients_changed: Mutex<Vec<String>>,
+    pub(crate) retried: Mutex<Vec<Retry>>,
 }
 
 impl Desk for FakeDesk {
@@ -41,7 +50,29 @@ impl Desk for FakeDesk {
     }
 
     fn quarantine(&self) -> Result<Vec<Value>, Refusal> {
-        Ok(vec![json!({ "reason": "nobody" })])
+        Ok(vec![
+            json!({ "id": QUARANTINED, "reason": "nobody" }),
+            json!({ "id": "anotherid", "reason": "unexpected-file" }),
+        ])
+    }
+
+    fn quarantined(&self, id: &str) -> Result<Value, Refusal> {
+        if id == QUARANTINED { Ok(json!({ "id": id, "text": "{}" })) } else { Err(unknown_item()) }
+    }
+
+    fn quarantined_content(&self, id: &str) -> Result<Receiver<io::Result<StreamPiece>>, Refusal> {
+        self.quarantined(id)?;
+        Ok(pieces(b"{}"))
+    }
+
+    fn retry_quarantined(&self, id: &str, retry: Retry) -> Result<(), Refusal> {
+        self.quarantined(id)?;
+        self.retried.lock().expect("no test panics with it").push(retry);
+        Ok(())
+    }
+
+    fn drop_quarantined(&self, id: &str) -> Result<(), Refusal> {
+        self.quarantined(id).map(drop)
     }
 
     fn withdraw(&self, participant: &OwnerId, now: UnixSeconds) -> Result<Value, Refusal> {
@@ -60,11 +91,20 @@ impl Desk for FakeDesk {
             return Err(Refusal::ExportRunning);
         }
         self.exports.lock().expect("no test panics with it").push(request);
-        let (sender, pieces) = tokio::sync::mpsc::channel(2);
-        sender.try_send(Ok(StreamPiece::Bytes(Bytes::from_static(b"sealed")))).expect("room");
-        sender.try_send(Ok(StreamPiece::End)).expect("room");
-        Ok(ExportStream { file_name: "A_0001_2026-11-01.zip.age".into(), pieces })
+        Ok(ExportStream { file_name: "A_0001_2026-11-01.zip.age".into(), pieces: pieces(b"sealed") })
     }
+}
+
+/// A stream of one piece.
+fn pieces(bytes: &'static [u8]) -> Receiver<io::Result<StreamPiece>> {
+    let (sender, pieces) = tokio::sync::mpsc::channel(2);
+    sender.try_send(Ok(StreamPiece::Bytes(Bytes::from_static(bytes)))).expect("room");
+    sender.try_send(Ok(StreamPiece::End)).expect("room");
+    pieces
+}
+
+fn unknown_item() -> Refusal {
+    Refusal::Other(Kind::NotFound, "The quarantine has no item of this id.".into())
 }
 
 /// A directory in memory, and the routes over it.
@@ -88,6 +128,7 @@ impl Site {
             people: Arc::clone(&people),
             exports: Mutex::default(),
             recipients_changed: Mutex::default(),
+            retried: Mutex::default(),
         });
         let routes = Routes::new(Arc::clone(&people), Arc::clone(&desk) as _, Arc::new(Noon));
         Self { people, desk, routes, _dir: dir }

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::quarantine::{refused, unexpected_file};
 use super::{NOW, Site, leaves, noise, push, rows};
 use crate::crypto::key::Key;
 use crate::crypto::seal::{Location, open};
@@ -16,7 +17,7 @@ use crate::records::head::Home;
 use crate::records::large;
 use crate::records::pack::{DATA, HEAD, INDEX};
 use crate::records::read::LARGE;
-use crate::store::engine::{Engine, SITE, row, table};
+use crate::store::engine::{Batch, Engine, SITE, row, table};
 use crate::withdrawal::places::{Emptied, PLACES};
 
 /// Everything of `u1` and `u1b`, who are one participant, and of `u2`, who shares files with them.
@@ -25,6 +26,8 @@ struct Filled {
     /// The participant and the connection that is still held.
     owners: [OwnerId; 2],
     large: BlobId,
+    /// The files that refused items are in.
+    refused: Vec<BlobId>,
 }
 
 fn filled() -> Filled {
@@ -42,23 +45,33 @@ fn filled() -> Filled {
     site.receive(&push("userPermissionsChange", "u1", &told));
     site.receive(&push("dailies", "u1b", r#""summaryId":"h1""#));
     site.receive(r#"{"dailies":[1]}"#);
+    for user in ["u1", "u1b"] {
+        refused(&mut site, user, "17");
+        unexpected_file(&mut site, user, b"<html>");
+    }
+    // How far a pull has come, whoever writes it.
+    let mut state = Batch::default();
+    state.put(row(participant.as_bytes(), table::PULL_STATE, b"a pull"), b"sealed".to_vec());
+    site.memory.commit(state).expect("memory takes it");
+    let refused = site.at().quarantine.list().expect("it opens").iter().filter_map(|listed| listed.item.blob).collect();
     let held = site.at().people.read().held().next().expect("it is held").0;
     let link = LinkRequest { target: super::site::target("u1b"), window: Window::default() };
     site.at().people.link_participant("S", "P1", link).expect("linked");
     site.push(&push("dailies", "u1", r#""summaryId":"unfiled""#));
     let heads = site.at().catalog.heads(&participant);
     let large = heads.iter().find_map(|(_, head)| head.large.first().copied()).expect("a large record");
-    Filled { site, owners: [participant, held], large }
+    Filled { site, owners: [participant, held], large, refused }
 }
 
 /// Rows and files of the owners in a place.
 fn found(filled: &Filled, emptied: Emptied) -> usize {
-    let Filled { site, owners, large } = filled;
+    let Filled { site, owners, large, refused } = filled;
     let of_each = |count: &dyn Fn(&OwnerId) -> usize| owners.iter().map(count).sum();
     match emptied {
         Emptied::WithTheRecords(table) => of_each(&|owner| rows(site, &row(owner.as_bytes(), table, &[]))),
         Emptied::WithTheOwner(table) => of_each(&|owner| rows(site, &row(&SITE, table, owner.as_bytes()))),
         Emptied::WithThePacks => usize::from(site.at().blobs.size(*large) > 0),
+        Emptied::WithTheRows(_) => refused.iter().filter(|blob| site.at().blobs.size(**blob) > 0).count(),
         Emptied::BeforeThePurge => usize::try_from(site.at().journal.backlog().0).expect("few bodies"),
         Emptied::WithTheEpoch => of_each(&|owner| usize::from(site.at().keyring.owner(owner).is_some())),
         Emptied::ByExpiry(_) | Emptied::Kept(_) => 0,
@@ -91,6 +104,7 @@ fn every_place_that_held_something_of_a_person_is_empty_after_the_purge() {
             Emptied::WithTheRecords(_)
             | Emptied::WithTheOwner(_)
             | Emptied::WithThePacks
+            | Emptied::WithTheRows(_)
             | Emptied::BeforeThePurge
             | Emptied::WithTheEpoch => continue,
         };
@@ -105,6 +119,7 @@ fn kept(site: &Site, emptied: Emptied) -> usize {
         Emptied::WithTheRecords(_)
         | Emptied::WithTheOwner(_)
         | Emptied::WithThePacks
+        | Emptied::WithTheRows(_)
         | Emptied::BeforeThePurge
         | Emptied::WithTheEpoch => 0,
     }
@@ -121,6 +136,7 @@ fn every_table_of_the_store_is_a_place() {
         let registered = PLACES.iter().any(|place| match place.emptied {
             Emptied::WithTheRecords(table)
             | Emptied::WithTheOwner(table)
+            | Emptied::WithTheRows(table)
             | Emptied::ByExpiry(table)
             | Emptied::Kept(table) => table == name,
             Emptied::WithThePacks | Emptied::BeforeThePurge | Emptied::WithTheEpoch => false,
@@ -177,11 +193,13 @@ fn copied(site: &Site, owner: OwnerId) -> Vec<Copied> {
         let parts = parts.map(|(table, sealed)| Copied { table, owner, item: id.0.to_vec(), sealed: sealed.to_vec() });
         copied.extend(parts);
     }
-    let scanned = site.memory.scan(&row(owner.as_bytes(), table::PULL, &[]), &mut |key, value| {
-        copied.push(Copied { table: "pull", owner, item: key[17..].to_vec(), sealed: value.to_vec() });
-        true
-    });
-    scanned.expect("the memory engine reads");
+    for (table, name) in [(table::PULL, "pull"), (table::QUARANTINE, "quarantine")] {
+        let scanned = site.memory.scan(&row(owner.as_bytes(), table, &[]), &mut |key, value| {
+            copied.push(Copied { table: name, owner, item: key[17..].to_vec(), sealed: value.to_vec() });
+            true
+        });
+        scanned.expect("the memory engine reads");
+    }
     for (table, name) in [(table::PARTICIPANT, "participant"), (table::LINKS, "links"), (table::HELD, "held")] {
         if let Some(sealed) = site.memory.get(&row(&SITE, table, owner.as_bytes())).expect("read") {
             copied.push(Copied { table: name, owner, item: Vec::new(), sealed });
@@ -216,15 +234,16 @@ fn keys(site: &Site) -> Vec<Key> {
 
 #[test]
 fn nothing_that_was_copied_from_the_disk_before_opens_with_a_key_that_is_left() {
-    let Filled { mut site, owners, large } = filled();
+    let Filled { mut site, owners, large, refused } = filled();
     let before = keys(&site);
     let objects: Vec<_> = owners.iter().flat_map(|owner| copied(&site, *owner)).collect();
-    assert!(objects.len() > 10, "{}", objects.len());
+    assert!(objects.len() > 14, "{}", objects.len());
     for object in &objects {
         assert!(opens(object, &before), "{} opens while the keys are there", object.table);
     }
     let generation = site.at().keyring.journal_current().0;
     let file = fs::read(path_of(&site, large)).expect("the large record's file");
+    let unexpected: Vec<_> = refused.iter().map(|blob| fs::read(path_of(&site, *blob)).expect("a file")).collect();
     site.push(&leaves("u1"));
     site.push(&leaves("u1b"));
     site.file();
@@ -235,9 +254,16 @@ fn nothing_that_was_copied_from_the_disk_before_opens_with_a_key_that_is_left() 
     }
     assert!(site.at().keyring.journal(generation).is_none(), "nor do bodies of the journal");
     fs::write(path_of(&site, large), file).expect("put back");
+    for (blob, bytes) in refused.iter().zip(unexpected) {
+        fs::write(path_of(&site, *blob), bytes).expect("put back");
+    }
     for key in &left {
         let read = large::read(&site.at().blobs, large, key, LARGE, owners[0].as_bytes(), &mut |_| Ok(()));
         assert!(read.is_err());
+        for (blob, owner) in refused.iter().flat_map(|blob| owners.iter().map(move |owner| (*blob, owner))) {
+            let read = large::read(&site.at().blobs, blob, key, "quarantine", owner.as_bytes(), &mut |_| Ok(()));
+            assert!(read.is_err());
+        }
     }
 }
 

@@ -17,6 +17,18 @@ pub trait Desk: Send + Sync {
     /// The quarantined items: a JSON object each, without their content.
     fn quarantine(&self) -> Result<Vec<Value>, Refusal>;
 
+    /// A quarantined item with the beginning of its content, as a JSON object.
+    fn quarantined(&self, id: &str) -> Result<Value, Refusal>;
+
+    /// The bytes of a quarantined item: of a file those of the file, else its whole text.
+    fn quarantined_content(&self, id: &str) -> Result<mpsc::Receiver<io::Result<StreamPiece>>, Refusal>;
+
+    /// Sends a quarantined item through filing once more; it has left quarantine on return.
+    fn retry_quarantined(&self, id: &str, retry: Retry) -> Result<(), Refusal>;
+
+    /// Destroys a quarantined item; durable on return.
+    fn drop_quarantined(&self, id: &str) -> Result<(), Refusal>;
+
     /// Withdraws a participant by a person's decision; durable on return. The members of the JSON object it answers
     /// are added to the answer of the withdrawal. Asked again for the same participant, it goes on.
     fn withdraw(&self, participant: &OwnerId, now: UnixSeconds) -> Result<Value, Refusal>;
@@ -28,6 +40,15 @@ pub trait Desk: Send + Sync {
 
     /// Begins an export; refused before its first byte, or a stream.
     fn export(&self, request: ExportRequest) -> Result<ExportStream, Refusal>;
+}
+
+/// How a quarantined item is tried again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retry {
+    /// As it came.
+    AsItCame,
+    /// An unexpected file is kept as what it was announced as.
+    Accepted,
 }
 
 /// Which versions of records a dataset holds.

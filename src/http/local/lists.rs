@@ -3,7 +3,6 @@
 //! | request | answer |
 //! |---|---|
 //! | GET unassigned | `{"unassigned": [{"handle", "client", "device", "first_seen", "last_seen", "items": {type: count}}]}` |
-//! | GET quarantine | `{"quarantine": [{…}]}` |
 //! | GET status | an object |
 
 use hyper::StatusCode;
@@ -20,11 +19,6 @@ pub(super) fn unassigned(routes: &Routes, call: &Call) -> Answer {
     held.sort_by(|left, right| (right.last_seen, &left.handle).cmp(&(left.last_seen, &right.handle)));
     let views: Vec<_> = held.into_iter().map(HeldView::new).collect();
     Ok(json(StatusCode::OK, &json!({ "unassigned": views })))
-}
-
-pub(super) fn quarantine(routes: &Routes, call: &Call) -> Answer {
-    call.members(&[])?;
-    Ok(json(StatusCode::OK, &json!({ "quarantine": routes.desk.quarantine()? })))
 }
 
 pub(super) fn status(routes: &Routes, call: &Call) -> Answer {

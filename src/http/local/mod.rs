@@ -10,6 +10,7 @@ mod export;
 mod lists;
 mod members;
 mod participants;
+mod quarantine;
 mod rules;
 mod studies;
 mod times;
@@ -56,7 +57,11 @@ const ROUTES: &[(&str, &str, Handler)] = &[
     ("studies/{study}/participants/{code}/withdraw", "POST", participants::withdraw),
     ("studies/{study}/export", "GET", export::begin),
     ("unassigned", "GET", lists::unassigned),
-    ("quarantine", "GET", lists::quarantine),
+    ("quarantine", "GET", quarantine::list),
+    ("quarantine/{id}", "GET", quarantine::show),
+    ("quarantine/{id}", "DELETE", quarantine::remove),
+    ("quarantine/{id}/content", "GET", quarantine::content),
+    ("quarantine/{id}/retry", "POST", quarantine::retry),
     ("status", "GET", lists::status),
 ];
 

@@ -1,0 +1,240 @@
+//! What a person sees of quarantined items, and decides about them.
+//!
+//! Never: an item of somebody who has left; a Garmin id; content in the log.
+
+use std::io::{self, Write as _};
+use std::sync::Arc;
+use std::thread;
+
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+
+use crate::app::desk::unavailable;
+use crate::app::pieces::{PIECES_WAITING, Pieces};
+use crate::app::site::Site;
+use crate::filing::failure::Failure;
+use crate::filing::quarantine::{Holder, ItemId, Listed, Quarantine, Sent, SentAs, kind};
+use crate::http::local::desk::Retry;
+use crate::http::local_api::StreamPiece;
+use crate::journal::{self, Journal};
+use crate::model::entry::BEFORE_FILE;
+use crate::model::participant::ParticipantState;
+use crate::model::summary::SummaryType;
+use crate::people::People;
+use crate::people::directory::Directory;
+use crate::people::refusal::{Kind, Refusal};
+use crate::people::standing::Standing;
+
+/// So much of an item's text is shown.
+const TEXT_BYTES_SHOWN: usize = 64 * 1024;
+/// So much of a file says what it is.
+const FILE_BYTES_READ: usize = 512;
+
+/// The quarantine as a person has it.
+pub(super) struct Decisions {
+    quarantine: Arc<Quarantine>,
+    people: Arc<People>,
+    journal: Journal,
+}
+
+/// Whose an item is, in words of the study; nobody's where all are `None`.
+#[derive(Default)]
+struct Whose {
+    study: Option<String>,
+    code: Option<String>,
+    handle: Option<String>,
+}
+
+/// The beginnings of an item's text and of its file.
+struct Beginnings {
+    text_left: u64,
+    separator_left: usize,
+    text: Vec<u8>,
+    file: Vec<u8>,
+    /// Whether all that is wanted is there.
+    enough: bool,
+    has_file: bool,
+}
+
+impl Decisions {
+    pub(super) fn new(site: &Site) -> Self {
+        Self {
+            quarantine: Arc::clone(&site.quarantine),
+            people: Arc::clone(&site.people),
+            journal: site.journal.clone(),
+        }
+    }
+
+    /// All items, the oldest first.
+    pub(super) fn list(&self) -> Result<Vec<Value>, Refusal> {
+        let directory = self.people.read();
+        let mut items = self.quarantine.list()?;
+        items.sort_by_key(|listed| (listed.item.received, listed.id.text()));
+        let shown = items.iter().filter_map(|listed| Some(view(listed, whose(&directory, listed.holder)?)));
+        Ok(shown.collect())
+    }
+
+    /// An item with the beginning of its content.
+    pub(super) fn show(&self, id: &str) -> Result<Value, Refusal> {
+        let (listed, whose) = self.found(id)?;
+        let beginnings = self.beginnings(&listed)?;
+        let mut shown = view(&listed, whose);
+        if let Some(members) = shown.as_object_mut() {
+            let cut = listed.item.text_bytes() > beginnings.text.len() as u64;
+            members.insert("text".to_owned(), json!(String::from_utf8_lossy(&beginnings.text)));
+            members.insert("text_cut".to_owned(), json!(cut));
+            if beginnings.has_file {
+                members.insert("kind".to_owned(), json!(kind(&beginnings.file)));
+            }
+        }
+        Ok(shown)
+    }
+
+    /// The bytes of its file, or of its text.
+    pub(super) fn content(&self, id: &str) -> Result<mpsc::Receiver<io::Result<StreamPiece>>, Refusal> {
+        let (listed, _) = self.found(id)?;
+        let before_file = listed.item.file_bytes.map_or(0, |_| listed.item.text_bytes() + BEFORE_FILE.len() as u64);
+        let quarantine = Arc::clone(&self.quarantine);
+        let (sender, pieces) = mpsc::channel(PIECES_WAITING);
+        let run = move || {
+            let mut output = Pieces::new(sender.clone());
+            let mut left = before_file;
+            let read = quarantine.content(&listed, &mut |piece| {
+                let skipped = usize::try_from(left).map_or(piece.len(), |left| left.min(piece.len()));
+                left -= skipped as u64;
+                output.write_all(&piece[skipped..])
+            });
+            let last = match read.map_err(io::Error::other).and_then(|()| output.flush()) {
+                Ok(()) => Ok(StreamPiece::End),
+                Err(cause) => {
+                    tracing::warn!(%cause, "a quarantined item was not handed over whole");
+                    Err(io::Error::other("the item could not be read"))
+                }
+            };
+            if sender.blocking_send(last).is_err() {
+                tracing::info!("whoever asked for a quarantined item went away before its end");
+            }
+        };
+        thread::Builder::new().name("quarantine".to_owned()).spawn(run).map_err(|cause| unavailable(&cause))?;
+        Ok(pieces)
+    }
+
+    /// Sends an item through filing once more.
+    pub(super) fn retry(&self, id: &str, retry: Retry) -> Result<(), Refusal> {
+        let (listed, _) = self.found(id)?;
+        let sent_as = match retry {
+            Retry::AsItCame => SentAs::ItCame,
+            Retry::Accepted => SentAs::Accepted,
+        };
+        let refused = |sentence: &str| Err(Refusal::Other(Kind::Conflict, sentence.to_owned()));
+        match self.quarantine.send_back(&self.journal, listed.id, sent_as) {
+            Ok(Sent::Done) => Ok(()),
+            Ok(Sent::NoSuchItem) => Err(unknown()),
+            Ok(Sent::NeedsAcceptance) => refused(
+                "The file is not what it was announced as; look at it with `studygate quarantine show`, \
+                 then keep it with `studygate quarantine retry --accept`, or drop it.",
+            ),
+            Ok(Sent::NotAFile) => refused("The item is no file that could be accepted; try it again without --accept."),
+            Ok(Sent::Full) => {
+                refused("The quarantine is full, so the item could not come back; drop some items first.")
+            }
+            Err(Failure::Journal(journal::Error::DiskLow)) => {
+                let sentence = "The disk is under its reserve; free space on it, then try again.";
+                Err(Refusal::Other(Kind::Unavailable, sentence.to_owned()))
+            }
+            Err(Failure::Journal(journal::Error::Closed)) => {
+                Err(Refusal::Other(Kind::Unavailable, "The gateway is stopping; try again later.".to_owned()))
+            }
+            Err(Failure::Engine(cause)) => Err(cause.into()),
+            Err(cause) => Err(unavailable(&cause)),
+        }
+    }
+
+    /// Destroys an item.
+    pub(super) fn remove(&self, id: &str) -> Result<(), Refusal> {
+        let (listed, _) = self.found(id)?;
+        if self.quarantine.drop_item(listed.id)? { Ok(()) } else { Err(unknown()) }
+    }
+
+    fn found(&self, id: &str) -> Result<(Listed, Whose), Refusal> {
+        let id = ItemId::parse(id).ok_or_else(unknown)?;
+        let listed = self.quarantine.find(id)?.ok_or_else(unknown)?;
+        let whose = whose(&self.people.read(), listed.holder).ok_or_else(unknown)?;
+        Ok((listed, whose))
+    }
+
+    fn beginnings(&self, listed: &Listed) -> Result<Beginnings, Refusal> {
+        let has_file = listed.item.file_bytes.is_some();
+        let mut found = Beginnings {
+            text_left: listed.item.text_bytes(),
+            separator_left: if has_file { BEFORE_FILE.len() } else { 0 },
+            text: Vec::new(),
+            file: Vec::new(),
+            enough: false,
+            has_file,
+        };
+        let read = self.quarantine.content(listed, &mut |piece| found.take(piece));
+        match read {
+            Err(cause) if !found.enough => Err(unavailable(&cause)),
+            Ok(()) | Err(_) => {
+                found.text.truncate(whole_characters(&found.text));
+                Ok(found)
+            }
+        }
+    }
+}
+
+impl Beginnings {
+    /// Keeps what is wanted of the next bytes; an error where no more are.
+    fn take(&mut self, piece: &[u8]) -> io::Result<()> {
+        let length = usize::try_from(self.text_left).map_or(piece.len(), |left| left.min(piece.len()));
+        let (text, rest) = piece.split_at(length);
+        self.text_left -= length as u64;
+        self.text.extend_from_slice(&text[..text.len().min(TEXT_BYTES_SHOWN - self.text.len())]);
+        let (separator, file) = rest.split_at(self.separator_left.min(rest.len()));
+        self.separator_left -= separator.len();
+        self.file.extend_from_slice(&file[..file.len().min(FILE_BYTES_READ - self.file.len())]);
+        let text_is_full = self.text.len() == TEXT_BYTES_SHOWN;
+        self.enough = if self.has_file { self.file.len() == FILE_BYTES_READ } else { text_is_full };
+        if self.enough { Err(io::Error::other("that is enough")) } else { Ok(()) }
+    }
+}
+
+/// How many bytes of a text that may be cut within a character are whole characters.
+fn whole_characters(text: &[u8]) -> usize {
+    std::str::from_utf8(text).map_or_else(|error| error.valid_up_to(), str::len)
+}
+
+/// Whose it is; `None` where they have left.
+fn whose(directory: &Directory, holder: Holder) -> Option<Whose> {
+    let Holder::Owner(owner) = holder else { return Some(Whose::default()) };
+    if let Some(participant) = directory.participant(&owner) {
+        let study = directory.study_of_id(&participant.study)?.name.clone();
+        let stays = participant.state != ParticipantState::Withdrawn;
+        let code = participant.code.clone();
+        return stays.then(|| Whose { study: Some(study), code: Some(code.to_string()), handle: None });
+    }
+    let connection = directory.held_owner(&owner)?;
+    let stays = !matches!(directory.standing(&connection.digest), Standing::Tombstoned);
+    stays.then(|| Whose { handle: Some(connection.held.handle.clone()), ..Whose::default() })
+}
+
+fn view(listed: &Listed, whose: Whose) -> Value {
+    let item = &listed.item;
+    json!({
+        "id": listed.id.text(),
+        "received": item.received.to_string(),
+        "type": SummaryType::named(&item.member).label(),
+        "reason": item.reason.name(),
+        "bytes": item.bytes,
+        "file_bytes": item.file_bytes,
+        "study": whose.study,
+        "code": whose.code,
+        "unassigned": whose.handle,
+    })
+}
+
+fn unknown() -> Refusal {
+    let sentence = "The quarantine has no item of this id; `studygate quarantine list` shows the ids.";
+    Refusal::Other(Kind::NotFound, sentence.to_owned())
+}
