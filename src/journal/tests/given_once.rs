@@ -36,8 +36,12 @@ struct Image {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Moment {
     /// Nobody was answered.
-    Killed { file_is_whole: bool },
-    PowerLost { acknowledged: bool },
+    Killed {
+        file_is_whole: bool,
+    },
+    PowerLost {
+        acknowledged: bool,
+    },
 }
 
 impl Witness {
