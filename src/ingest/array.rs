@@ -22,13 +22,18 @@ enum Place {
     String,
     Escape,
     Behind,
+    /// It is no array, whatever follows.
+    Elsewhere,
 }
 
 impl BareArray {
     /// Takes the next bytes; an error at the first that cannot belong to one array.
     pub(crate) fn feed(&mut self, bytes: &[u8]) -> Result<(), Malformed> {
         for (at, &byte) in (self.at..).zip(bytes) {
-            self.place = self.step(byte).ok_or(Malformed::NotAnAnswer(at))?;
+            self.place = self.step(byte);
+            if self.place == Place::Elsewhere {
+                return Err(Malformed::NotAnAnswer(at));
+            }
         }
         self.at += bytes.len() as u64;
         Ok(())
@@ -39,8 +44,8 @@ impl BareArray {
         if self.place == Place::Behind { Ok(()) } else { Err(Malformed::NotAnAnswer(self.at)) }
     }
 
-    fn step(&mut self, byte: u8) -> Option<Place> {
-        let next = match (self.place, byte) {
+    fn step(&mut self, byte: u8) -> Place {
+        match (self.place, byte) {
             (Place::Before, b'[') | (Place::Within, b'[' | b'{') => {
                 self.depth += 1;
                 Place::Within
@@ -50,14 +55,13 @@ impl BareArray {
                 if self.depth == 0 { Place::Behind } else { Place::Within }
             }
             (place @ (Place::Before | Place::Behind), b' ' | b'\t' | b'\r' | b'\n') => place,
-            (Place::Before | Place::Behind, _) => return None,
+            (Place::Before | Place::Behind | Place::Elsewhere, _) => Place::Elsewhere,
             (Place::Within, b'"') => Place::String,
             (Place::String, b'"') => Place::Within,
             (Place::String, b'\\') => Place::Escape,
             (Place::Escape, _) => Place::String,
             (place, _) => place,
-        };
-        Some(next)
+        }
     }
 }
 
