@@ -147,6 +147,8 @@ async fn status_is_known_and_body_refused_where_it_comes_in_a_coding() {
         assert_eq!(gone.status(), 410);
         assert_eq!(body(&mut gone).await, Err(Fault::Coded), "{coding}");
     }
+    let between = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n2\r\n[]\r\n0\r\n\r\n";
+    assert_eq!(fetch_from(between, Then::Serve).await, Err(Fault::Coded));
 }
 
 #[tokio::test]
