@@ -203,12 +203,11 @@ async fn names_that_lead_to_other_than_public_addresses_reach_nobody() {
         &["::1"],
         &["::ffff:127.0.0.1"],
         &["64:ff9b::7f00:1"],
-        &["10.0.0.1"],
-        &["169.254.169.254"],
-        // One that is public beside one that is not.
-        &["1.1.1.1", "127.0.0.1"],
-        &["127.0.0.1", "1.1.1.1"],
-        &["2606:4700::1111", "1.1.1.1", "::ffff:127.0.0.1"],
+        // One that counts as public beside one that does not; nobody has it, so that this test stays at home even when
+        // it fails.
+        &["3000::1", "127.0.0.1"],
+        &["127.0.0.1", "3000::1"],
+        &["3000::1", "3000::2", "::ffff:127.0.0.1"],
     ];
     for addresses in answers {
         let names = Names::lead_to(&addresses.iter().map(|address| at(address)).collect::<Vec<_>>());
