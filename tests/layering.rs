@@ -53,6 +53,15 @@ fn modules_only_import_downwards() {
     assert!(errors.is_empty(), "\n{}\n", errors.join("\n"));
 }
 
+/// The rules about where requests may go stand in `upstream`; a second client would go around them.
+#[test]
+fn only_upstream_names_the_client_for_callbacks() {
+    for (path, text) in sources(Path::new("src")) {
+        let names_it = text.lines().any(|line| line.split("//").next().is_some_and(|code| code.contains("reqwest")));
+        assert!(!names_it || path.starts_with("src/upstream/"), "{path} names `reqwest`");
+    }
+}
+
 fn layer_of(module: &str) -> Option<usize> {
     LAYERS.iter().position(|layer| layer.contains(&module))
 }

@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 use bytes::Bytes;
 use reqwest::{
     Response,
-    header::{CONTENT_ENCODING, HeaderMap, RETRY_AFTER},
+    header::{CONTENT_ENCODING, HeaderMap, RETRY_AFTER, TRANSFER_ENCODING},
 };
 use tokio::time;
 
@@ -80,10 +80,13 @@ impl Answer {
     }
 }
 
-/// Whether the body is the content itself. No coding was asked for; one that comes all the same is nothing to guess at.
+/// Whether the body is the content itself. No coding was asked for; one that comes all the same, even between the
+/// connection's two ends alone, is nothing to guess at.
 fn is_plain(headers: &HeaderMap) -> bool {
-    let is_identity = |coding: &[u8]| coding.trim_ascii().eq_ignore_ascii_case(b"identity");
-    headers.get_all(CONTENT_ENCODING).iter().all(|value| is_identity(value.as_bytes()))
+    let is_all = |name, only: &[u8]| {
+        headers.get_all(name).iter().all(|value| value.as_bytes().trim_ascii().eq_ignore_ascii_case(only))
+    };
+    is_all(CONTENT_ENCODING, b"identity") && is_all(TRANSFER_ENCODING, b"chunked")
 }
 
 impl fmt::Debug for Answer {
