@@ -1,200 +1,166 @@
-//! Records of the Health types: dailies, epochs, sleeps, stress details, user metrics, body compositions.
+//! The summary of a day and its epochs, both counted from the same quarters of an hour.
 
 use serde_json::{Map, Value, json};
 
 use crate::model::time::UnixSeconds;
-use crate::simulate::random::Random;
 use crate::simulate::record::Record;
+use crate::simulate::today::{QUARTER_S, Quarter, Today};
 use crate::simulate::user::User;
+use crate::simulate::vitals::Strain;
 
 const DAY_S: i64 = 86_400;
-const EPOCH_S: i64 = 900;
+/// From so many steps in a quarter of an hour on it was a walk.
+const WALK_STEPS: i64 = 400;
 
 /// The summary of a day.
 pub fn daily(user: &User, midnight: UnixSeconds) -> Record {
-    let mut random = numbers(user, midnight, b'd');
-    let steps = random.between(1500, 19_000);
-    let resting = random.between(48, 68);
-    let beats: Map<String, Value> =
-        (0..24).map(|quarter| ((quarter * EPOCH_S).to_string(), json!(resting + random.between(0, 70)))).collect();
-    let stress = random.between(15, 55);
-    Record::new(
-        user,
-        "dailies",
-        json!({
-            "summaryId": user.summary_id(midnight.0),
-            "calendarDate": midnight.date(),
-            "activityType": "GENERIC",
-            "startTimeInSeconds": midnight.0,
-            "startTimeOffsetInSeconds": user.offset_s,
-            "durationInSeconds": DAY_S,
-            "activeKilocalories": random.between(100, 1400),
-            "bmrKilocalories": random.between(1300, 2100),
-            "steps": steps,
-            "stepsGoal": 8000,
-            "distanceInMeters": (steps as f64 * 0.75 * 10.0).round() / 10.0,
-            "activeTimeInSeconds": steps * 6 / 10,
-            "floorsClimbed": random.between(0, 25),
-            "floorsClimbedGoal": 10,
-            "moderateIntensityDurationInSeconds": random.between(0, 60) * 60,
-            "vigorousIntensityDurationInSeconds": random.between(0, 30) * 60,
-            "intensityDurationGoalInSeconds": 9000,
-            "minHeartRateInBeatsPerMinute": resting - 3,
-            "averageHeartRateInBeatsPerMinute": resting + 16,
-            "maxHeartRateInBeatsPerMinute": resting + 90,
-            "restingHeartRateInBeatsPerMinute": resting,
-            "timeOffsetHeartRateSamples": beats,
-            "averageStressLevel": stress,
-            "maxStressLevel": stress + 40,
-            "stressDurationInSeconds": random.between(100, 400) * 60,
-            "restStressDurationInSeconds": random.between(200, 600) * 60,
-            "activityStressDurationInSeconds": random.between(10, 90) * 60,
-            "lowStressDurationInSeconds": random.between(50, 200) * 60,
-            "mediumStressDurationInSeconds": random.between(20, 150) * 60,
-            "highStressDurationInSeconds": random.between(0, 60) * 60,
-            "stressQualifier": random.pick(&["calm", "balanced", "stressful"]),
-        }),
-    )
+    daily_of(user, &Today::of(user, midnight))
 }
 
-/// The first `count` quarters of an hour of a day.
+/// So many quarters of an hour of a day, at most 96, evenly spread.
 pub fn epochs(user: &User, midnight: UnixSeconds, count: u32) -> Vec<Record> {
-    (0..i64::from(count.min(96)))
-        .map(|quarter| {
-            let start = midnight.plus(quarter * EPOCH_S);
-            let mut random = numbers(user, start, b'e');
-            let steps = random.between(0, 1500);
-            Record::new(
-                user,
-                "epochs",
-                json!({
-                    "summaryId": format!("{}-6", user.summary_id(start.0)),
-                    "activityType": if steps > 400 { "WALKING" } else { "SEDENTARY" },
-                    "activeKilocalories": steps / 25,
-                    "steps": steps,
-                    "distanceInMeters": (steps as f64 * 7.6).round() / 10.0,
-                    "durationInSeconds": EPOCH_S,
-                    "activeTimeInSeconds": (steps / 2).min(EPOCH_S),
-                    "startTimeInSeconds": start.0,
-                    "startTimeOffsetInSeconds": user.offset_s,
-                    "met": random.decimal(1.0, 4.5, 6),
-                    "intensity": if steps > 400 { "ACTIVE" } else { "SEDENTARY" },
-                    "meanMotionIntensity": random.decimal(0.0, 5.0, 2),
-                    "maxMotionIntensity": random.between(2, 7),
-                }),
-            )
-        })
-        .collect()
+    epochs_of(user, &Today::of(user, midnight), count)
 }
 
-/// The night that ends in a day.
-pub fn sleep(user: &User, midnight: UnixSeconds) -> Record {
-    let mut random = numbers(user, midnight, b's');
-    let start = midnight.plus(-random.between(0, 7200));
-    let mut at = start.0;
-    let mut levels: Map<String, Value> = Map::new();
-    let mut seconds = [0_i64; 4];
-    let names = ["light", "deep", "rem", "awake"];
-    for _ in 0..random.between(8, 16) {
-        let level: usize = random.pick(&[0, 0, 0, 1, 1, 2, 2, 3]);
-        let length = random.between(10, 55) * 60;
-        let spans = levels.entry(names[level]).or_insert_with(|| json!([]));
-        if let Some(spans) = spans.as_array_mut() {
-            spans.push(json!({"startTimeInSeconds": at, "endTimeInSeconds": at + length}));
-        }
-        seconds[level] += length;
-        at += length;
+pub(super) fn daily_of(user: &User, today: &Today) -> Record {
+    let total = |of: fn(&Quarter) -> i64| today.quarters.iter().map(of).sum::<i64>();
+    let vigorous = total(|quarter| quarter.run_seconds) / 60 * 60;
+    let moderate = total(|quarter| if quarter.walked_steps > 2 * WALK_STEPS { 600 } else { 0 });
+    let mut content = json!({
+        "summaryId": user.summary_id(today.start.0),
+        "calendarDate": today.date,
+        "activityType": "GENERIC",
+        "startTimeInSeconds": today.start.0,
+        "startTimeOffsetInSeconds": user.offset_s,
+        "durationInSeconds": DAY_S,
+        "activeKilocalories": total(|quarter| quarter.kilocalories),
+        "bmrKilocalories": today.habits.bmr,
+        "steps": total(Quarter::steps),
+        "stepsGoal": 8000,
+        "distanceInMeters": total(|quarter| quarter.distance_cm) as f64 / 100.0,
+        "activeTimeInSeconds": total(Quarter::active_seconds),
+        "floorsClimbed": total(|quarter| quarter.walked_steps / WALK_STEPS),
+        "floorsClimbedGoal": 10,
+        "moderateIntensityDurationInSeconds": moderate,
+        "vigorousIntensityDurationInSeconds": vigorous,
+        "intensityDurationGoalInSeconds": 9000,
+    });
+    if let Some(members) = content.as_object_mut() {
+        members.extend(heart_rates(today));
+        members.extend(Strain::of(user, today).of_daily());
     }
-    let breaths: Map<String, Value> =
-        (0..8).map(|step| ((step * 3600).to_string(), json!(random.decimal(11.0, 17.0, 2)))).collect();
+    Record::new(user, "dailies", content)
+}
+
+fn heart_rates(today: &Today) -> Map<String, Value> {
+    let beats: Vec<i64> = today.quarters.iter().map(|quarter| quarter.heart_rate).collect();
+    let hourly: Map<String, Value> = (0..)
+        .zip(beats.iter().step_by(4))
+        .map(|(hour, rate): (i64, _)| ((hour * 4 * QUARTER_S).to_string(), json!(rate)))
+        .collect();
+    let in_run = today.run.as_ref().map_or(0, |run| run.totals.heart_rate_max);
+    let lowest = beats.iter().min().copied().unwrap_or(0) - 2;
+    let mean = beats.iter().sum::<i64>() / i64::try_from(beats.len().max(1)).unwrap_or(1);
+    let rates = json!({
+        "minHeartRateInBeatsPerMinute": lowest.min(today.habits.resting),
+        "averageHeartRateInBeatsPerMinute": mean,
+        "maxHeartRateInBeatsPerMinute": beats.iter().max().map_or(in_run, |highest| in_run.max(highest + 4)),
+        "restingHeartRateInBeatsPerMinute": today.habits.resting,
+        "timeOffsetHeartRateSamples": hourly,
+    });
+    rates.as_object().cloned().unwrap_or_default()
+}
+
+pub(super) fn epochs_of(user: &User, today: &Today, count: u32) -> Vec<Record> {
+    let (count, all) = (usize::try_from(count).unwrap_or(usize::MAX), today.quarters.len());
+    let count = count.min(all);
+    (0..count).map(|number| epoch(user, today, number * all / count)).collect()
+}
+
+fn epoch(user: &User, today: &Today, number: usize) -> Record {
+    let (start, quarter) = (today.time_of(number), &today.quarters[number]);
+    let (kind, intensity) = match quarter.steps() {
+        _ if quarter.run_seconds > QUARTER_S / 3 => ("RUNNING", "HIGHLY_ACTIVE"),
+        steps if steps > WALK_STEPS => ("WALKING", "ACTIVE"),
+        _ => ("SEDENTARY", "SEDENTARY"),
+    };
+    // What the movement costs on top of resting, in multiples of resting.
+    let resting = (today.habits.bmr as f64 / 96.0).max(1.0);
+    let exertion = 1.0 + quarter.kilocalories as f64 / resting;
+    let motion = (quarter.active_seconds() * 70 / QUARTER_S) as f64 / 10.0;
     Record::new(
         user,
-        "sleeps",
+        "epochs",
         json!({
-            "summaryId": format!("{}-s", user.summary_id(start.0)),
-            "calendarDate": midnight.date(),
+            "summaryId": format!("{}-6", user.summary_id(start.0)),
+            "activityType": kind,
+            "activeKilocalories": quarter.kilocalories,
+            "steps": quarter.steps(),
+            "distanceInMeters": quarter.distance_cm as f64 / 100.0,
+            "durationInSeconds": QUARTER_S,
+            "activeTimeInSeconds": quarter.active_seconds(),
             "startTimeInSeconds": start.0,
             "startTimeOffsetInSeconds": user.offset_s,
-            "durationInSeconds": at - start.0,
-            "unmeasurableSleepInSeconds": 0,
-            "lightSleepDurationInSeconds": seconds[0],
-            "deepSleepDurationInSeconds": seconds[1],
-            "remSleepInSeconds": seconds[2],
-            "awakeDurationInSeconds": seconds[3],
-            "sleepLevelsMap": levels,
-            "validation": random.pick(&["ENHANCED_TENTATIVE", "ENHANCED_FINAL", "DEVICE"]),
-            "timeOffsetSleepRespiration": breaths,
-            "overallSleepScore": {"value": random.between(35, 98), "qualifierKey": "FAIR"},
+            "met": (exertion * 1e6).round() / 1e6,
+            "intensity": intensity,
+            "meanMotionIntensity": motion,
+            "maxMotionIntensity": motion.ceil() as i64,
         }),
     )
 }
 
-/// Stress and body battery of a day, one value in three minutes; negative values are Garmin's codes.
-pub fn stress(user: &User, midnight: UnixSeconds) -> Record {
-    let mut random = numbers(user, midnight, b't');
-    let levels: Map<String, Value> = (0..40)
-        .map(|step| {
-            let level = if random.chance(10) { random.between(-2, -1) } else { random.between(5, 90) };
-            ((step * 180).to_string(), json!(level))
-        })
-        .collect();
-    let battery: Map<String, Value> =
-        (0..40).map(|step| ((step * 180).to_string(), json!(random.between(10, 95)))).collect();
-    Record::new(
-        user,
-        "stressDetails",
-        json!({
-            "summaryId": format!("{}-t", user.summary_id(midnight.0)),
-            "calendarDate": midnight.date(),
-            "startTimeInSeconds": midnight.0,
-            "startTimeOffsetInSeconds": user.offset_s,
-            "durationInSeconds": 40 * 180,
-            "timeOffsetStressLevelValues": levels,
-            "timeOffsetBodyBatteryValues": battery,
-        }),
-    )
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simulate::user::Population;
 
-/// Fitness estimates of a day: there is no start time, only a date.
-pub fn user_metrics(user: &User, midnight: UnixSeconds) -> Record {
-    let mut random = numbers(user, midnight, b'u');
-    Record::new(
-        user,
-        "userMetrics",
-        json!({
-            "summaryId": format!("{}-u", user.summary_id(midnight.0)),
-            "calendarDate": midnight.date(),
-            "vo2Max": random.decimal(28.0, 58.0, 1),
-            "enhanced": random.chance(50),
-            "fitnessAge": random.between(22, 60),
-        }),
-    )
-}
+    const MIDNIGHT: UnixSeconds = UnixSeconds(1_793_491_200);
 
-/// A scale's reading, once in three days.
-pub fn body_composition(user: &User, midnight: UnixSeconds) -> Option<Record> {
-    let mut random = numbers(user, midnight, b'b');
-    if midnight.0.div_euclid(DAY_S) % 3 != 0 {
-        return None;
+    fn field(record: &Record, name: &str) -> i64 {
+        record.content[name].as_i64().expect("a number")
     }
-    let measured = midnight.plus(random.between(6 * 3600, 9 * 3600));
-    Some(Record::new(
-        user,
-        "bodyComps",
-        json!({
-            "summaryId": format!("{}-b", user.summary_id(measured.0)),
-            "measurementTimeInSeconds": measured.0,
-            "measurementTimeOffsetInSeconds": user.offset_s,
-            "weightInGrams": random.between(48_000, 110_000),
-            "muscleMassInGrams": random.between(20_000, 40_000),
-            "boneMassInGrams": random.between(3000, 7000),
-            "bodyWaterInPercent": random.decimal(45.0, 65.0, 2),
-            "bodyFatInPercent": random.decimal(10.0, 38.0, 2),
-            "bodyMassIndex": random.decimal(18.0, 34.0, 2),
-        }),
-    ))
-}
 
-fn numbers(user: &User, time: UnixSeconds, part: u8) -> Random {
-    user.random(&[u64::from(part), time.0.unsigned_abs()])
+    #[test]
+    fn steps_of_a_day_are_those_of_its_epochs() {
+        for user in Population::new(91, 5).users() {
+            for number in 0..14 {
+                let midnight = MIDNIGHT.plus(number * DAY_S);
+                let (daily, epochs) = (daily(user, midnight), epochs(user, midnight, 96));
+                for name in ["steps", "activeTimeInSeconds", "activeKilocalories"] {
+                    assert_eq!(field(&daily, name), epochs.iter().map(|epoch| field(epoch, name)).sum::<i64>());
+                }
+                assert!((1000..40_000).contains(&field(&daily, "steps")));
+            }
+        }
+    }
+
+    #[test]
+    fn run_counts_in_its_day_and_a_rest_day_has_none() {
+        for user in Population::new(92, 5).users() {
+            let mut runs = 0;
+            for number in 0..14 {
+                let today = Today::of(user, MIDNIGHT.plus(number * DAY_S));
+                let daily = daily_of(user, &today);
+                let vigorous = field(&daily, "vigorousIntensityDurationInSeconds");
+                let (highest, run) = (field(&daily, "maxHeartRateInBeatsPerMinute"), &today.run);
+                assert_eq!(vigorous, run.as_ref().map_or(0, |run| run.totals.seconds / 60 * 60));
+                assert!(run.as_ref().is_none_or(|run| highest >= run.totals.heart_rate_max));
+                assert!(run.as_ref().is_none_or(|run| field(&daily, "steps") > run.totals.steps));
+                runs += i32::from(run.is_some());
+            }
+            assert!((3..=10).contains(&runs), "{runs} runs in a fortnight");
+        }
+    }
+
+    #[test]
+    fn resting_heart_rate_lies_below_the_average_and_that_below_the_highest() {
+        for user in Population::new(93, 8).users() {
+            for number in 0..7 {
+                let daily = daily(user, MIDNIGHT.plus(number * DAY_S));
+                let rates = ["min", "resting", "average", "max"]
+                    .map(|kind| field(&daily, &format!("{kind}HeartRateInBeatsPerMinute")));
+                assert!(rates[0] <= rates[1] && rates[1] < rates[2] && rates[2] < rates[3], "{rates:?}");
+            }
+        }
+    }
 }

@@ -7,8 +7,9 @@ use std::io;
 use serde_json::{Value, json};
 
 use crate::model::time::UnixSeconds;
-use crate::simulate::activity::{Track, name, summary};
+use crate::simulate::activity::{name, summary};
 use crate::simulate::notification::whose;
+use crate::simulate::track::{Totals, Track};
 use crate::simulate::user::User;
 
 /// What Garmin's documents demand that a receiver takes, in bytes.
@@ -49,6 +50,8 @@ pub struct Tally {
 
 /// Where to stop adding: room for the longest head, sample and tail, filled with spaces at the end.
 const MARGIN: u64 = 4096;
+/// About the length of a sample.
+const SAMPLE_BYTES: u64 = 350;
 const PIECE: usize = 256 * 1024;
 
 impl<'a> LargeBody<'a> {
@@ -91,13 +94,23 @@ impl<'a> LargeBody<'a> {
         &self.users[usize::try_from(place).unwrap_or(0)]
     }
 
+    /// How long its activities are: a sample a second.
+    fn seconds(&self) -> i64 {
+        match self.layout {
+            Layout::Items(samples) => i64::from(samples.max(2)) - 1,
+            Layout::SingleItem => i64::try_from(self.length / SAMPLE_BYTES).unwrap_or(i64::MAX),
+        }
+    }
+
     fn begin_item(&mut self, piece: &mut String) {
         self.tally.items += 1;
         let user = self.owner();
         let number = (1 << 32) + self.tally.items;
         let start = self.midnight.plus(i64::try_from(self.tally.items).unwrap_or(0) * 7200);
         let id = user.activity_id(number);
-        let mut random = user.random(&[u64::from(b'l'), number]);
+        let seconds = self.seconds();
+        let planned = Track::new(user, start, seconds, number);
+        let totals = Totals::of(planned.take(usize::try_from(seconds).unwrap_or(0) + 1));
         if self.tally.items > 1 {
             piece.push(',');
         }
@@ -105,11 +118,11 @@ impl<'a> LargeBody<'a> {
             "summaryId": format!("{id}-detail"),
             "activityId": user.activity_id_value(&id),
             "activityName": name(user, &id),
-            "summary": summary(user, start, 7200, &mut random),
+            "summary": summary(user, start, &totals),
         });
         piece.push_str(head.to_string().strip_suffix('}').unwrap_or_default());
         piece.push_str(",\"samples\":[");
-        self.open = Some(Track::new(user, start, number));
+        self.open = Some(Track::new(user, start, seconds, number));
         self.open_samples = 0;
     }
 
@@ -125,7 +138,7 @@ impl<'a> LargeBody<'a> {
         if self.open_samples > 0 {
             piece.push(',');
         }
-        piece.push_str(&track.next_sample());
+        piece.push_str(&track.next_point().to_sample());
         self.open_samples += 1;
         self.tally.samples += 1;
     }

@@ -3,6 +3,7 @@
 use memchr::memmem::Finder;
 use serde_json::Value;
 
+use crate::simulate::file::FileOf;
 use crate::simulate::record::Record;
 use crate::simulate::user::{Cycle, User};
 use crate::simulate::{cycle, record};
@@ -47,6 +48,20 @@ impl Markers {
             found.add_members(&Value::Object(record.content.clone()));
         }
         found
+    }
+
+    /// Adds what names a person inside these activity files: positions and serial numbers, as each format writes them.
+    ///
+    /// # Panics
+    /// Where a file is of a user beyond `users`.
+    pub fn with_files(mut self, users: &[User], files: &[FileOf]) -> Self {
+        for file in files {
+            for (what, bytes) in file.marks(&users[file.record().user]) {
+                self.add(what, &bytes);
+            }
+            self.add_members(&Value::Object(file.record().content.clone()));
+        }
+        self
     }
 
     /// Adds a text of another kind, such as a callback URL.
@@ -117,6 +132,28 @@ mod tests {
             let whole = Value::Object(record.content.clone()).to_string();
             assert!(markers.found_in(whole.as_bytes()).is_some(), "a {} has a summaryId", record.summary_type);
         }
+    }
+
+    #[test]
+    fn every_file_is_found_by_its_serial_number_and_by_its_positions() {
+        let population = Population::new(53, 12);
+        let midnight = UnixSeconds(1_793_491_200);
+        let mut kinds = std::collections::BTreeSet::new();
+        for user in population.users() {
+            let records = (0..4).flat_map(|number| day(user, midnight.plus(number * 86_400), Density::default()));
+            for file in records.filter_map(|record| FileOf::of(user, &record)) {
+                let bytes = file.bytes(user);
+                for (what, mark) in file.marks(user) {
+                    let alone = Markers { texts: vec![(what, Finder::new(&mark).into_owned())] };
+                    assert_eq!(alone.found_in(&bytes), Some(what));
+                    kinds.insert(what);
+                }
+                let markers = Markers::default().with_files(population.users(), &[file]);
+                assert!(markers.found_in(&bytes).is_some());
+            }
+        }
+        let wanted = ["latitude", "longitude", "position in FIT", "serial number", "serial number in FIT"];
+        assert!(kinds.into_iter().eq(wanted));
     }
 
     #[test]

@@ -7,11 +7,17 @@
 
 pub mod activity;
 pub mod cycle;
+pub mod file;
+mod habits;
 pub mod health;
 pub mod large;
 pub mod ledger;
 pub mod markers;
+mod night;
 pub mod notification;
 pub mod random;
 pub mod record;
+mod today;
+mod track;
 pub mod user;
+mod vitals;

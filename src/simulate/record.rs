@@ -4,8 +4,9 @@ use serde_json::{Map, Value, json};
 
 use crate::model::summary::{Currency, NaturalKey, SummaryType};
 use crate::model::time::UnixSeconds;
+use crate::simulate::today::Today;
 use crate::simulate::user::User;
-use crate::simulate::{activity, cycle, health};
+use crate::simulate::{activity, cycle, health, night, vitals};
 
 /// A summary as Garmin would send it, without whose it is.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,10 +39,15 @@ const IDENTIFYING: &[&str] = &[
 /// How much a simulated day holds.
 #[derive(Clone, Copy, Debug)]
 pub struct Density {
-    /// Epochs of 15 minutes a day, at most 96.
+    /// Epochs of 15 minutes a day, spread over it; at most 96.
     pub epochs: u32,
-    /// Samples of one activity at one a second.
+    /// Samples of one activity, spread over it; at most one a second.
     pub samples: u32,
+}
+
+impl Density {
+    /// All that Garmin has: every epoch, and activity details with a sample every second.
+    pub const FULL: Self = Self { epochs: 96, samples: u32::MAX };
 }
 
 impl Default for Density {
@@ -50,16 +56,17 @@ impl Default for Density {
     }
 }
 
-/// Everything a user's devices report of the UTC day that begins at `midnight`, in the order it comes.
+/// Everything a user's devices and entries report of the day whose date is that of `midnight` (UTC), in the order it
+/// comes. Times are those of the place where the user lives.
 pub fn day(user: &User, midnight: UnixSeconds, density: Density) -> Vec<Record> {
-    let mut records = vec![health::daily(user, midnight)];
-    records.extend(health::epochs(user, midnight, density.epochs));
-    records.push(health::sleep(user, midnight));
-    records.push(health::stress(user, midnight));
-    records.push(health::user_metrics(user, midnight));
-    records.extend(health::body_composition(user, midnight));
-    records.extend(activity::of_day(user, midnight, density.samples));
-    records.extend(activity::move_iq(user, midnight));
+    let today = Today::of(user, midnight);
+    let mut records = vec![health::daily_of(user, &today)];
+    records.extend(health::epochs_of(user, &today, density.epochs));
+    records.extend(night::of_today(user, &today));
+    records.extend(vitals::of_today(user, &today));
+    records.extend(activity::of_day(user, &today, density.samples));
+    records.extend(activity::manual(user, &today));
+    records.extend(activity::move_iq(user, &today));
     records.extend(cycle::of_day(user, midnight));
     records
 }
@@ -121,8 +128,11 @@ impl Record {
                 }
             },
             Some(Currency::LatestArrival) | None => {
-                let member = if self.content.contains_key("weightInGrams") { "weightInGrams" } else { "fitnessAge" };
-                later.content.insert(member.to_owned(), json!(150_000 + times));
+                let measured = ["weightInGrams", "pulse", "activeKilocalories", "fitnessAge"];
+                let member = measured.into_iter().find(|member| self.content.contains_key(*member));
+                let member = member.unwrap_or("revision");
+                let before = self.content.get(member).and_then(Value::as_i64).unwrap_or(0);
+                later.content.insert(member.to_owned(), json!(before + i64::from(times)));
             }
         }
         later
@@ -165,12 +175,13 @@ fn strip(value: &mut Value) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::summary::KNOWN;
     use crate::simulate::user::Population;
 
     const MIDNIGHT: UnixSeconds = UnixSeconds(1_793_491_200);
 
     #[test]
-    fn day_is_the_same_in_every_run_and_holds_the_types_a_watch_reports() {
+    fn day_is_the_same_in_every_run_and_holds_every_type_that_can_be_pushed() {
         let population = Population::new(11, 4);
         let mut types: Vec<String> = Vec::new();
         for user in population.users() {
@@ -183,18 +194,9 @@ mod tests {
         }
         types.sort_unstable();
         types.dedup();
-        let wanted = [
-            "activities",
-            "activityDetails",
-            "bodyComps",
-            "dailies",
-            "epochs",
-            "mct",
-            "moveIQActivities",
-            "sleeps",
-            "stressDetails",
-            "userMetrics",
-        ];
+        let mut wanted: Vec<&str> = KNOWN.iter().map(|known| known.name).collect();
+        wanted.retain(|name| *name != "activityFiles");
+        wanted.sort_unstable();
         assert_eq!(types, wanted);
     }
 

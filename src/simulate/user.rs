@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::model::time::UnixSeconds;
 use crate::simulate::random::Random;
 
 const TOWNS: &[&str] = &["Ostenwick", "Marrowby", "Quillhaven", "Dunmarsh", "Felsgrund", "Vaardal", "Torrecinta"];
@@ -60,6 +61,8 @@ pub struct User {
     pub latitude: f64,
     /// Degrees east of it.
     pub longitude: f64,
+    /// The serial number of the watch, ten digits; activity files carry it.
+    pub serial: u32,
     seed: u64,
 }
 
@@ -116,6 +119,7 @@ impl User {
             },
             latitude: random.decimal(-56.0, 66.0, 9),
             longitude: random.decimal(-170.0, 170.0, 9),
+            serial: u32::try_from(random.between(3_000_000_000, 4_200_000_000)).unwrap_or(u32::MAX),
             seed,
         }
     }
@@ -125,6 +129,11 @@ impl User {
         let mut whole = vec![self.index as u64, 1];
         whole.extend_from_slice(place);
         Random::at(self.seed, &whole)
+    }
+
+    /// When the user's own day begins whose date is that of this midnight (UTC).
+    pub fn local_midnight(&self, midnight: UnixSeconds) -> UnixSeconds {
+        midnight.plus(-i64::from(self.offset_s))
     }
 
     /// The activityId of the user's `number`th activity, its text without quotes.
