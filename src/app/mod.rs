@@ -11,7 +11,8 @@ pub mod failure;
 pub mod gateway;
 pub mod gauges;
 mod pieces;
-pub mod quarantine;
+pub mod pulls;
+mod quarantine;
 pub mod site;
 pub mod watch;
 

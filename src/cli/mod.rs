@@ -13,9 +13,11 @@ mod init;
 mod listing;
 mod output;
 mod participant;
+mod pulls;
 mod quarantine;
 mod resource;
 mod serve;
+mod several;
 mod study;
 
 use std::{
@@ -85,6 +87,9 @@ enum Command {
     /// Items that were refused or cannot be read
     #[command(subcommand)]
     Quarantine(quarantine::Quarantine),
+    /// What is fetched from Garmin after a ping, and what could not be
+    #[command(subcommand)]
+    Pulls(pulls::Pulls),
     /// Write a study's encrypted dataset
     Export(export::Export),
     /// Datasets, anywhere: no gateway needed
@@ -122,6 +127,7 @@ fn dispatch(arguments: Arguments, environment: &Environment) -> Result<(), Failu
         Command::Participant(command) => participant::run(command, &running()?, form),
         Command::Unassigned(listing::Unassigned::List) => listing::unassigned(&running()?, form),
         Command::Quarantine(command) => quarantine::run(command, &running()?, form),
+        Command::Pulls(command) => pulls::run(command, &running()?, form),
         Command::Dataset(command) => dataset::run(command, form, SystemClock.now()),
         Command::Export(export) => export::run(&export, &running()?, form),
     }

@@ -13,6 +13,7 @@ use crate::cli::{
     gateway::Gateway,
     output::{self, Form, cell},
     resource::Resource,
+    several::each,
 };
 use crate::filing::quarantine::Reason;
 
@@ -137,21 +138,6 @@ fn remove(ids: &[String], consent: &Consent, gateway: &Gateway, form: Form) -> R
             Ok(())
         }
     }
-}
-
-/// Does it to every item, also behind one that fails; the last failure is told with the item's id.
-fn each(ids: &[String], act: impl Fn(&str) -> Result<Value, Failure>) -> Result<(), Failure> {
-    let mut failed = None;
-    for id in ids {
-        if let Err(failure) = act(id) {
-            let exit = failure.exit;
-            failed = Some(Failure::new(exit, format!("{id}: {}", failure.text)));
-            if exit != Exit::NotFound && exit != Exit::Failed {
-                break;
-            }
-        }
-    }
-    failed.map_or(Ok(()), Err)
 }
 
 fn item(id: &str, below: &[&str]) -> Resource {
