@@ -8,7 +8,7 @@
 //!              ▼                     ▼           │
 //!           Ended(Expired)        Ended(Refused, NotPermitted, Gone)
 //! ```
-//! A job whose rows are taken away, or whose file is held already, goes from wherever it is. A ping that comes while
+//! A job whose data nobody may have, or whose file is held already, goes from wherever it is. A ping that comes while
 //! a request runs does not start a second one: the answer of the first is then one to an older ping, and whatever it
 //! comes to, the job is tried again.
 
@@ -121,7 +121,7 @@ pub const fn meaning(status: u16) -> Meaning {
 pub fn step(job: &Job, of: u64, event: Event, turn: &Turn) -> Step {
     match event {
         Event::Pinged if of > job.ping => pinged(job, turn),
-        Event::Dropped => over(job),
+        Event::Dropped if of == job.ping => over(job),
         Event::Filed if of == job.ping => over(job),
         Event::Pinged | Event::Filed => unchanged(job),
         Event::Restarted => restarted(job, turn),
@@ -136,7 +136,7 @@ pub fn step(job: &Job, of: u64, event: Event, turn: &Turn) -> Step {
             Phase::Running => keep(State { phase: Phase::Waiting(turn.now), ..job.state }),
             Phase::Waiting(_) | Phase::Delivered | Phase::Ended(..) => unchanged(job),
         },
-        Event::Answered { .. } | Event::Failed { .. } | Event::Delivered => match job.state.phase {
+        Event::Answered { .. } | Event::Failed { .. } | Event::Delivered | Event::Dropped => match job.state.phase {
             Phase::Running if of == job.ping => outcome(job, event, turn),
             Phase::Running => keep(State { phase: Phase::Waiting(turn.now), ..job.state }),
             Phase::Waiting(_) | Phase::Delivered | Phase::Ended(..) => unchanged(job),

@@ -103,6 +103,7 @@ fn every_event_in_every_phase_leads_to_its_own_phase() {
         (PING - 1, answered(403), outdated),
         (PING - 1, failed(Setback::Cut), outdated),
         (PING - 1, Event::Delivered, outdated),
+        (PING - 1, Event::Dropped, outdated),
     ];
     for (of, event, expected) in table {
         for (phase, (next, action)) in PHASES.into_iter().zip(expected) {
