@@ -39,7 +39,6 @@ impl Batch<'_> {
 
     /// An item of a connection with links that is refused for this reason: a copy for every participant whose link is
     /// open, under their own key. Nothing else of the item may have been read before.
-    #[expect(clippy::too_many_arguments, reason = "the facts of one item, all needed at once")]
     pub fn quarantine_linked(
         &mut self,
         links: &[LinkedTo],
@@ -120,11 +119,12 @@ impl Filing {
         let directory = self.parts.people.read();
         let why = reason(entry);
         match directory.standing(&self.parts.people.digest(&header.client, user)) {
-            Standing::Linked(links) => batch.quarantine_linked(links, why, entry, bytes, header, position),
-            Standing::Held(owner) => batch.quarantine_held(owner, why, entry, bytes, header, position),
-            Standing::Tombstoned => Ok(batch.drop_item(entry, RecordResult::DroppedPurged)),
-            Standing::Unknown => Ok(batch.drop_item(entry, RecordResult::NotHeld)),
+            Standing::Linked(links) => batch.quarantine_linked(links, why, entry, bytes, header, position)?,
+            Standing::Held(owner) => batch.quarantine_held(owner, why, entry, bytes, header, position)?,
+            Standing::Tombstoned => batch.drop_item(entry, RecordResult::DroppedPurged),
+            Standing::Unknown => batch.drop_item(entry, RecordResult::NotHeld),
         }
+        Ok(())
     }
 }
 
