@@ -54,7 +54,7 @@ pub(super) struct Retry {
     #[arg(long, conflicts_with = "ids")]
     all: bool,
     /// With --all, only those that are there for this reason
-    #[arg(long, value_name = "REASON", requires = "all", value_parser = PossibleValuesParser::new(Reason::ALL.map(Reason::name)))]
+    #[arg(long, value_name = "REASON", requires = "all", conflicts_with = "ids", value_parser = PossibleValuesParser::new(Reason::ALL.map(Reason::name)))]
     reason: Option<String>,
     /// Keep an unexpected file as what it was announced as
     #[arg(long, conflicts_with = "all")]
@@ -86,7 +86,7 @@ fn save(gateway: &Gateway, id: &str, file: &Path, form: Form) -> Result<(), Fail
         return Err(Failure::new(Exit::CannotCreate, text));
     }
     let mut download = gateway.download(&item(id, &["content"]))?;
-    let mut part = Part::create(file)?;
+    let mut part = Part::private(file)?;
     let mut bytes = 0;
     while let Some(piece) = gateway.next(&mut download)? {
         part.write(&piece)?;
