@@ -7,7 +7,7 @@ use std::io;
 use serde_json::{Value, json};
 
 use crate::model::time::UnixSeconds;
-use crate::simulate::activity::{name, number_of, summary};
+use crate::simulate::activity::{number_of, summary};
 use crate::simulate::notification::whose;
 use crate::simulate::track::{Totals, Track};
 use crate::simulate::user::User;
@@ -117,8 +117,7 @@ impl<'a> LargeBody<'a> {
         let head = json!({
             "summaryId": format!("{id}-detail"),
             "activityId": user.activity_id_value(&id),
-            "activityName": name(user, &id),
-            "summary": summary(user, start, &totals),
+            "summary": summary(user, &id, start, &totals),
         });
         piece.push_str(head.to_string().strip_suffix('}').unwrap_or_default());
         piece.push_str(",\"samples\":[");
