@@ -1,4 +1,5 @@
-//! Garmin's side, made up: seeded users, days of their records, notifications, and a ledger of what was sent.
+//! Garmin's side, made up: seeded users, days of their records, the files of their activities, notifications, and a
+//! ledger of what was sent.
 //!
 //! The same seed gives the same bytes everywhere. Field names follow the Activity API 1.2.3, the Women's Health API
 //! 1.0.4 and, for the Health types, what is seen on the wire; every value is invented.
