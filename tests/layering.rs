@@ -5,9 +5,9 @@ use std::{fs, path::Path};
 const LAYERS: &[&[&str]] = &[
     &["model"],
     &["clock", "crypto", "disk", "json", "lifecycle", "telemetry"],
-    &["dataset", "journal", "simulate", "store", "tls"],
+    &["dataset", "journal", "store", "tls"],
     &["client", "people", "records"],
-    &["export", "ingest", "withdrawal"],
+    &["export", "ingest", "simulate", "withdrawal"],
     &["filing"],
     &["http"],
     &["config"],
