@@ -51,8 +51,7 @@ pub(super) enum Reply {
     Refused(u16, &'static str),
 }
 
-/// All offers, by token.
-#[derive(Debug)]
+/// All offers, by token; tokens are secrets, so it shows nothing of itself.
 pub(super) struct Offers {
     seed: u64,
     lifetime_s: i64,
@@ -61,7 +60,6 @@ pub(super) struct Offers {
     offers: Vec<Offer>,
 }
 
-#[derive(Debug)]
 struct Offer {
     ready: Ready,
     until: UnixSeconds,
