@@ -8,6 +8,7 @@
 //!
 //! Never: a clock read, or a file; an outgoing request but through `client`.
 
+pub mod account;
 pub mod activity;
 pub mod callbacks;
 pub mod cycle;
@@ -15,11 +16,14 @@ pub mod health;
 pub mod large;
 pub mod ledger;
 pub mod markers;
+pub mod message;
 pub mod notification;
 pub mod outbox;
+pub mod plan;
 pub mod random;
 #[cfg(test)]
 mod receiver;
 pub mod record;
+pub mod run;
 pub mod sender;
 pub mod user;
