@@ -15,6 +15,7 @@ mod output;
 mod participant;
 mod resource;
 mod serve;
+mod simulate;
 mod study;
 
 use std::{
@@ -68,6 +69,8 @@ enum Command {
         #[arg(long, value_name = "DIR")]
         dir: Option<PathBuf>,
     },
+    /// Play Garmin's side towards a gateway: made-up users, and a ledger of what was sent
+    Simulate(Box<simulate::Simulate>),
     /// Say what is wrong with the configuration, or "ok"
     CheckConfig,
     /// Show how the running gateway is
@@ -115,6 +118,7 @@ fn dispatch(arguments: Arguments, environment: &Environment) -> Result<(), Failu
         Command::Serve => serve::run(&file, environment),
         Command::Init { dir } => made(&init::run(&dir, &SystemRandom::new(), SystemClock.now())?),
         Command::Demo { dir } => demo::run(dir.as_deref()),
+        Command::Simulate(simulate) => simulate::run(&simulate),
         Command::CheckConfig => check_config::run(&file, environment, SystemClock.now()),
         Command::Status => listing::status(&running()?, form),
         Command::Study(command) => study::run(command, &running()?, form),
