@@ -26,7 +26,7 @@ async fn memory_does_not_grow_with_an_answer_or_a_file() {
     records(&site, PIECES).await;
     file(&site, PIECES).await;
     let growth = peak_kib().saturating_sub(before);
-    assert!(growth < GROWTH_KIB_MAX, "{growth} KiB more for {} MiB", PIECES * PIECE_BYTES >> 20);
+    assert!(growth < GROWTH_KIB_MAX, "{growth} KiB more for {} MiB", (PIECES * PIECE_BYTES) >> 20);
 }
 
 async fn records(site: &Site, pieces: usize) {

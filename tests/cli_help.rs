@@ -26,6 +26,7 @@ fn help_of_each_command_says_what_it_takes() {
         &["serve"][..],
         &["init"],
         &["demo"],
+        &["simulate"],
         &["check-config"],
         &["status"],
         &["study"],

@@ -5,10 +5,10 @@ use std::{fs, path::Path};
 const LAYERS: &[&[&str]] = &[
     &["model"],
     &["backoff", "clock", "crypto", "disk", "json", "lifecycle", "telemetry"],
-    &["dataset", "journal", "simulate", "store", "tls", "upstream"],
+    &["dataset", "journal", "store", "tls", "upstream"],
     &["client", "people", "records"],
     &["queue"],
-    &["export", "ingest", "withdrawal"],
+    &["export", "ingest", "simulate", "withdrawal"],
     &["filing", "pull"],
     &["http"],
     &["config"],

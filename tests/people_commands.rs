@@ -4,6 +4,7 @@ mod people_support;
 
 use std::{
     fs,
+    os::unix::fs::PermissionsExt as _,
     process::{Command, Output},
     sync::Arc,
     thread::JoinHandle,
@@ -152,7 +153,9 @@ fn quarantined_items_are_decided_about_by_commands() {
     assert!(gateway.done("quarantine list").contains(QUARANTINED));
     assert_eq!(gateway.json(&format!("quarantine show {QUARANTINED}"))["text"], "{}");
     gateway.done(&format!("quarantine show {QUARANTINED} -o item.json"));
-    assert_eq!(fs::read(gateway.dir.path().join("item.json")).expect("written"), b"{}");
+    let saved = gateway.dir.path().join("item.json");
+    assert_eq!(fs::read(&saved).expect("written"), b"{}");
+    assert_eq!(fs::metadata(&saved).expect("a file").permissions().mode() & 0o777, 0o600, "it is personal data");
     gateway.refused(73, &format!("quarantine show {QUARANTINED} -o item.json"));
     gateway.refused(4, "quarantine show other -o other.json");
     assert!(!gateway.dir.path().join("other.json.part").exists());

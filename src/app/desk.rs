@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use crate::app::pieces::{PIECES_WAITING, Pieces};
+use crate::app::pulls::Pulls;
 use crate::app::quarantine::Decisions;
 use crate::app::site::Site;
 use crate::clock::{Clock, SystemClock};
@@ -48,6 +49,7 @@ pub struct GatewayDesk {
     blobs: Arc<Blobs>,
     quarantine: Arc<Quarantine>,
     decisions: Decisions,
+    pulls: Pulls,
     withdrawal: Arc<Withdrawal>,
     journal: Journal,
     space: Arc<Space>,
@@ -78,6 +80,7 @@ impl GatewayDesk {
             engine: Arc::clone(&site.engine),
             blobs: Arc::clone(&site.blobs),
             quarantine: Arc::clone(&site.quarantine),
+            pulls: Pulls::new(site),
             decisions: Decisions::new(site),
             withdrawal: Arc::clone(&site.withdrawal),
             journal: site.journal.clone(),
@@ -149,6 +152,7 @@ impl Desk for GatewayDesk {
             "participants": participants,
             "unassigned": directory.held_count(),
             "quarantine": self.quarantine.items(),
+            "pulls": self.pulls.status(),
             "purges_pending": self.withdrawal.pending(),
             "last_notification": self.last_notifications(),
             "disk": { "available_bytes": self.space.available(), "reserve_bytes": self.reserve },
@@ -179,6 +183,18 @@ impl Desk for GatewayDesk {
 
     fn drop_quarantined(&self, id: &str) -> Result<(), Refusal> {
         self.decisions.remove(id)
+    }
+
+    fn pulls(&self, all: bool, after: Option<&str>) -> Result<(Vec<Value>, Option<String>), Refusal> {
+        self.pulls.list(all, after)
+    }
+
+    fn retry_pull(&self, id: &str, now: UnixSeconds) -> Result<(), Refusal> {
+        self.pulls.retry(id, now)
+    }
+
+    fn drop_pull(&self, id: &str, now: UnixSeconds) -> Result<(), Refusal> {
+        self.pulls.remove(id, now)
     }
 
     fn withdraw(&self, participant: &OwnerId, now: UnixSeconds) -> Result<Value, Refusal> {

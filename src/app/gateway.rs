@@ -7,12 +7,13 @@ use std::thread;
 use ring::rand::SystemRandom;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 
 use crate::app::controls::ControlDesk;
 use crate::app::desk::GatewayDesk;
 use crate::app::failure::{Failure, Kind};
 use crate::app::gauges;
+use crate::app::pulling::Pulling;
 use crate::app::site::{Site, seconds};
 use crate::app::watch::Watch;
 use crate::clock::{Clock, SystemClock};
@@ -43,7 +44,8 @@ pub struct Gateway {
     readiness: Arc<Readiness>,
     journal: Journal,
     listeners: JoinSet<()>,
-    watching: tokio::task::JoinHandle<Result<(), Failure>>,
+    watching: JoinHandle<Result<(), Failure>>,
+    pulling: JoinHandle<Result<(), Failure>>,
     filing: Option<oneshot::Receiver<Result<(), Failure>>>,
     watch: Arc<Watch>,
     ingress: Vec<SocketAddr>,
@@ -68,6 +70,7 @@ impl Gateway {
         let (exports, filing_metrics) = (ExportMetrics::register(&registry), FilingMetrics::register(&registry));
         gauges::install(&registry, &site, config, people.clone(), &exports);
 
+        let pulling = Pulling::new(&site, config, &registry, &ingest, &rng, &clock)?;
         let controls = ControlDesk {
             withdrawal: Arc::clone(&site.withdrawal),
             readiness: Arc::clone(&readiness),
@@ -133,6 +136,7 @@ impl Gateway {
         let (directory, filing) = start_filing(config, site, rng, clock, filing_metrics, &readiness, &stopped)?;
         watch.look();
         readiness.raise(Reason::Starting);
+        let pulling = pulling.start(stopped.clone());
         let watching = tokio::spawn({
             let watch = Arc::clone(&watch);
             async move { watch.run(stopped).await }
@@ -143,6 +147,7 @@ impl Gateway {
             journal,
             listeners,
             watching,
+            pulling,
             filing: Some(filing),
             watch,
             ingress: ingress_at,
@@ -178,6 +183,7 @@ impl Gateway {
         let filing = self.filing.as_mut().expect("filing is taken by `stop` alone");
         let outcome = tokio::select! {
             outcome = filing => outcome.unwrap_or_else(|_| Err(Failure::storage("filing ended unexpectedly"))),
+            outcome = &mut self.pulling => outcome.unwrap_or_else(|_| Err(Failure::storage("pulling ended unexpectedly"))),
             outcome = &mut self.watching => outcome.unwrap_or_else(|_| Err(Failure::storage("the watch ended"))),
         };
         self.readiness.lower(Reason::StoreFailed);
@@ -189,11 +195,14 @@ impl Gateway {
         self.readiness.lower(Reason::Stopping);
         self.stop.stop();
         while self.listeners.join_next().await.is_some() {}
+        // What it fetched is to be in the journal before that closes; how it ended is told by whoever waits for it.
+        let pulled = self.pulling.await.unwrap_or_else(|_| Err(Failure::storage("pulling ended unexpectedly")));
         self.journal.close();
         match self.filing.take() {
             Some(filing) => filing.await.unwrap_or_else(|_| Err(Failure::storage("filing ended unexpectedly"))),
             None => Ok(()),
         }
+        .and(pulled)
     }
 }
 

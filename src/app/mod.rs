@@ -11,7 +11,9 @@ pub mod failure;
 pub mod gateway;
 pub mod gauges;
 mod pieces;
-pub mod quarantine;
+pub mod pulling;
+mod pulls;
+mod quarantine;
 pub mod site;
 pub mod watch;
 

@@ -164,15 +164,7 @@ impl Decisions {
     }
 
     fn beginnings(&self, listed: &Listed) -> Result<Beginnings, Refusal> {
-        let has_file = listed.item.file_bytes.is_some();
-        let mut found = Beginnings {
-            text_left: listed.item.text_bytes(),
-            separator_left: if has_file { BEFORE_FILE.len() } else { 0 },
-            text: Vec::new(),
-            file: Vec::new(),
-            enough: false,
-            has_file,
-        };
+        let mut found = Beginnings::of(listed.item.text_bytes(), listed.item.file_bytes.is_some());
         let read = self.quarantine.content(listed, &mut |piece| found.take(piece));
         match read {
             Err(cause) if !found.enough => Err(unavailable(&cause)),
@@ -185,6 +177,17 @@ impl Decisions {
 }
 
 impl Beginnings {
+    fn of(text_bytes: u64, has_file: bool) -> Self {
+        Self {
+            text_left: text_bytes,
+            separator_left: if has_file { BEFORE_FILE.len() } else { 0 },
+            text: Vec::new(),
+            file: Vec::new(),
+            enough: false,
+            has_file,
+        }
+    }
+
     /// Keeps what is wanted of the next bytes; an error where no more are.
     fn take(&mut self, piece: &[u8]) -> io::Result<()> {
         let length = usize::try_from(self.text_left).map_or(piece.len(), |left| left.min(piece.len()));
@@ -237,4 +240,42 @@ fn view(listed: &Listed, whose: Whose) -> Value {
 fn unknown() -> Refusal {
     let sentence = "The quarantine has no item of this id; `studygate quarantine list` shows the ids.";
     Refusal::Other(Kind::NotFound, sentence.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The beginnings of a content that comes in pieces of this size, and whether more was asked for to the end.
+    fn check(text: &str, file: Option<&[u8]>, piece_bytes: usize) -> (Vec<u8>, Vec<u8>, bool) {
+        let mut content = text.as_bytes().to_vec();
+        if let Some(file) = file {
+            content.extend_from_slice(BEFORE_FILE.as_bytes());
+            content.extend_from_slice(file);
+        }
+        let mut found = Beginnings::of(text.len() as u64, file.is_some());
+        let to_the_end = content.chunks(piece_bytes).all(|piece| found.take(piece).is_ok());
+        assert_eq!(found.enough, !to_the_end);
+        (found.text, found.file, to_the_end)
+    }
+
+    #[test]
+    fn beginnings_are_the_same_however_the_content_comes() {
+        let (long_text, long_file) = ("x".repeat(TEXT_BYTES_SHOWN + 9), vec![7; FILE_BYTES_READ + 9]);
+        for piece_bytes in [1, 2, 3, 700, 1 << 20] {
+            assert_eq!(check("{}", None, piece_bytes), (b"{}".to_vec(), Vec::new(), true));
+            assert_eq!(check("{}", Some(b"<html>"), piece_bytes), (b"{}".to_vec(), b"<html>".to_vec(), true));
+            assert_eq!(check("{}", Some(&long_file), piece_bytes).1, long_file[..FILE_BYTES_READ]);
+            let (text, file, to_the_end) = check(&long_text, None, piece_bytes);
+            assert_eq!((text.len(), file.len(), to_the_end), (TEXT_BYTES_SHOWN, 0, false));
+            let (text, file, _) = check(&long_text, Some(b"FIT"), piece_bytes);
+            assert_eq!((text.len(), &file[..]), (TEXT_BYTES_SHOWN, &b"FIT"[..]), "the file is looked at all the same");
+        }
+    }
+
+    #[test]
+    fn text_is_cut_between_characters() {
+        assert_eq!(whole_characters("aä".as_bytes()), 3);
+        assert_eq!(whole_characters(&"aä".as_bytes()[..2]), 1);
+    }
 }

@@ -1,8 +1,9 @@
 //! `export`: streams a study's encrypted dataset into a file that exists only once it is whole.
 
 use std::{
-    fs::{self, File},
+    fs::{self, File, Permissions},
     io::{self, IsTerminal as _, Write as _},
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
 };
 
@@ -88,12 +89,19 @@ pub(super) struct Part {
 
 impl Part {
     /// Its temporary file, made anew.
-    pub(super) fn create(target: &Path) -> Result<Part, Failure> {
+    fn create(target: &Path) -> Result<Part, Failure> {
         let mut name = target.file_name().ok_or_else(|| cannot(target, "it is no file name"))?.to_owned();
         name.push(".part");
         let part = target.with_file_name(name);
         let file = File::create(&part).map_err(|error| cannot(&part, &error.to_string()))?;
         Ok(Part { file, part, target: target.to_owned(), finished: false })
+    }
+
+    /// The same for what stands in clear: nobody else may read it.
+    pub(super) fn private(target: &Path) -> Result<Part, Failure> {
+        let part = Self::create(target)?;
+        part.file.set_permissions(Permissions::from_mode(0o600)).map_err(|error| failed(&part.part, &error))?;
+        Ok(part)
     }
 
     /// Adds bytes.

@@ -13,9 +13,12 @@ mod init;
 mod listing;
 mod output;
 mod participant;
+mod pulls;
 mod quarantine;
 mod resource;
 mod serve;
+mod several;
+mod simulate;
 mod study;
 
 use std::{
@@ -69,6 +72,8 @@ enum Command {
         #[arg(long, value_name = "DIR")]
         dir: Option<PathBuf>,
     },
+    /// Play Garmin's side towards a gateway: made-up users, and a ledger of what was sent
+    Simulate(Box<simulate::Simulate>),
     /// Say what is wrong with the configuration, or "ok"
     CheckConfig,
     /// Show how the running gateway is
@@ -85,6 +90,9 @@ enum Command {
     /// Items that were refused or cannot be read
     #[command(subcommand)]
     Quarantine(quarantine::Quarantine),
+    /// What is fetched from Garmin after a ping, and what could not be
+    #[command(subcommand)]
+    Pulls(pulls::Pulls),
     /// Write a study's encrypted dataset
     Export(export::Export),
     /// Datasets, anywhere: no gateway needed
@@ -116,12 +124,14 @@ fn dispatch(arguments: Arguments, environment: &Environment) -> Result<(), Failu
         Command::Serve => serve::run(&file, environment),
         Command::Init { dir } => made(&init::run(&dir, &SystemRandom::new(), SystemClock.now())?),
         Command::Demo { dir } => demo::run(dir.as_deref()),
+        Command::Simulate(simulate) => simulate::run(&simulate),
         Command::CheckConfig => check_config::run(&file, environment, SystemClock.now()),
         Command::Status => listing::status(&running()?, form),
         Command::Study(command) => study::run(command, &running()?, form),
         Command::Participant(command) => participant::run(command, &running()?, form),
         Command::Unassigned(listing::Unassigned::List) => listing::unassigned(&running()?, form),
         Command::Quarantine(command) => quarantine::run(command, &running()?, form),
+        Command::Pulls(command) => pulls::run(command, &running()?, form),
         Command::Dataset(command) => dataset::run(command, form, SystemClock.now()),
         Command::Export(export) => export::run(&export, &running()?, form),
     }

@@ -13,6 +13,7 @@ use crate::cli::{
     gateway::Gateway,
     output::{self, Form, cell},
     resource::Resource,
+    several::each,
 };
 use crate::filing::quarantine::Reason;
 
@@ -53,7 +54,7 @@ pub(super) struct Retry {
     #[arg(long, conflicts_with = "ids")]
     all: bool,
     /// With --all, only those that are there for this reason
-    #[arg(long, value_name = "REASON", requires = "all", value_parser = PossibleValuesParser::new(Reason::ALL.map(Reason::name)))]
+    #[arg(long, value_name = "REASON", requires = "all", conflicts_with = "ids", value_parser = PossibleValuesParser::new(Reason::ALL.map(Reason::name)))]
     reason: Option<String>,
     /// Keep an unexpected file as what it was announced as
     #[arg(long, conflicts_with = "all")]
@@ -85,7 +86,7 @@ fn save(gateway: &Gateway, id: &str, file: &Path, form: Form) -> Result<(), Fail
         return Err(Failure::new(Exit::CannotCreate, text));
     }
     let mut download = gateway.download(&item(id, &["content"]))?;
-    let mut part = Part::create(file)?;
+    let mut part = Part::private(file)?;
     let mut bytes = 0;
     while let Some(piece) = gateway.next(&mut download)? {
         part.write(&piece)?;
@@ -137,21 +138,6 @@ fn remove(ids: &[String], consent: &Consent, gateway: &Gateway, form: Form) -> R
             Ok(())
         }
     }
-}
-
-/// Does it to every item, also behind one that fails; the last failure is told with the item's id.
-fn each(ids: &[String], act: impl Fn(&str) -> Result<Value, Failure>) -> Result<(), Failure> {
-    let mut failed = None;
-    for id in ids {
-        if let Err(failure) = act(id) {
-            let exit = failure.exit;
-            failed = Some(Failure::new(exit, format!("{id}: {}", failure.text)));
-            if exit != Exit::NotFound && exit != Exit::Failed {
-                break;
-            }
-        }
-    }
-    failed.map_or(Ok(()), Err)
 }
 
 fn item(id: &str, below: &[&str]) -> Resource {

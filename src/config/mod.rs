@@ -7,6 +7,7 @@
 mod environment;
 mod fault;
 mod part;
+mod pull;
 mod quantity;
 mod reserved;
 mod root_key;
@@ -16,7 +17,8 @@ mod validate;
 pub use environment::Environment;
 pub use fault::{Fault, Place};
 pub use part::{Ingress, Keys, Local, Metrics, Quarantine, Storage, Tls, Tombstones, Unassigned, UnassignedPolicy};
+pub use pull::Pull;
 pub use quantity::{MEBIBYTE, format_bytes};
-pub use reserved::{Acme, Backup, Deregistration, GarminClient, Join, LocalGrant, Pull};
+pub use reserved::{Acme, Backup, Deregistration, GarminClient, Join, LocalGrant};
 pub use root_key::{KeyFile, read_root_key};
 pub use settings::{Config, default_file};

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use serde::Deserialize;
 
-use crate::config::quantity::{self, MEBIBYTE};
+use crate::config::quantity;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -30,25 +30,6 @@ pub struct LocalGrant {
     pub study: String,
     /// The role.
     pub role: String,
-}
-
-/// `[pull]`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Pull {
-    /// Hosts that callback URLs may name.
-    pub hosts: Vec<String>,
-    /// Whether private addresses and other ports are allowed.
-    pub allow_private: bool,
-    /// The site's own authority; empty = none.
-    pub ca_file: PathBuf,
-    /// The site's proxy; empty = none.
-    pub proxy: String,
-    /// Pulls at once.
-    pub concurrency: usize,
-    /// The largest answer in bytes.
-    #[serde(deserialize_with = "quantity::bytes")]
-    pub max_body: u64,
 }
 
 /// `[deregistration]`: the brake on floods of notices.
@@ -118,19 +99,6 @@ pub struct Join {
     /// How long an invitation holds.
     #[serde(default = "link_expires", deserialize_with = "quantity::span")]
     pub link_expires: Duration,
-}
-
-impl Default for Pull {
-    fn default() -> Self {
-        Self {
-            hosts: vec!["apis.garmin.com".to_owned(), "ghapi-kc3.garmin.com".to_owned()],
-            allow_private: false,
-            ca_file: PathBuf::new(),
-            proxy: String::new(),
-            concurrency: 4,
-            max_body: 256 * MEBIBYTE,
-        }
-    }
 }
 
 impl Default for Deregistration {

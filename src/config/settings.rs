@@ -13,7 +13,8 @@ use crate::config::{
     Environment, Fault, Place,
     fault::{position, with_nearest_key},
     part::{Ingress, Keys, Local, Metrics, Quarantine, Storage, Tls, Tombstones, Unassigned},
-    reserved::{Backup, Deregistration, GarminClients, Join, Pull},
+    pull::Pull,
+    reserved::{Backup, Deregistration, GarminClients, Join},
     validate,
 };
 
@@ -123,6 +124,7 @@ impl Config {
         };
         anchor(&mut self.data_dir);
         anchor(&mut self.local.socket);
+        anchor(&mut self.pull.ca_file);
         if let Some(Tls { certificate, private_key }) = &mut self.ingress.tls {
             anchor(certificate);
             anchor(private_key);

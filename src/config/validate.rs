@@ -8,11 +8,7 @@ use toml::{
 };
 use tracing_subscriber::EnvFilter;
 
-use crate::config::{
-    Config, Fault, Place,
-    fault::position,
-    reserved::{Deregistration, Pull},
-};
+use crate::config::{Config, Fault, Place, fault::position, reserved::Deregistration};
 
 /// Garmin sends bodies of up to 100 MB (decimal).
 const MAX_BODY_LEAST: u64 = 100_000_000;
@@ -139,6 +135,9 @@ impl Checks<'_> {
     }
 
     fn limits(&mut self, config: &Config) {
+        for (key, text) in config.pull.faults() {
+            self.require(false, &["pull", key], text);
+        }
         self.require(
             (0.0..=1.0).contains(&config.deregistration.flood_share),
             &["deregistration", "flood_share"],
@@ -171,7 +170,6 @@ impl Checks<'_> {
         self.require(config.local.tls.is_none(), &["local", "tls"], absent("the API over HTTPS ([local.tls])"));
         self.require(config.local.grant.is_empty(), &["local", "grant"], absent("a grant ([[local.grant]])"));
         self.require(config.metrics.tls.is_none(), &["metrics", "tls"], absent("metrics over HTTPS ([metrics.tls])"));
-        self.require(config.pull == Pull::default(), &["pull"], absent("pulling by callback URLs ([pull])"));
         self.require(
             config.deregistration == Deregistration::default(),
             &["deregistration"],

@@ -116,7 +116,7 @@ mod tests {
         let mut crc: u16 = 0;
         for bit in bytes.iter().flat_map(|byte| (0..8).map(move |place| u16::from(byte >> place & 1))) {
             let out = crc & 1 ^ bit;
-            crc = crc >> 1 ^ out * 0xA001;
+            crc = (crc >> 1) ^ (out * 0xA001);
         }
         crc
     }

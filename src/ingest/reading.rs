@@ -13,7 +13,7 @@ use crate::ingest::{
 use crate::journal::Header;
 use crate::model::{
     connection::{ClientId, GarminUserId},
-    entry::{Entry, Shape, Whose},
+    entry::{Entry, Field, Shape, Whose},
     pull::PullRef,
     summary::SummaryType,
     time::UnixSeconds,
@@ -109,6 +109,7 @@ fn claim(to: &AnswerTo, entry: &mut Entry) -> Result<(), Refusal> {
     };
     if entry.shape == Shape::Ping {
         entry.shape = Shape::Push;
+        entry.fields.retain(|(field, _)| *field != Field::CallbackUrl);
     }
     Ok(())
 }

@@ -66,12 +66,10 @@ impl Xml {
     /// The next bytes.
     pub(crate) fn push(&mut self, mut bytes: &[u8]) {
         while let Some((&byte, rest)) = bytes.split_first() {
-            let skipped = match self.place {
-                Place::Elsewhere => return,
-                Place::Text if self.depth > 0 => memchr(b'<', bytes).unwrap_or(bytes.len()),
-                Place::Value(quote) => memchr(quote, bytes).unwrap_or(bytes.len()),
-                _ => 0,
-            };
+            if self.place == Place::Elsewhere {
+                return;
+            }
+            let skipped = self.passed_over(bytes);
             if skipped > 0 {
                 bytes = &bytes[skipped..];
                 self.at += skipped as u64;
@@ -87,6 +85,18 @@ impl Xml {
     pub(crate) fn root(&self) -> Option<&[u8]> {
         let is_whole = self.ended && self.place == Place::Text;
         is_whole.then(|| self.root.rsplit(|byte| *byte == b':').next().unwrap_or_default())
+    }
+
+    /// How many bytes change nothing.
+    fn passed_over(&self, bytes: &[u8]) -> usize {
+        let until = if let Place::Value(quote) = self.place {
+            quote
+        } else if self.place == Place::Text && self.depth > 0 {
+            b'<'
+        } else {
+            return 0;
+        };
+        memchr(until, bytes).unwrap_or(bytes.len())
     }
 
     fn step(&mut self, byte: u8) -> Place {
@@ -145,10 +155,12 @@ impl Xml {
 
     /// Keeps the names that the root is told by.
     fn name(&mut self, byte: u8, place: Place) -> Place {
-        let name = match place {
-            Place::OpenName if self.depth == 0 => &mut self.root,
-            Place::CloseName if self.depth == 1 => &mut self.closing,
-            _ => return place,
+        let name = if place == Place::OpenName && self.depth == 0 {
+            &mut self.root
+        } else if place == Place::CloseName && self.depth == 1 {
+            &mut self.closing
+        } else {
+            return place;
         };
         if name.len() == NAME_BYTES_MAX {
             return Place::Elsewhere;

@@ -16,6 +16,7 @@ mod block;
 mod frame;
 mod layer;
 mod opening;
+mod output;
 mod packing;
 mod reader;
 mod recovery;
@@ -41,8 +42,8 @@ use crate::disk::{DiskLow, Space};
 use crate::journal::{
     frame::Kind,
     layer::Plain,
+    output::Given,
     shared::{Handover, Request, Shared},
-    spool::Given,
     writer::Writer,
 };
 use crate::model::{

@@ -15,10 +15,10 @@ use crate::crypto::key::Key;
 use crate::journal::{
     Error, Header,
     frame::{FileId, Kind, decode_reference},
+    output::refer,
     segment::{self, FIRST_FRAME, Walk},
     shared::{Account, Segment, Shared},
     spilled,
-    spool::refer,
 };
 
 const FILE_PREFIX: &str = "body-";

@@ -16,8 +16,9 @@ use crate::journal::{
     Error, Header, Position,
     frame::{self, FileId},
     opening::{self, Opening},
+    output::{RECORD_HEAD_BYTES, place},
     packing,
-    spool::{BODY, ENTRIES, HEADER, RECORD_HEAD_BYTES, place},
+    spool::{BODY, ENTRIES, HEADER},
 };
 use crate::json::entry_codec;
 use crate::model::entry::Entry;

@@ -8,6 +8,8 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use data_encoding::HEXLOWER;
+use ring::digest::SHA256;
 use ring::rand::SystemRandom;
 use tempfile::TempDir;
 use zstd::bulk::Compressor;
@@ -123,7 +125,8 @@ fn read(catalog: &Catalog, owner: OwnerId) -> Result<Vec<(u8, u8, String, String
 
 /// Text that does not compress into a row.
 fn long(seed: u64) -> String {
-    crate::simulate::random::Random::at(seed, &[]).hex(12_000)
+    let block = |number: u64| ring::digest::digest(&SHA256, &[seed.to_be_bytes(), number.to_be_bytes()].concat());
+    (0..190).map(|number| HEXLOWER.encode(block(number).as_ref())).collect()
 }
 
 #[test]

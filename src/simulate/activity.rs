@@ -58,17 +58,16 @@ impl Workout {
     /// Its records: the activity, and its details with at most so many samples, spread from the first second to the
     /// last.
     pub(super) fn records(&self, user: &User, samples: usize) -> Vec<Record> {
-        let mut content = summary(user, self.start, &self.totals);
+        let mut content = summary(user, &self.id, self.start, &self.totals);
         let details = json!({
             "summaryId": format!("{}-detail", self.id),
             "activityId": user.activity_id_value(&self.id),
-            "activityName": name(user, &self.id),
             "summary": content,
             "samples": self.samples(samples),
             "laps": [{"startTimeInSeconds": self.start.0}],
         });
         if let Some(members) = content.as_object_mut() {
-            identify(members, user, &self.id, name(user, &self.id));
+            identify(members, user, &self.id);
             members.insert("activityDescription".to_owned(), json!(format!("With friends around {}", user.town)));
         }
         let mut records = vec![Record::new(user, "activities", content)];
@@ -115,6 +114,7 @@ pub(super) fn manual(user: &User, today: &Today) -> Option<Record> {
     ]);
     let seconds = random.between(4, 12) * 300;
     let mut content = json!({
+        "activityName": format!("{} {word} {}", user.town, random.hex(6)),
         "activityType": sport,
         "startTimeInSeconds": today.start.0 + random.between(38, 42) * 1800,
         "startTimeOffsetInSeconds": user.offset_s,
@@ -125,7 +125,7 @@ pub(super) fn manual(user: &User, today: &Today) -> Option<Record> {
         "manual": true,
     });
     let members = content.as_object_mut()?;
-    identify(members, user, &id, format!("{} {word} {}", user.town, random.hex(6)));
+    identify(members, user, &id);
     if speed_cm > 0 {
         members.insert("distanceInMeters".to_owned(), json!((speed_cm * seconds) as f64 / 100.0));
         members.insert("averageSpeedInMetersPerSecond".to_owned(), json!(speed_cm as f64 / 100.0));
@@ -163,11 +163,12 @@ pub(super) fn name(user: &User, activity_id: &str) -> String {
 }
 
 /// The numbers that an activity and the `summary` of its details share.
-pub(super) fn summary(user: &User, start: UnixSeconds, totals: &Totals) -> Value {
+pub(super) fn summary(user: &User, id: &str, start: UnixSeconds, totals: &Totals) -> Value {
     let metres = totals.distance_cm as f64 / 100.0;
     let speed = (metres / totals.seconds.max(1) as f64 * 1000.0).round() / 1000.0;
     let speed_max = totals.speed_max_cm as f64 / 100.0;
     json!({
+        "activityName": name(user, id),
         "activityType": "RUNNING",
         "startTimeInSeconds": start.0,
         "startTimeOffsetInSeconds": user.offset_s,
@@ -201,10 +202,9 @@ pub(super) fn day_number(midnight: UnixSeconds) -> u64 {
     midnight.0.div_euclid(86_400).unsigned_abs()
 }
 
-fn identify(members: &mut Map<String, Value>, user: &User, id: &str, name: String) {
+fn identify(members: &mut Map<String, Value>, user: &User, id: &str) {
     members.insert("summaryId".to_owned(), json!(id));
     members.insert("activityId".to_owned(), user.activity_id_value(id));
-    members.insert("activityName".to_owned(), json!(name));
 }
 
 fn pace(metres_per_second: f64) -> f64 {

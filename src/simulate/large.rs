@@ -7,7 +7,7 @@ use std::io;
 use serde_json::{Value, json};
 
 use crate::model::time::UnixSeconds;
-use crate::simulate::activity::{name, summary};
+use crate::simulate::activity::{number_of, summary};
 use crate::simulate::notification::whose;
 use crate::simulate::track::{Totals, Track};
 use crate::simulate::user::User;
@@ -109,7 +109,7 @@ impl<'a> LargeBody<'a> {
         let start = self.midnight.plus(i64::try_from(self.tally.items).unwrap_or(0) * 7200);
         let id = user.activity_id(number);
         let seconds = self.seconds();
-        let planned = Track::new(user, start, seconds, number);
+        let planned = Track::new(user, start, seconds, number_of(&id));
         let totals = Totals::of(planned.take(usize::try_from(seconds).unwrap_or(0) + 1));
         if self.tally.items > 1 {
             piece.push(',');
@@ -117,12 +117,11 @@ impl<'a> LargeBody<'a> {
         let head = json!({
             "summaryId": format!("{id}-detail"),
             "activityId": user.activity_id_value(&id),
-            "activityName": name(user, &id),
-            "summary": summary(user, start, &totals),
+            "summary": summary(user, &id, start, &totals),
         });
         piece.push_str(head.to_string().strip_suffix('}').unwrap_or_default());
         piece.push_str(",\"samples\":[");
-        self.open = Some(Track::new(user, start, seconds, number));
+        self.open = Some(Track::new(user, start, seconds, number_of(&id)));
         self.open_samples = 0;
     }
 
@@ -206,6 +205,22 @@ mod tests {
         check(Layout::Items(1), 300_001, None);
         check(Layout::SingleItem, 1_500_003, Some(1));
         check(Layout::SingleItem, 16_384, Some(1));
+    }
+
+    #[test]
+    fn whole_item_comes_to_what_its_summary_says() {
+        let population = Population::new(33, 2);
+        let mut body = Vec::new();
+        let large = LargeBody::new(population.users(), UnixSeconds(1_793_491_200), 300_000, Layout::Items(120));
+        large.write_to(&mut body).expect("memory takes all");
+        let parsed: Value = serde_json::from_slice(&body).expect("well-formed");
+        let found = parsed["activityDetails"].as_array().expect("an array");
+        for item in &found[..found.len() - 1] {
+            let (summary, last) = (&item["summary"], item["samples"].as_array().and_then(|samples| samples.last()));
+            let last = last.expect("a sample");
+            assert_eq!(summary["distanceInMeters"], last["totalDistanceInMeters"]);
+            assert_eq!(summary["durationInSeconds"], last["timerDurationInSeconds"]);
+        }
     }
 
     #[test]

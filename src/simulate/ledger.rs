@@ -5,6 +5,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use ring::digest::{SHA256, digest};
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::simulate::record::{Record, without_pseudonyms};
@@ -28,6 +30,33 @@ pub struct Sending(usize);
 #[derive(Clone, Debug, Default)]
 pub struct Ledger {
     sendings: Vec<(Vec<Record>, bool)>,
+}
+
+/// Where a record stands after a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Standing {
+    /// Whose it is.
+    pub user: usize,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub summary_type: String,
+    /// Its natural key.
+    pub key: String,
+    /// Its different versions, in the order they were first sent.
+    pub versions: Vec<Version>,
+    /// The place among them of the current one of those that were acknowledged.
+    pub current: Option<usize>,
+}
+
+/// One version of a record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Version {
+    /// The SHA-256 of its research view as JSON, members sorted, in hexadecimal digits.
+    pub sha256: String,
+    /// Its rank.
+    pub rank: i64,
+    /// Whether it was acknowledged.
+    pub acknowledged: bool,
 }
 
 type Key = (usize, String, String);
@@ -75,6 +104,19 @@ impl Ledger {
         told
     }
 
+    /// The same without the records that `is_out` names.
+    #[must_use]
+    pub fn without(mut self, is_out: impl Fn(&Record) -> bool) -> Self {
+        self.sendings.iter_mut().for_each(|(records, _)| records.retain(|record| !is_out(record)));
+        self
+    }
+
+    /// Every record with its versions, sorted by user, type and key.
+    pub fn standings(&self) -> Vec<Standing> {
+        let versions = self.versions().into_iter();
+        versions.map(|((user, summary_type, key), all)| standing(user, summary_type, key, &all)).collect()
+    }
+
     fn versions(&self) -> BTreeMap<Key, Vec<(&Record, bool)>> {
         let mut versions: BTreeMap<Key, Vec<(&Record, bool)>> = BTreeMap::new();
         for (records, acknowledged) in &self.sendings {
@@ -85,6 +127,25 @@ impl Ledger {
         }
         versions
     }
+}
+
+fn standing(user: usize, summary_type: String, key: String, all: &[(&Record, bool)]) -> Standing {
+    let mut versions: Vec<Version> = Vec::new();
+    let mut current = None;
+    for (record, acknowledged) in all {
+        let view = record.research_view().to_string();
+        let sha256 = data_encoding::HEXLOWER.encode(digest(&SHA256, view.as_bytes()).as_ref());
+        let place = versions.iter().position(|version| version.sha256 == sha256).unwrap_or_else(|| {
+            versions.push(Version { sha256, rank: record.rank(), acknowledged: false });
+            versions.len() - 1
+        });
+        versions[place].acknowledged |= acknowledged;
+        // Of equal ranks the one that was sent last is current.
+        if *acknowledged && current.is_none_or(|best: usize| versions[best].rank <= record.rank()) {
+            current = Some(place);
+        }
+    }
+    Standing { user, summary_type, key, versions, current }
 }
 
 fn difference(versions: &[(&Record, bool)], rows: &[String]) -> Option<&'static str> {
@@ -159,6 +220,21 @@ mod tests {
         assert!(ledger.differences(&[current.clone(), current.clone()])[0].contains("more than once"));
         assert!(ledger.differences(&[row(&record())])[0].contains("not the current"));
         assert!(ledger.differences(&[current, row(&record().revised(2))])[0].contains("never sent"));
+    }
+
+    #[test]
+    fn standing_names_the_current_version_of_those_acknowledged() {
+        let mut ledger = Ledger::default();
+        for version in [record(), record().revised(2), record().revised(1), record()] {
+            let sending = ledger.sent(&[version]);
+            ledger.acknowledged(sending);
+        }
+        ledger.sent(&[record().revised(3)]);
+        let standings = ledger.standings();
+        assert_eq!(standings.len(), 1);
+        assert_eq!((standings[0].versions.len(), standings[0].current), (4, Some(1)));
+        assert!(!standings[0].versions[3].acknowledged);
+        assert!(ledger.without(|record| record.user == 0).standings().is_empty());
     }
 
     #[test]

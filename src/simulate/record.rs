@@ -201,6 +201,20 @@ mod tests {
     }
 
     #[test]
+    fn full_day_holds_every_epoch_and_a_sample_of_every_second() {
+        let user = Population::new(15, 1).user(0).clone();
+        let days = (0..7).flat_map(|number| day(&user, MIDNIGHT.plus(number * 86_400), Density::FULL));
+        let records: Vec<Record> = days.collect();
+        assert_eq!(records.iter().filter(|record| record.summary_type == "epochs").count(), 7 * 96);
+        let mut details = records.iter().filter(|record| record.summary_type == "activityDetails").peekable();
+        assert!(details.peek().is_some(), "a week has a run");
+        for record in details {
+            let samples = record.content["samples"].as_array().map_or(0, Vec::len) as u64;
+            assert_eq!(record.content["summary"]["durationInSeconds"], samples - 1);
+        }
+    }
+
+    #[test]
     fn natural_keys_of_a_users_records_differ_unless_they_are_versions() {
         let population = Population::new(12, 2);
         let mut keys = std::collections::HashMap::new();

@@ -20,13 +20,14 @@ fn filled(seed: u64) -> (Site, Ledger) {
     site.add_study("SEALED", &["--unknown", "keep"]);
     site.add_participants("SEALED", &population);
     let mut ledger = Ledger::default();
+    // First, so that no plain version of the details replaces the large ones.
+    push(&site, &mut ledger, &population, &days(population.user(0), 2));
     for user in 0..2 {
         let mut details = first_of(&population, user, "activityDetails");
         let noise = studygate::simulate::random::Random::at(seed, &[user as u64]).hex(60_000);
         details.content.insert("note".to_owned(), noise.into());
         push(&site, &mut ledger, &population, &[details]);
     }
-    push(&site, &mut ledger, &population, &days(population.user(0), 2));
     let rows = site.export("SEALED").rows();
     assert_eq!(ledger.differences(&rows), Vec::<String>::new());
     site.stop();

@@ -68,13 +68,14 @@ fn linking_by_the_garmin_user_picks_up_what_was_held() {
 
 #[test]
 fn data_before_the_participants_window_are_not_kept() {
-    let population = Population::new(803, 1);
+    // The second user lives at UTC, as the window's dates are.
+    let population = Population::new(803, 2);
     let mut site = Site::new();
     site.add_study("WINDOW", &[]);
-    let user = &population.user(0).id;
-    let add = ["participant", "add", "--study", "WINDOW", "--code", "P000", "--garmin-user", user.as_str()];
+    let user = population.user(1);
+    let add = ["participant", "add", "--study", "WINDOW", "--code", "P000", "--garmin-user", user.id.as_str()];
     site.cli(&[&add[..], &["--from", "2026-11-03"]].concat());
-    site.push(&Notification::of(population.users(), &days(population.user(0), 5)).to_json());
+    site.push(&Notification::of(population.users(), &days(user, 5)).to_json());
     let dataset = site.export("WINDOW");
     let mut dates: Vec<String> = dataset
         .records("P000", "dailies")

@@ -75,6 +75,23 @@ impl Desk for FakeDesk {
         self.quarantined(id).map(drop)
     }
 
+    fn pulls(&self, all: bool, after: Option<&str>) -> Result<(Vec<Value>, Option<String>), Refusal> {
+        let ended = json!({ "id": QUARANTINED, "state": "gone" });
+        match (all, after) {
+            (false, None) => Ok((vec![ended], None)),
+            (true, None) => Ok((vec![ended], Some(QUARANTINED.to_owned()))),
+            (_, Some(_)) => Ok((vec![json!({ "id": "anotherid", "state": "waiting" })], None)),
+        }
+    }
+
+    fn retry_pull(&self, id: &str, _now: UnixSeconds) -> Result<(), Refusal> {
+        self.quarantined(id).map(drop)
+    }
+
+    fn drop_pull(&self, id: &str, _now: UnixSeconds) -> Result<(), Refusal> {
+        self.quarantined(id).map(drop)
+    }
+
     fn withdraw(&self, participant: &OwnerId, now: UnixSeconds) -> Result<Value, Refusal> {
         let mut turn = self.people.turn();
         turn.erase(participant, now);

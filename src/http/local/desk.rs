@@ -38,6 +38,16 @@ pub trait Desk: Send + Sync {
         let _uncounted = study;
     }
 
+    /// Jobs by id, behind `after`: those that ended without data, or all; a JSON object each. The second is where to
+    /// go on, `None` at the end.
+    fn pulls(&self, all: bool, after: Option<&str>) -> Result<(Vec<Value>, Option<String>), Refusal>;
+
+    /// Has a job tried again at once.
+    fn retry_pull(&self, id: &str, now: UnixSeconds) -> Result<(), Refusal>;
+
+    /// Gives a job up; durable on return.
+    fn drop_pull(&self, id: &str, now: UnixSeconds) -> Result<(), Refusal>;
+
     /// Begins an export; refused before its first byte, or a stream.
     fn export(&self, request: ExportRequest) -> Result<ExportStream, Refusal>;
 }

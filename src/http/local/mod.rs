@@ -10,6 +10,7 @@ mod export;
 mod lists;
 mod members;
 mod participants;
+mod pulls;
 mod quarantine;
 mod rules;
 mod studies;
@@ -62,6 +63,9 @@ const ROUTES: &[(&str, &str, Handler)] = &[
     ("quarantine/{id}", "DELETE", quarantine::remove),
     ("quarantine/{id}/content", "GET", quarantine::content),
     ("quarantine/{id}/retry", "POST", quarantine::retry),
+    ("pulls", "GET", pulls::list),
+    ("pulls/{id}", "DELETE", pulls::remove),
+    ("pulls/{id}/retry", "POST", pulls::retry),
     ("status", "GET", lists::status),
 ];
 

@@ -1,0 +1,122 @@
+//! What a person sees of pulls, and decides about them.
+//!
+//! Never: a URL's token; a Garmin id; a job of nobody but who has left.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use crate::app::site::Site;
+use crate::model::id::OwnerId;
+use crate::model::participant::ParticipantState;
+use crate::model::pull::PullId;
+use crate::model::time::UnixSeconds;
+use crate::people::People;
+use crate::people::directory::Directory;
+use crate::people::refusal::{Kind, Refusal};
+use crate::queue::job::{End, Phase};
+use crate::queue::plan::Event;
+use crate::queue::schedule::Filter;
+use crate::queue::view::Shown;
+use crate::queue::{Error, Queue};
+
+/// Jobs in one answer.
+const LISTED_MAX: usize = 1000;
+
+/// The queue of pulls as a person has it.
+pub(super) struct Pulls {
+    queue: Arc<Queue>,
+    people: Arc<People>,
+}
+
+impl Pulls {
+    pub(super) fn new(site: &Site) -> Self {
+        Self { queue: Arc::clone(&site.queue), people: Arc::clone(&site.people) }
+    }
+
+    /// Jobs by id, so many behind `after`; only those that ended without data unless all are wanted. The second is
+    /// where to go on, `None` at the end.
+    pub(super) fn list(&self, all: bool, after: Option<&str>) -> Result<(Vec<Value>, Option<String>), Refusal> {
+        let after = after.map(|text| PullId::parse(text).ok_or_else(unknown)).transpose()?;
+        let filter = Filter { ended_only: !all, owner: None, after };
+        let jobs = self.queue.list(&filter, LISTED_MAX).map_err(refusal)?;
+        let next = jobs.last().filter(|_| jobs.len() == LISTED_MAX).map(|job| job.id.text());
+        let directory = self.people.read();
+        Ok((jobs.iter().filter_map(|job| view(&directory, job)).collect(), next))
+    }
+
+    /// The job is tried again at once.
+    pub(super) fn retry(&self, id: &str, now: UnixSeconds) -> Result<(), Refusal> {
+        self.decide(id, Event::Retry, now)
+    }
+
+    /// The job is given up.
+    pub(super) fn remove(&self, id: &str, now: UnixSeconds) -> Result<(), Refusal> {
+        self.decide(id, Event::Dropped, now)
+    }
+
+    fn decide(&self, id: &str, event: Event, now: UnixSeconds) -> Result<(), Refusal> {
+        let id = PullId::parse(id).ok_or_else(unknown)?;
+        if self.queue.decide(&id, event, now).map_err(refusal)? { Ok(()) } else { Err(unknown()) }
+    }
+
+    /// What `status` shows of the queue.
+    pub(super) fn status(&self) -> Value {
+        let counts = self.queue.counts();
+        let ended = End::ALL.iter().zip(counts.ended).map(|(end, count)| (end.name().to_owned(), json!(count)));
+        json!({
+            "waiting": counts.waiting,
+            "running": counts.running,
+            "delivered": counts.delivered,
+            "ended": Value::Object(ended.collect()),
+            "nearest_deadline": self.queue.nearest_deadline().map(|at| at.to_string()),
+        })
+    }
+}
+
+/// `None` where nobody whom it is for still takes part.
+fn view(directory: &Directory, job: &Shown) -> Option<Value> {
+    let whom: Vec<Value> = job.owners.iter().filter_map(|owner| participant(directory, owner)).collect();
+    if whom.is_empty() {
+        return None;
+    }
+    let (state, next, ended) = match job.state.phase {
+        Phase::Waiting(at) => ("waiting", Some(at), None),
+        Phase::Running => ("running", None, None),
+        Phase::Delivered => ("delivered", None, None),
+        Phase::Ended(end, at) => (end.name(), None, Some(at)),
+    };
+    Some(json!({
+        "id": job.id.text(),
+        "type": job.summary_type.name(),
+        "state": state,
+        "received": job.received.to_string(),
+        "deadline": job.deadline.to_string(),
+        "next": next.map(|at| at.to_string()),
+        "ended": ended.map(|at| at.to_string()),
+        "attempts": job.state.attempts,
+        "last": job.state.last.map(|setback| setback.text()),
+        "url": job.place,
+        "for": whom,
+    }))
+}
+
+fn participant(directory: &Directory, owner: &OwnerId) -> Option<Value> {
+    if let Some(connection) = directory.held_owner(owner) {
+        return Some(json!({ "unassigned": connection.held.handle }));
+    }
+    let found = directory.participant(owner).filter(|found| found.state != ParticipantState::Withdrawn)?;
+    let study = directory.study_of_id(&found.study)?;
+    Some(json!({ "study": study.name, "code": found.code }))
+}
+
+fn unknown() -> Refusal {
+    Refusal::Other(Kind::NotFound, "There is no such pull; `studygate pulls list` shows them.".to_owned())
+}
+
+fn refusal(error: Error) -> Refusal {
+    match error {
+        Error::Store(cause) => cause.into(),
+        Error::Records(cause) => crate::app::desk::unavailable(&cause),
+    }
+}
