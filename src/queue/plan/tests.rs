@@ -1,3 +1,5 @@
+//! Every event in every phase, and the stories that they make up.
+
 use super::*;
 use crate::model::pull::PullId;
 use crate::model::summary::SummaryType;

@@ -1,3 +1,5 @@
+//! The order of jobs by example, and against a model that looks at everything.
+
 use proptest::prelude::*;
 
 use super::*;
