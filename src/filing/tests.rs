@@ -2,6 +2,7 @@
 //! where a test says so, restarts at any moment.
 
 mod crashes;
+mod hand;
 mod held;
 mod places;
 mod quarantine;

@@ -103,10 +103,8 @@ impl Queue {
     ) {
         let Ping { summary_type, received, ping, ask } = ping;
         let connection = self.parts.people.digest(&ask.client, ask.user.expose());
-        let field = |wanted| match wanted {
-            Field::CallbackUrl => Some(&*ask.url),
-            _ => ask.fields.iter().find(|(field, _)| *field == wanted).map(|(_, text)| &**text),
-        };
+        let kept = |wanted| ask.fields.iter().find(|(field, _)| *field == wanted).map(|(_, text)| &**text);
+        let field = |wanted| if wanted == Field::CallbackUrl { Some(&*ask.url) } else { kept(wanted) };
         let id = self.id(&connection, &parts(&summary_type, field));
         // The settings may have changed since: what may not be fetched any more ends when it is tried.
         let callback = callbacks.vet(&ask.url);

@@ -13,12 +13,14 @@
 //!
 //! Never: a URL in memory but while it is used, in a log or an error; a lock held while rows are read or written.
 
+mod filed;
 pub mod job;
 mod load;
 pub mod plan;
 pub mod schedule;
 pub mod stored;
 pub mod view;
+mod work;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -30,27 +32,19 @@ use crate::backoff::Backoff;
 use crate::crypto::digest::DigestKey;
 use crate::crypto::key::Rng;
 use crate::crypto::keyring::{Keyring, OwnerKeys};
-use crate::model::connection::{ClientId, ConnectionDigest, GarminUserId};
+use crate::model::connection::{ClientId, GarminUserId};
 use crate::model::entry::Field;
 use crate::model::id::OwnerId;
-use crate::model::participant::ParticipantState;
 use crate::model::pull::{PullId, PullRef};
-use crate::model::summary::{NaturalKey, SummaryType};
+use crate::model::summary::SummaryType;
 use crate::model::time::UnixSeconds;
 use crate::people::People;
-use crate::queue::job::{Job, Phase, State, URL_LIFE_S};
-use crate::queue::plan::{Action, Event, Step, Turn};
+use crate::queue::plan::Turn;
 use crate::queue::schedule::Schedule;
-use crate::queue::stored::{Ping, StoredState, ping_row, state_row};
+use crate::queue::stored::{ping_row, state_row};
 use crate::records::catalog::{self, Catalog};
 use crate::records::index::KeyDigest;
-use crate::records::pseudonym::Pseudonyms;
-use crate::store::engine::{self, Batch, Engine};
-
-/// How long a look at the queue may be put off, in seconds.
-const WAIT_S_MAX: i64 = 60;
-/// A job that a person wants tried again has so long at least, in seconds.
-const RETRY_S_MIN: i64 = 600;
+use crate::store::engine::{self, Engine};
 
 /// What a job's request and its answer need: opened from a row when it is due, never kept.
 pub struct Ask {
@@ -144,195 +138,11 @@ pub struct Queue {
 }
 
 impl Queue {
-    /// The job that this connection's ping belongs to; `parts` as [`stored::parts`] gives them.
-    pub fn id(&self, connection: &ConnectionDigest, parts: &[&[u8]; 5]) -> PullId {
-        let [summary_type, start, end, file, url] = parts;
-        let digest = self.ids.digest(&[&connection.0, summary_type, start, end, file, url]);
-        PullId(digest[..12].try_into().expect("a digest has 32 bytes"))
-    }
-
-    /// Whether this ping can be taken, beside so many that are about to be.
-    pub fn has_room(&self, id: &PullId, further: usize) -> bool {
-        let table = self.table();
-        table.get(id).is_some() || table.len() + further < self.settings.schedule.jobs_max
-    }
-
-    /// The rows that go with the answer to this ping; none where it was pinged again since.
-    pub fn rows(&self, pull: &PullRef) -> Vec<Vec<u8>> {
-        self.table().rows(pull).map_or_else(Vec::new, keys_of)
-    }
-
-    /// Filing has committed this, in this order.
-    pub fn filed(&self, told: Vec<Told>, now: UnixSeconds) {
-        if told.is_empty() {
-            return;
-        }
-        let mut table = self.table();
-        for told in told {
-            match told {
-                Told::Pinged(pinged) => self.pinged(&mut table, pinged, now),
-                Told::Answered(pull) => {
-                    if table.rows(&pull).is_some() {
-                        table.remove(&pull.id);
-                    }
-                }
-            }
-        }
-        drop(table);
-        self.changed.notify_one();
-    }
-
-    /// The job begins, or has a row more, or is renewed.
-    fn pinged(&self, table: &mut Schedule, pinged: Pinged, now: UnixSeconds) {
-        let Pinged { id, ping, summary_type, host, received, row } = pinged;
-        let host = self.host(&host);
-        let renewed = table.update(&id, |job| {
-            if ping > job.ping {
-                let turn = self.turn(now, 0.0);
-                job.state = plan::step(job, ping, Event::Pinged, &turn).state;
-                (job.ping, job.received, job.deadline, job.host) = (ping, received, received.plus(URL_LIFE_S), host);
-            }
-            if !job.rows.contains(&row) {
-                job.rows.push(row);
-            }
-        });
-        if !renewed {
-            let state = State { phase: Phase::Waiting(now), attempts: 0, last: None, begun: false };
-            let deadline = received.plus(URL_LIFE_S);
-            let job = Job { id, ping, summary_type, host, received, deadline, state, rows: vec![row] };
-            if table.insert(job).is_err() {
-                tracing::error!("more pings wait than the gateway takes; they are pulled after a restart");
-            }
-        }
-    }
-
-    /// What this owner was to get is not pulled any more for them; no row of theirs is written from here on.
-    pub fn forget(&self, owner: &OwnerId) {
-        let _writing = self.writing();
-        self.table().forget(owner);
-    }
-
-    /// The next job that is due, running from then on; the slot of its host is held until it is released.
-    pub fn take(&self, now: UnixSeconds) -> Option<Job> {
-        let mut table = self.table();
-        let id = table.take(now)?.id;
-        let turn = self.turn(now, 0.0);
-        table.update(&id, |job| job.state = plan::step(job, job.ping, Event::Started, &turn).state);
-        table.get(&id).cloned()
-    }
-
-    /// The request for this job has ended: its host's slot is free.
-    pub fn release(&self, id: &PullId) {
-        self.table().release(id);
-        self.changed.notify_one();
-    }
-
-    /// Returns when a job may be due, or after a minute.
-    pub async fn wait(&self, now: UnixSeconds) {
-        let next = self.table().next_at().map_or(WAIT_S_MAX, |at| at.0.saturating_sub(now.0).clamp(0, WAIT_S_MAX));
-        let patience = Duration::from_secs(next.unsigned_abs());
-        // Whether something has changed or time has passed, the caller looks.
-        drop(tokio::time::timeout(patience, self.changed.notified()).await);
-    }
-
-    /// What a job asks for; `None` where nobody may have it any more, or its row is gone.
-    pub fn open(&self, job: &Job) -> Result<Option<Ask>, Error> {
-        let directory = self.parts.people.read();
-        for (owner, name) in &job.rows {
-            let is_held = directory.held_owner(owner).is_some();
-            let takes_part =
-                directory.participant(owner).is_some_and(|found| found.state != ParticipantState::Withdrawn);
-            if !is_held && !takes_part {
-                continue;
-            }
-            let Some(keys) = self.parts.keyring.owner(owner) else { continue };
-            let Some(sealed) = self.parts.engine.get(&ping_row(owner, name))? else { continue };
-            match Ping::open(owner, name, &keys, is_held, &sealed) {
-                Some(ping) if ping.ping == job.ping => return Ok(Some(ping.ask)),
-                // It was pinged again a moment ago, and the job is about to be renewed.
-                Some(_) => {}
-                None => tracing::error!("a ping does not open; it was altered"),
-            }
-        }
-        Ok(None)
-    }
-
-    /// Whether everybody the job is for has the file already.
-    pub fn is_held(&self, job: &Job, ask: &Ask) -> Result<bool, Error> {
-        let Some((_, summary_id)) = ask.fields.iter().find(|(field, _)| *field == Field::SummaryId) else {
-            return Ok(false);
-        };
-        let connection = self.parts.people.digest(&ask.client, ask.user.expose());
-        let mut held = !job.rows.is_empty();
-        for (owner, _) in &job.rows {
-            let Some(keys) = self.parts.keyring.owner(owner) else { continue };
-            let pseudonyms = Pseudonyms::new(&keys.pseudonym);
-            let key = pseudonyms.natural_key(NaturalKey::SummaryId, summary_id, &connection);
-            held &= !self.parts.catalog.versions(owner, &job.summary_type, &key)?.is_empty();
-        }
-        Ok(held)
-    }
-
-    /// A file's only download is about to begin; durable on return.
-    pub fn begun(&self, job: &Job) -> Result<(), Error> {
-        let state = StoredState { begun: true, ..StoredState::of(job) };
-        self.persist(&job.pull(), &state)
-    }
-
-    /// What has happened to a job, as of this ping: durable where a restart must know it. Returns how far the job has
-    /// come then; `None` where it is over.
-    pub fn apply(&self, pull: &PullRef, event: Event, now: UnixSeconds, jitter: f64) -> Result<Option<State>, Error> {
-        let mut table = self.table();
-        let Some(job) = table.get(&pull.id) else { return Ok(None) };
-        let mut job = job.clone();
-        if event == Event::Retry && job.deadline.0 < now.0 + RETRY_S_MIN {
-            job.deadline = now.plus(RETRY_S_MIN);
-        }
-        let Step { state, action } = plan::step(&job, pull.ping, event, &self.turn(now, jitter));
-        job.state = state;
-        let over = action == Action::Remove;
-        if over {
-            table.remove(&job.id);
-        } else if action != Action::Nothing {
-            let (state, deadline) = (job.state, job.deadline);
-            table.update(&job.id, |kept| (kept.state, kept.deadline) = (state, deadline));
-        }
-        drop(table);
-        match action {
-            Action::Nothing | Action::Keep => {}
-            Action::Persist => self.persist(&job.pull(), &StoredState::of(&job))?,
-            Action::Remove => self.delete(&job)?,
-        }
-        self.changed.notify_one();
-        Ok((!over).then_some(job.state))
-    }
-
-    /// Puts it beside the rows that filing wrote; not for a ping that was renewed, or for who has left since.
-    fn persist(&self, pull: &PullRef, state: &StoredState) -> Result<(), Error> {
-        let _writing = self.writing();
-        let rows = self.table().rows(pull).map_or_else(Vec::new, <[_]>::to_vec);
-        let mut batch = Batch::default();
-        for (owner, name) in &rows {
-            // Whose keys are gone has no rows to stand beside.
-            let Some((keys, is_held)) = self.keys(owner) else { continue };
-            if let Some((row, sealed)) = state.seal(owner, name, &keys, is_held, &*self.parts.rng) {
-                batch.put(row, sealed);
-            }
-        }
-        Ok(self.parts.engine.commit(batch)?)
-    }
-
-    fn delete(&self, job: &Job) -> Result<(), Error> {
-        let mut batch = Batch::default();
-        keys_of(&job.rows).into_iter().for_each(|row| batch.delete(row));
-        Ok(self.parts.engine.commit(batch)?)
-    }
-
-    fn turn(&self, now: UnixSeconds, jitter: f64) -> Turn {
+    pub(super) fn turn(&self, now: UnixSeconds, jitter: f64) -> Turn {
         Turn { now, jitter, backoff: self.settings.backoff }
     }
 
-    fn host(&self, name: &str) -> u16 {
+    pub(super) fn host(&self, name: &str) -> u16 {
         let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
         let place = hosts.iter().position(|host| &**host == name).unwrap_or_else(|| {
             hosts.push(name.into());
@@ -341,17 +151,17 @@ impl Queue {
         u16::try_from(place).unwrap_or(u16::MAX)
     }
 
-    fn keys(&self, owner: &OwnerId) -> Option<(Arc<OwnerKeys>, bool)> {
+    pub(super) fn keys(&self, owner: &OwnerId) -> Option<(Arc<OwnerKeys>, bool)> {
         let is_held = self.parts.people.read().held_owner(owner).is_some();
         Some((self.parts.keyring.owner(owner)?, is_held))
     }
 
     /// Held while rows of states are written.
-    fn writing(&self) -> MutexGuard<'_, ()> {
+    pub(super) fn writing(&self) -> MutexGuard<'_, ()> {
         self.writing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn table(&self) -> MutexGuard<'_, Schedule> {
+    pub(super) fn table(&self) -> MutexGuard<'_, Schedule> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -191,9 +191,11 @@ impl Ping {
         let mut url = None;
         let mut fields = Vec::with_capacity(stored.fields.len());
         for (number, text) in stored.fields {
-            match Field::numbered(number)? {
-                Field::CallbackUrl => url = Some(text.into_boxed_str()),
-                field => fields.push((field, text.into_boxed_str())),
+            let field = Field::numbered(number)?;
+            if field == Field::CallbackUrl {
+                url = Some(text.into_boxed_str());
+            } else {
+                fields.push((field, text.into_boxed_str()));
             }
         }
         Some(Self {

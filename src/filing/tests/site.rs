@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use ring::rand::SystemRandom;
@@ -10,7 +10,8 @@ use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 
 use super::NOW;
-use crate::clock::Clock;
+use super::hand::Hand;
+use crate::clock::Clock as _;
 use crate::crypto::key::{Key, Rng};
 use crate::crypto::keyring::Keyring;
 use crate::disk::Space;
@@ -27,7 +28,6 @@ use crate::model::id::OwnerId;
 use crate::model::participant::Window;
 use crate::model::study::Rules;
 use crate::model::summary::SummaryType;
-use crate::model::time::UnixSeconds;
 use crate::people::decide::{link::Target, participant::NewParticipant, study::NewStudy};
 use crate::people::{LinkRequest, People, Settings as PeopleSettings};
 use crate::queue::{self, Queue};
@@ -48,22 +48,6 @@ const RECIPIENT: &str = "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6
 const INLINE_BYTES_MAX: usize = 64 * 1024;
 /// A tombstone keeps a connection out for so long, in seconds.
 pub(super) const TOMBSTONE_FOR: i64 = 1000;
-
-/// A clock that a test sets; time for measuring jumps ahead, so that nothing waits for more.
-pub(super) struct Hand {
-    now: AtomicI64,
-    looked: AtomicU64,
-}
-
-impl Clock for Hand {
-    fn now(&self) -> UnixSeconds {
-        UnixSeconds(self.now.load(Ordering::Acquire))
-    }
-
-    fn monotonic(&self) -> Duration {
-        Duration::from_secs(self.looked.fetch_add(1, Ordering::AcqRel))
-    }
-}
 
 /// Where callbacks may lead.
 fn callbacks() -> Callbacks {
@@ -128,7 +112,7 @@ impl Site {
         Site {
             dir: tempfile::tempdir().expect("a folder"),
             memory: Arc::default(),
-            clock: Arc::new(Hand { now: AtomicI64::new(NOW), looked: AtomicU64::new(0) }),
+            clock: Arc::new(Hand::at(NOW)),
             settings,
             held_connections_max: 100,
             inline_bytes_max: INLINE_BYTES_MAX,

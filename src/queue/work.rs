@@ -1,0 +1,134 @@
+//! The worker's side of the queue: what is due, what it asks for, and what came of it.
+
+use std::time::Duration;
+
+use crate::model::entry::Field;
+use crate::model::participant::ParticipantState;
+use crate::model::pull::{PullId, PullRef};
+use crate::model::summary::NaturalKey;
+use crate::model::time::UnixSeconds;
+use crate::queue::job::{Job, State};
+use crate::queue::plan::{self, Action, Event, Step};
+use crate::queue::stored::{Ping, StoredState, ping_row};
+use crate::queue::{Ask, Error, Queue, keys_of};
+use crate::records::pseudonym::Pseudonyms;
+use crate::store::engine::Batch;
+
+/// How long a look at the queue may be put off, in seconds.
+const WAIT_S_MAX: i64 = 60;
+/// A job that a person wants tried again has so long at least, in seconds.
+const RETRY_S_MIN: i64 = 600;
+
+impl Queue {
+    /// The next job that is due, running from then on; the slot of its host is held until it is released.
+    pub fn take(&self, now: UnixSeconds) -> Option<Job> {
+        self.table().take(now)
+    }
+
+    /// The request for this job has ended: its host's slot is free.
+    pub fn release(&self, id: &PullId) {
+        self.table().release(id);
+        self.changed.notify_one();
+    }
+
+    /// Returns when a job may be due, or after a minute.
+    pub async fn wait(&self, now: UnixSeconds) {
+        let next = self.table().next_at().map_or(WAIT_S_MAX, |at| at.0.saturating_sub(now.0).clamp(0, WAIT_S_MAX));
+        let patience = Duration::from_secs(next.unsigned_abs());
+        // Whether something has changed or time has passed, the caller looks.
+        drop(tokio::time::timeout(patience, self.changed.notified()).await);
+    }
+
+    /// What a job asks for; `None` where nobody may have it any more, or its row is gone.
+    pub fn open(&self, job: &Job) -> Result<Option<Ask>, Error> {
+        let directory = self.parts.people.read();
+        for (owner, name) in &job.rows {
+            let is_held = directory.held_owner(owner).is_some();
+            let takes_part =
+                directory.participant(owner).is_some_and(|found| found.state != ParticipantState::Withdrawn);
+            if !is_held && !takes_part {
+                continue;
+            }
+            let Some(keys) = self.parts.keyring.owner(owner) else { continue };
+            let Some(sealed) = self.parts.engine.get(&ping_row(owner, name))? else { continue };
+            match Ping::open(owner, name, &keys, is_held, &sealed) {
+                Some(ping) if ping.ping == job.ping => return Ok(Some(ping.ask)),
+                // It was pinged again a moment ago, and the job is about to be renewed.
+                Some(_) => {}
+                None => tracing::error!("a ping does not open; it was altered"),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether everybody the job is for has the file already.
+    pub fn is_held(&self, job: &Job, ask: &Ask) -> Result<bool, Error> {
+        let Some((_, summary_id)) = ask.fields.iter().find(|(field, _)| *field == Field::SummaryId) else {
+            return Ok(false);
+        };
+        let connection = self.parts.people.digest(&ask.client, ask.user.expose());
+        let mut held = !job.rows.is_empty();
+        for (owner, _) in &job.rows {
+            let Some(keys) = self.parts.keyring.owner(owner) else { continue };
+            let pseudonyms = Pseudonyms::new(&keys.pseudonym);
+            let key = pseudonyms.natural_key(NaturalKey::SummaryId, summary_id, &connection);
+            held &= !self.parts.catalog.versions(owner, &job.summary_type, &key)?.is_empty();
+        }
+        Ok(held)
+    }
+
+    /// A file's only download is about to begin; durable on return.
+    pub fn begun(&self, job: &Job) -> Result<(), Error> {
+        let state = StoredState { begun: true, ..StoredState::of(job) };
+        self.persist(&job.pull(), &state)
+    }
+
+    /// What has happened to a job, as of this ping: durable where a restart must know it. Returns how far the job has
+    /// come then; `None` where it is over.
+    pub fn apply(&self, pull: &PullRef, event: Event, now: UnixSeconds, jitter: f64) -> Result<Option<State>, Error> {
+        let mut table = self.table();
+        let Some(job) = table.get(&pull.id) else { return Ok(None) };
+        let mut job = job.clone();
+        if event == Event::Retry && job.deadline.0 < now.0 + RETRY_S_MIN {
+            job.deadline = now.plus(RETRY_S_MIN);
+        }
+        let Step { state, action } = plan::step(&job, pull.ping, event, &self.turn(now, jitter));
+        job.state = state;
+        let over = action == Action::Remove;
+        if over {
+            table.remove(&job.id);
+        } else if action != Action::Nothing {
+            let (state, deadline) = (job.state, job.deadline);
+            table.update(&job.id, |kept| (kept.state, kept.deadline) = (state, deadline));
+        }
+        drop(table);
+        match action {
+            Action::Nothing | Action::Keep => {}
+            Action::Persist => self.persist(&job.pull(), &StoredState::of(&job))?,
+            Action::Remove => self.delete(&job)?,
+        }
+        self.changed.notify_one();
+        Ok((!over).then_some(job.state))
+    }
+
+    /// Puts it beside the rows that filing wrote; not for a ping that was renewed, or for who has left since.
+    fn persist(&self, pull: &PullRef, state: &StoredState) -> Result<(), Error> {
+        let _writing = self.writing();
+        let rows = self.table().rows(pull).map_or_else(Vec::new, <[_]>::to_vec);
+        let mut batch = Batch::default();
+        for (owner, name) in &rows {
+            // Whose keys are gone has no rows to stand beside.
+            let Some((keys, is_held)) = self.keys(owner) else { continue };
+            if let Some((row, sealed)) = state.seal(owner, name, &keys, is_held, &*self.parts.rng) {
+                batch.put(row, sealed);
+            }
+        }
+        Ok(self.parts.engine.commit(batch)?)
+    }
+
+    fn delete(&self, job: &Job) -> Result<(), Error> {
+        let mut batch = Batch::default();
+        keys_of(&job.rows).into_iter().for_each(|row| batch.delete(row));
+        Ok(self.parts.engine.commit(batch)?)
+    }
+}
