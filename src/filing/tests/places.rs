@@ -40,7 +40,7 @@ fn filled() -> Filled {
     ));
     site.receive(&push("sleeps", "u1", r#""summaryId":"s1","n":1"#));
     site.receive(&push("activityDetails", "u1", &format!(r#""summaryId":"l","x":"{}""#, noise(3, 100_000))));
-    site.receive(&push("dailies", "u1", r#""callbackURL":"https://apis.example/x?token=t""#));
+    site.receive(&push("dailies", "u1", r#""callbackURL":"https://apis.example/wellness-api/rest/dailies?token=t""#));
     let told = format!(r#""permissions":["MCT_EXPORT"],"changeTimeInSeconds":{NOW}"#);
     site.receive(&push("userPermissionsChange", "u1", &told));
     site.receive(&push("dailies", "u1b", r#""summaryId":"h1""#));

@@ -82,7 +82,7 @@ fn study_keeps_the_types_it_collects_and_pings_are_no_exception() {
     site.receive(&push("sleeps", "u1", r#""summaryId":"s1""#));
     site.receive(&daily("u1", 1, NOW));
     for summary_type in ["sleeps", "dailies"] {
-        let url = format!(r#""callbackURL":"https://apis.example/{summary_type}?token=t""#);
+        let url = format!(r#""callbackURL":"https://apis.example/wellness-api/rest/{summary_type}?token=t""#);
         site.receive(&push(summary_type, "u1", &url));
     }
     assert_eq!((site.counted("sleeps", NotPermitted), site.records("S", "P1").len()), (2, 1));
@@ -111,7 +111,7 @@ fn window_pinged_again_replaces_the_ping_and_another_stands_beside_it() {
     let mut site = Site::with(&["u1"]);
     let owner = site.id("S", "P1");
     let ping = |start: u32, token: &str| {
-        let url = format!("https://apis.example/dailies?token={token}");
+        let url = format!("https://apis.example/wellness-api/rest/dailies?token={token}");
         push("dailies", "u1", &format!(r#""callbackURL":"{url}","uploadStartTimeInSeconds":{start}"#))
     };
     for body in [ping(1, "a"), ping(1, "b"), ping(2, "a")] {

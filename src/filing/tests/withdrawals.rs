@@ -40,7 +40,7 @@ fn crash_at_any_step_of_a_purge_is_finished_at_the_next_start() {
         noise(2, 9000)
     ));
     site.receive(&push("activityDetails", "u1", &format!(r#""summaryId":"l","x":"{}""#, noise(3, 100_000))));
-    site.receive(&push("dailies", "u1", r#""callbackURL":"https://apis.example/x?token=t""#));
+    site.receive(&push("dailies", "u1", r#""callbackURL":"https://apis.example/wellness-api/rest/dailies?token=t""#));
     let owner = site.id("S", "P1");
     site.push(&leaves("u1"));
     let mut at = 1;
