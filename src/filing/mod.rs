@@ -21,6 +21,7 @@ pub mod quarantine;
 pub mod record;
 pub mod refused;
 pub mod separate;
+mod stranger;
 pub mod tally;
 #[cfg(test)]
 mod tests;

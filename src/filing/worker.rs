@@ -17,7 +17,6 @@ use crate::filing::progress::Progress;
 use crate::filing::quarantine::Quarantine;
 use crate::journal::{self, Body, Delivery, Header, Journal, Position, Reader};
 use crate::lifecycle::Stopped;
-use crate::model::connection::{ConnectionDigest, GarminUserId};
 use crate::model::entry::{Entry, Whose};
 use crate::model::id::OwnerId;
 use crate::model::time::UnixSeconds;
@@ -27,6 +26,7 @@ use crate::queue::Queue;
 use crate::records::catalog::Catalog;
 use crate::store::engine::Engine;
 use crate::telemetry::filing::{FilingMetrics, RecordResult};
+use crate::upstream::refusal::Refused;
 use crate::upstream::rules::Rules;
 use crate::withdrawal::Withdrawal;
 
@@ -130,6 +130,9 @@ impl Filing {
             progress,
         };
         filing.recount_held();
+        for refused in Refused::ALL {
+            filing.parts.metrics.refused_callbacks.with_label_values(&[refused.name()]);
+        }
         Ok(filing)
     }
 
@@ -283,25 +286,6 @@ impl Filing {
             Standing::Tombstoned => batch.drop_item(entry, RecordResult::DroppedPurged),
             Standing::Held(owner) if self.has_room(batch, entry) => batch.hold(&arrival, bytes, owner)?,
             Standing::Held(_) | Standing::Unknown => batch.drop_item(entry, RecordResult::NotHeld),
-        }
-        Ok(())
-    }
-
-    /// Whether this much more may be held.
-    fn has_room(&self, batch: &Batch<'_>, entry: &Entry) -> bool {
-        let held = self.held_bytes.saturating_add(batch.held_bytes);
-        let size = entry.span.end - entry.span.start;
-        self.parts.settings.hold && held.saturating_add(size) <= self.parts.settings.hold_bytes_max
-    }
-
-    /// From here on the connection is held, unless the limit is reached, or somebody linked it a moment ago: then
-    /// nobody would ever pick up what is held of it.
-    fn start_hold(&self, connection: &ConnectionDigest, header: &Header, user: &str) -> Result<(), Failure> {
-        let Some(user) = GarminUserId::parse(user) else { return Ok(()) };
-        let mut turn = self.parts.people.turn();
-        if matches!(turn.directory().standing(connection), Standing::Unknown) {
-            turn.hold(&[(header.client.clone(), user)], header.received).map_err(Failure::People)?;
-            turn.commit().map_err(Failure::People)?;
         }
         Ok(())
     }
