@@ -157,6 +157,41 @@ fn tombstones_that_backups_outlive_are_refused() {
 }
 
 #[test]
+fn callbacks_lead_only_where_the_site_may_send_them() {
+    check_refused(
+        "[pull]\nhosts = []",
+        "line 2, column 1: pull.hosts is empty: name the hosts that callbacks may lead to",
+    );
+    check_refused(
+        "[pull]\nhosts = [\"127.0.0.1:8445\"]",
+        "line 2, column 1: `127.0.0.1:8445` in pull.hosts names a port or an IP address: write a host's name alone, or \
+         set pull.allow_private for a trial",
+    );
+    check_refused(
+        "[pull]\nproxy = \"http://user:pass@proxy.site:3128\"",
+        "line 2, column 1: pull.proxy must be http://host:port, without a user name, a password or a path",
+    );
+    check_refused(
+        "[pull]\nconcurrency = 0",
+        "line 2, column 1: pull.concurrency is zero, so nothing would be fetched; set it to 1 or more",
+    );
+    check_refused(
+        "[pull]\nmax_body = \"1KiB\"",
+        "line 2, column 1: pull.max_body is less than an activity file may have; set it to 1MiB or more",
+    );
+    let text = format!("[pull]\nproxy = \"http://proxy.site:3128\"\nca_file = \"ca.pem\"\n{TLS}");
+    let site = Site::new(&text);
+    let config = site.load().expect("a configuration");
+    let ca = site.file.with_file_name("ca.pem");
+    assert_eq!(config.pull.ca_file, ca);
+    let fault = config.upstream().err().expect("the authority is not there").to_string();
+    assert!(fault.starts_with(&format!("{}: pull.ca_file cannot be read", ca.display())), "{fault}");
+    fs::write(&ca, "no certificate").expect("written");
+    let fault = config.upstream().err().expect("it is no certificate").to_string();
+    assert!(fault.contains("pull.ca_file holds no usable certificate"), "{fault}");
+}
+
+#[test]
 fn setting_without_effect_in_this_version_is_refused() {
     let garmin = "[garmin.main]\nclient_id = \"x\"\nclient_secret = \"/s\"\n";
     let join = "[join]\npublic_url = \"https://study.example.org\"\nconsent_dir = \"/c\"\n";
@@ -167,8 +202,6 @@ fn setting_without_effect_in_this_version_is_refused() {
         "[local.tls]\ncertificate = \"/c\"\nprivate_key = \"/k\"\n",
         grant,
         "[metrics.tls]\ncertificate = \"/c\"\nprivate_key = \"/k\"\n",
-        "[pull]\nallow_private = true\n",
-        "[pull]\nproxy = \"http://proxy.site:3128\"\n",
         "[deregistration]\nflood_least = 6\n",
         "[backup]\ndir = \"/backup\"\n",
         garmin,

@@ -15,6 +15,7 @@ pub(super) fn run(file: &Path, environment: &Environment, now: UnixSeconds) -> R
     let config = Config::load(file, environment)?;
     let key_file = config::read_root_key(config.root_key_file())?;
     let identity = certificate(&config)?;
+    config.upstream()?;
     let mut findings = Vec::new();
     if let Some(finding) = exposed(&config, &key_file, environment) {
         findings.push(finding);
