@@ -217,6 +217,12 @@ impl Schedule {
         })
     }
 
+    /// The jobs that ended without data before this time.
+    pub fn ended_before(&self, time: UnixSeconds) -> Vec<PullRef> {
+        let is_over = |job: &&Job| matches!(job.state.phase, Phase::Ended(_, at) if at < time);
+        self.jobs.values().filter(is_over).map(Job::pull).collect()
+    }
+
     /// Takes the rows of an owner out, and the jobs that have no others; returns the rows.
     pub fn forget(&mut self, owner: &OwnerId) -> Vec<(PullId, KeyDigest)> {
         let first = (*owner, PullId([0; 12]));

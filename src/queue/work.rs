@@ -111,6 +111,15 @@ impl Queue {
         Ok((!over).then_some(job.state))
     }
 
+    /// Forgets jobs that ended without data before this time; returns how many.
+    pub fn expire(&self, before: UnixSeconds, now: UnixSeconds) -> Result<usize, Error> {
+        let over = self.table().ended_before(before);
+        for pull in &over {
+            self.apply(pull, Event::Dropped, now, 0.0)?;
+        }
+        Ok(over.len())
+    }
+
     /// Puts it beside the rows that filing wrote; not for a ping that was renewed, or for who has left since.
     fn persist(&self, pull: &PullRef, state: &StoredState) -> Result<(), Error> {
         let _writing = self.writing();

@@ -1,6 +1,15 @@
 //! The data directory: its version mark and its lock.
 //!
-//! `FORMAT` holds one line, `studygate 1`. A version of the program reads its own format and refuses a newer one.
+//! `FORMAT` holds one line, `studygate 2`. A version of the program reads its own format and the one before, and refuses
+//! a newer one.
+//!
+//! | format | what came with it |
+//! |---|---|
+//! | 1 | the first |
+//! | 2 | bodies in the journal that answer a ping or hold a file; rows of pings that name user and place |
+//!
+//! A directory of format 1 is marked 2 when it is opened, before anything new is written; what it holds stays as it is,
+//! and is read as it was written.
 
 use std::{
     fmt,
@@ -12,7 +21,9 @@ use std::{
 use rustix::fs::{FlockOperation, flock};
 
 /// The format this version writes.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
+/// The oldest format this version reads.
+const FORMAT_OLDEST: u32 = 1;
 
 /// What a data directory has once the gateway has opened it.
 const HOLDS_DATA: [&str; 2] = ["keyring", "db"];
@@ -50,7 +61,11 @@ impl DataDirectory {
         }
         let mark = dir.join("FORMAT");
         match fs::read_to_string(&mark) {
-            Ok(text) => check(&text)?,
+            Ok(text) => {
+                if check(&text)? < FORMAT {
+                    write_mark(dir).map_err(Error::Io)?;
+                }
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 if HOLDS_DATA.iter().any(|name| dir.join(name).exists()) {
                     return Err(Error::Unmarked);
@@ -63,10 +78,11 @@ impl DataDirectory {
     }
 }
 
-fn check(text: &str) -> Result<(), Error> {
+/// The format of this mark, where this version reads it.
+fn check(text: &str) -> Result<u32, Error> {
     let version = text.strip_prefix("studygate ").and_then(|rest| rest.trim_end().parse::<u32>().ok());
     match version {
-        Some(FORMAT) => Ok(()),
+        Some(version @ FORMAT_OLDEST..=FORMAT) => Ok(version),
         Some(version) if version > FORMAT => Err(Error::Newer(version)),
         Some(_) | None => Err(Error::Unmarked),
     }
@@ -117,7 +133,7 @@ mod tests {
     fn data_without_a_mark_are_refused_and_an_empty_folder_is_marked() {
         let dir = tempfile::tempdir().expect("a folder");
         drop(DataDirectory::open(dir.path()).expect("marked"));
-        assert_eq!(fs::read_to_string(dir.path().join("FORMAT")).expect("a mark"), "studygate 1\n");
+        assert_eq!(fs::read_to_string(dir.path().join("FORMAT")).expect("a mark"), "studygate 2\n");
         fs::create_dir(dir.path().join("keyring")).expect("a folder");
         drop(DataDirectory::open(dir.path()).expect("the mark stands"));
         for damaged in [None, Some(""), Some("1"), Some("studygate"), Some("studygate 0")] {
@@ -129,6 +145,14 @@ mod tests {
             assert!(matches!(refused, Err(Error::Unmarked)), "{damaged:?}");
             fs::write(dir.path().join("FORMAT"), "studygate 1\n").expect("written");
         }
+    }
+
+    #[test]
+    fn format_before_is_opened_and_marked_as_this_one() {
+        let dir = tempfile::tempdir().expect("a folder");
+        fs::write(dir.path().join("FORMAT"), "studygate 1\n").expect("written");
+        drop(DataDirectory::open(dir.path()).expect("opened"));
+        assert_eq!(fs::read_to_string(dir.path().join("FORMAT")).expect("a mark"), "studygate 2\n");
     }
 
     #[test]
