@@ -4,17 +4,15 @@ mod view;
 
 use std::collections::{HashMap, HashSet};
 
-use ring::digest::{SHA256, digest};
-
 use crate::model::summary::{Permission, SummaryType};
 use crate::simulate::callbacks::fault::Fault;
 use crate::simulate::callbacks::offer::OfferId;
 use crate::simulate::callbacks::{Fetch, Served};
+use crate::simulate::file::FileOf;
 use crate::simulate::large::Tally;
 use crate::simulate::ledger::Ledger;
-use crate::simulate::message::{ActivityFile, Window};
+use crate::simulate::message::Window;
 use crate::simulate::plan::Settings;
-use crate::simulate::record::{Record, plain};
 use crate::simulate::sender::Delivery;
 use crate::simulate::user::Population;
 
@@ -54,18 +52,10 @@ pub struct PingedWindow {
 }
 
 /// A file that was pinged.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct PingedFile {
-    /// Whose.
-    pub user: usize,
-    /// The activity's id, without quotes.
-    pub activity_id: String,
-    /// `FIT`, `TCX` or `GPX`.
-    pub file_type: String,
-    /// Its SHA-256, in hexadecimal digits.
-    pub sha256: String,
-    /// Its length.
-    pub bytes: usize,
+    /// The file.
+    pub file: FileOf,
     /// Where it lay ready.
     pub offer: OfferId,
     /// Whether its ping was answered 200.
@@ -147,7 +137,7 @@ impl Account {
         let waits = |offers: &[OfferId]| end_of(&ends, offers) == End::Waiting;
         let windows =
             self.windows.iter().filter(|pinged| pinged.is_acknowledged && !left.contains(&pinged.window.user));
-        let files = self.files.iter().filter(|file| file.is_acknowledged && !left.contains(&file.user));
+        let files = self.files.iter().filter(|file| file.is_acknowledged && !left.contains(&file.file.record().user));
         windows.filter(|pinged| waits(&pinged.offers)).count() + files.filter(|file| waits(&[file.offer])).count()
     }
 
@@ -215,20 +205,6 @@ fn end_of(ends: &HashMap<OfferId, End>, offers: &[OfferId]) -> End {
         return End::Whole;
     }
     offers.last().map_or(End::Waiting, of)
-}
-
-impl PingedFile {
-    pub(super) fn new(activity: &Record, file: &ActivityFile, offer: OfferId) -> Self {
-        Self {
-            user: activity.user,
-            activity_id: activity.content.get("activityId").map(plain).unwrap_or_default(),
-            file_type: file.file_type.clone(),
-            sha256: data_encoding::HEXLOWER.encode(digest(&SHA256, &file.bytes).as_ref()),
-            bytes: file.bytes.len(),
-            offer,
-            is_acknowledged: false,
-        }
-    }
 }
 
 impl Control {
