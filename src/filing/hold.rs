@@ -1,5 +1,5 @@
 //! Picking up: what was held for a connection goes back through the journal once somebody is linked to it, so that it
-//! takes the same way as if it had come then, with the time it did come.
+//! takes the same way as if it had come then, with the time it did come. A file goes as a body of its own.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -8,8 +8,10 @@ use crate::filing::failure::Failure;
 use crate::filing::worker::Parts;
 use crate::journal::{Header, Spool};
 use crate::json::split::Splitter;
+use crate::model::entry::{BEFORE_FILE, Entry, Field, Shape};
 use crate::model::id::OwnerId;
 use crate::model::time::UnixSeconds;
+use crate::queue::job::is_file;
 use crate::queue::view::HeldPing;
 use crate::records::head::PackId;
 use crate::records::index::IndexEntry;
@@ -21,7 +23,19 @@ struct Resent<'a> {
     splitter: Splitter,
     user: &'a str,
     failed: Option<Failure>,
+    file: Option<HeldFile>,
 }
+
+/// A file behind the item that announced it, which is a body's only one.
+#[derive(Default)]
+struct HeldFile {
+    entry: Option<Entry>,
+    /// Its length, once its bytes come.
+    bytes: Option<u64>,
+}
+
+/// Between a file's item and its bytes, as the record has them; the item itself has none.
+const LINE_FEED: u8 = b'\n';
 
 /// Puts everything held under this owner back into the journal. The caller destroys what was held then; after a crash
 /// in between it is sent once more, and filing finds duplicates.
@@ -30,10 +44,18 @@ pub fn send_again(parts: &Parts, owner: &OwnerId) -> Result<(), Failure> {
     let Some(connection) = directory.held_owner(owner) else { return Ok(()) };
     let held = &connection.held;
     let mut arrivals: BTreeMap<UnixSeconds, Vec<(PackId, IndexEntry)>> = BTreeMap::new();
-    for (pack, entry) in parts.catalog.entries(owner)? {
-        arrivals.entry(entry.received).or_default().push((pack, entry));
-    }
     let mut items = 0_u64;
+    for (pack, entry) in parts.catalog.entries(owner)? {
+        if !is_file(&entry.summary_type) {
+            arrivals.entry(entry.received).or_default().push((pack, entry));
+            continue;
+        }
+        items += 1;
+        let header = Header { received: entry.received, client: held.client.clone(), pull: None };
+        let mut resent = Resent { file: Some(HeldFile::default()), ..Resent::new(parts, held.user.expose())? };
+        resent.body(parts, owner, &[(pack, entry)])?;
+        resent.commit(header)?;
+    }
     for (received, mut entries) in arrivals {
         entries.sort_by(|(_, left), (_, right)| left.sort_key().cmp(&right.sort_key()));
         items += entries.len() as u64;
@@ -53,7 +75,7 @@ pub fn send_again(parts: &Parts, owner: &OwnerId) -> Result<(), Failure> {
 
 impl<'a> Resent<'a> {
     fn new(parts: &Parts, user: &'a str) -> Result<Self, Failure> {
-        Ok(Self { spool: parts.journal.spool()?, splitter: Splitter::new(), user, failed: None })
+        Ok(Self { spool: parts.journal.spool()?, splitter: Splitter::new(), user, failed: None, file: None })
     }
 
     /// A notification of one ping, as it came.
@@ -77,6 +99,9 @@ impl<'a> Resent<'a> {
                 before = Some(&entry.summary_type);
             }
             self.item(parts, owner, pack, entry, &mut window)?;
+        }
+        if self.file.as_ref().is_some_and(|file| file.bytes.is_some()) {
+            return Ok(());
         }
         self.write(if before.is_none() { b"{}" } else { b"]}" })
     }
@@ -123,21 +148,44 @@ impl<'a> Resent<'a> {
         }
     }
 
+    /// The next bytes: text, and behind the line feed those of the file.
     fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        let Some(file) = &mut self.file else { return self.text(bytes) };
+        if let Some(length) = &mut file.bytes {
+            *length += bytes.len() as u64;
+            return Ok(self.spool.write(bytes)?);
+        }
+        let Some(end) = bytes.iter().position(|byte| *byte == LINE_FEED) else { return self.text(bytes) };
+        file.bytes = Some(0);
+        self.text(&bytes[..end])?;
+        self.text(BEFORE_FILE.as_bytes())?;
+        self.write(&bytes[end + 1..])
+    }
+
+    fn text(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         let mut outcome = Ok(());
-        let spool = &mut self.spool;
-        let split = self.splitter.feed(bytes, &mut |entry| {
-            if outcome.is_ok() {
-                outcome = spool.entry(&entry);
-            }
+        let (spool, file) = (&mut self.spool, &mut self.file);
+        let split = self.splitter.feed(bytes, &mut |entry| match file {
+            Some(file) => file.entry = Some(entry),
+            None if outcome.is_ok() => outcome = spool.entry(&entry),
+            None => {}
         });
         split.map_err(|_| Failure::Inconsistent)?;
         outcome?;
         Ok(spool.write(bytes)?)
     }
 
-    fn commit(self, header: Header) -> Result<(), Failure> {
+    fn commit(mut self, header: Header) -> Result<(), Failure> {
         self.splitter.finish().map_err(|_| Failure::Inconsistent)?;
+        if let Some(file) = self.file {
+            let mut entry = file.entry.ok_or(Failure::Inconsistent)?;
+            if let Some(bytes) = file.bytes {
+                entry.shape = Shape::File;
+                entry.fields.retain(|(field, _)| *field != Field::CallbackUrl);
+                entry.fields.push((Field::FileBytes, bytes.to_string().into()));
+            }
+            self.spool.entry(&entry)?;
+        }
         self.spool.commit(header)?;
         Ok(())
     }

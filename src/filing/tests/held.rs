@@ -1,6 +1,8 @@
 //! Data of unknown connections: held, limited, picked up, expired.
 
+use super::quarantine::pulled_file;
 use super::{Site, noise, push, rows, texts};
+use crate::model::entry::Shape;
 use crate::model::participant::Window;
 use crate::model::time::UnixSeconds;
 use crate::people::LinkRequest;
@@ -47,6 +49,30 @@ fn what_was_held_is_filed_for_whom_it_is_linked_to_with_the_time_it_came() {
     assert!(held_files.iter().all(|file| !site.at().blobs.ids().expect("listed").contains(file)));
     site.receive(&push("activities", "u3", r#""summaryId":"a2","n":2"#));
     assert_eq!(site.counted("activities", Stored), 2, "what comes later takes the straight way");
+}
+
+#[test]
+fn files_that_were_held_are_filed_whole_for_whom_the_connection_is_linked_to() {
+    let mut site = Site::with(&[]);
+    let long = [&b"\x0e\n]}\x00\n{"[..], noise(3, 200_000).as_bytes()].concat();
+    let files = [(1, &b""[..]), (2, b"\n"), (3, &long)];
+    for (number, file) in files {
+        let item = format!("{{\"userId\":\"u3\",\n \"summaryId\":\"f{number}\",\"fileType\":\"FIT\"}}");
+        pulled_file(&mut site, "u3", &item, file, Shape::File);
+    }
+    site.receive(&push("activityFiles", "u3", r#""summaryId":"pushed","fileType":"FIT""#));
+    site.receive(&push("dailies", "u3", r#""summaryId":"d1""#));
+    link_held(&site, "P3");
+    site.file();
+    let mut data: Vec<String> = site.records("S", "P3").into_iter().map(|record| record.data).collect();
+    assert_eq!(data.len(), 5, "each file, the push and the summary");
+    for (number, file) in files {
+        let file = String::from_utf8(file.to_vec()).expect("made of ASCII");
+        let before = data.len();
+        data.retain(|data| data.split_once('\n').is_none_or(|(_, bytes)| bytes != file));
+        assert_eq!(data.len(), before - 1, "file {number}");
+    }
+    assert_eq!(site.at().people.read().held_count(), 0);
 }
 
 #[test]
