@@ -80,12 +80,15 @@ impl Queue {
     /// A file's only download is about to begin; durable on return.
     pub fn begun(&self, job: &Job) -> Result<(), Error> {
         let state = StoredState { begun: true, ..StoredState::of(job) };
+        let _writing = self.writing();
         self.persist(&job.pull(), &state)
     }
 
     /// What has happened to a job, as of this ping: durable where a restart must know it. Returns how far the job has
     /// come then; `None` where it is over.
     pub fn apply(&self, pull: &PullRef, event: Event, now: UnixSeconds, jitter: f64) -> Result<Option<State>, Error> {
+        // What is never written need not wait for what is.
+        let _writing = (event != Event::Delivered).then(|| self.writing());
         let mut table = self.table();
         let Some(job) = table.get(&pull.id) else { return Ok(None) };
         let mut job = job.clone();
@@ -120,9 +123,9 @@ impl Queue {
         Ok(over.len())
     }
 
-    /// Puts it beside the rows that filing wrote; not for a ping that was renewed, or for who has left since.
+    /// Puts it beside the rows that filing wrote; not for a ping that was renewed, or for who has left since. The
+    /// caller holds [`Queue::writing`].
     fn persist(&self, pull: &PullRef, state: &StoredState) -> Result<(), Error> {
-        let _writing = self.writing();
         let rows = self.table().rows(pull).map_or_else(Vec::new, <[_]>::to_vec);
         let mut batch = Batch::default();
         for (owner, name) in &rows {
