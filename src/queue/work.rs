@@ -42,6 +42,7 @@ impl Queue {
     /// What a job asks for; `None` where nobody may have it any more, or its row is gone.
     pub fn open(&self, job: &Job) -> Result<Option<Ask>, Error> {
         let directory = self.parts.people.read();
+        let mut older = None;
         for (owner, name) in &job.rows {
             let is_held = directory.held_owner(owner).is_some();
             let takes_part =
@@ -53,12 +54,14 @@ impl Queue {
             let Some(sealed) = self.parts.engine.get(&ping_row(owner, name))? else { continue };
             match Ping::open(owner, name, &keys, is_held, &sealed) {
                 Some(ping) if ping.ping == job.ping => return Ok(Some(ping.ask)),
+                // The newest ping was for somebody else, who may have left since.
+                Some(ping) if ping.ping < job.ping => older = older.or(Some(ping.ask)),
                 // It was pinged again a moment ago, and the job is about to be renewed.
                 Some(_) => {}
                 None => tracing::error!("a ping does not open; it was altered"),
             }
         }
-        Ok(None)
+        Ok(older)
     }
 
     /// Whether everybody the job is for has the file already.

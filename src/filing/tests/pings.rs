@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use super::{NOW, Site, push};
 use crate::clock::Clock as _;
+use crate::model::participant::Window;
+use crate::model::study::Rules;
 use crate::model::time::UnixSeconds;
 use crate::queue::job::Job;
 use crate::queue::plan::Event;
@@ -84,4 +86,20 @@ fn ping_that_is_filed_while_the_one_before_is_given_up_stays() {
     given_up.join().expect("no panic");
     let (_, url) = due(&site).expect("the job of the second ping");
     assert_eq!(token(url).as_deref(), Some("second"));
+}
+
+#[test]
+fn ping_of_one_study_is_pulled_though_a_later_one_was_for_another_that_is_left() {
+    let mut site = Site::new();
+    site.study("S", Rules::default());
+    site.study("T", Rules::default());
+    let until = Window { from: None, to: Some(UnixSeconds(NOW + 10)) };
+    site.participant_within("S", "P1", "u1", Window::default(), until);
+    let other = site.participant("T", "Q1", "u1");
+    site.receive(&ping("u1", "both"));
+    site.wait(20);
+    site.receive(&ping("u1", "other"));
+    site.at().queue.forget(&other);
+    let (_, url) = due(&site).expect("a job");
+    assert_eq!(token(url).as_deref(), Some("both"));
 }
