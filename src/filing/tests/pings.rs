@@ -103,3 +103,14 @@ fn ping_of_one_study_is_pulled_though_a_later_one_was_for_another_that_is_left()
     let (_, url) = due(&site).expect("a job");
     assert_eq!(token(url).as_deref(), Some("both"));
 }
+
+#[test]
+fn ping_that_came_while_the_clock_was_ahead_is_pulled_after_a_restart() {
+    let mut site = Site::with(&["u1"]);
+    site.wait(31_536_000);
+    site.receive(&ping("u1", "early"));
+    site.wait(-31_536_000);
+    site.restart();
+    let (_, url) = due(&site).expect("it is due");
+    assert_eq!(token(url).as_deref(), Some("early"));
+}
