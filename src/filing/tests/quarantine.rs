@@ -36,13 +36,12 @@ pub(super) fn refused(site: &mut Site, user: &str, item: &str) {
 
 /// Files a pulled file that is not what it was announced as.
 pub(super) fn unexpected_file(site: &mut Site, user: &str, file: &[u8]) {
-    let item = format!(r#"{{"userId":"{user}","summaryId":"f1","fileType":"FIT"}}"#);
-    pulled_file(site, user, &item, file, Shape::UnexpectedFile);
+    pulled_file(site, user, file, Shape::UnexpectedFile);
 }
 
-/// Files a pulled file behind the item that announced it.
-pub(super) fn pulled_file(site: &mut Site, user: &str, item: &str, file: &[u8], shape: Shape) {
-    let body = format!(r#"{{"activityFiles":[{item}]}}"#);
+/// Files a pulled file.
+pub(super) fn pulled_file(site: &mut Site, user: &str, file: &[u8], shape: Shape) {
+    let body = format!(r#"{{"activityFiles":[{{"userId":"{user}","summaryId":"f1","fileType":"FIT"}}]}}"#);
     take_known(site, user, &body, file, Some(shape));
     site.file();
 }
