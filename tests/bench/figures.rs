@@ -47,7 +47,7 @@ pub(crate) struct Effort {
 }
 
 const FULL: Effort = Effort { rounds: 9, round_s: 5, long_s: 60, summaries: 1_000_000, pulls: 10_000, waiting: 80_000 };
-const QUICK: Effort = Effort { rounds: 3, round_s: 2, long_s: 10, summaries: 100_000, pulls: 2_000, waiting: 40_000 };
+const QUICK: Effort = Effort { rounds: 3, round_s: 2, long_s: 10, summaries: 100_000, pulls: 2_000, waiting: 20_000 };
 
 type Scenario = (&'static str, fn(Effort) -> Vec<Figure>);
 

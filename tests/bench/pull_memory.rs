@@ -3,7 +3,8 @@
 //! The whole process is looked at, each time after a start and a rest: without jobs, with half of them, with all. The
 //! store keeps a page cache of a fixed size, which the rows of the first half fill; so what the second half adds is what
 //! the queue costs, and what all of them add tells of queue and cache together. What the process takes right after so
-//! many pings stands beside it: the allocator keeps what filing needed.
+//! many pings stands beside it: the allocator keeps what filing needed. A quick run has too few jobs to fill that cache,
+//! and so tells more than the queue costs.
 
 use std::{thread, time::Duration};
 
