@@ -4,6 +4,7 @@
 mod crashes;
 mod hand;
 mod held;
+mod permissions;
 mod places;
 mod quarantine;
 mod revisions;
