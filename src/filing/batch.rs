@@ -14,6 +14,7 @@ use crate::model::id::OwnerId;
 use crate::model::pull::PullRef;
 use crate::model::summary::{DEREGISTRATIONS, PERMISSION_CHANGES, SummaryType};
 use crate::model::time::UnixSeconds;
+use crate::people::directory::Directory;
 use crate::people::held::HeldNote;
 use crate::people::standing::LinkedTo;
 use crate::queue::{Queue, Told};
@@ -92,15 +93,24 @@ impl<'a> Batch<'a> {
         self.bytes
     }
 
-    /// An item of a connection with links: a copy for every participant whose window covers it.
-    pub fn linked(&mut self, arrival: &Arrival<'_>, bytes: &mut Bytes<'_>, links: &[LinkedTo]) -> Result<(), Failure> {
+    /// An item of a connection with links: a copy for every participant whose window covers it, whose study takes it,
+    /// and for whom the user permits it.
+    pub fn linked(
+        &mut self,
+        arrival: &Arrival<'_>,
+        bytes: &mut Bytes<'_>,
+        links: &[LinkedTo],
+        directory: &Directory,
+    ) -> Result<(), Failure> {
         // A ping is kept while its participant takes part: what it leads to says when that happened.
         let is_ping = arrival.entry.shape == Shape::Ping;
         let time = arrival.facts.start.filter(|_| !is_ping).unwrap_or(arrival.header.received);
         let mut targets: Vec<Target> = Vec::new();
         let mut result = RecordResult::OutsideWindow;
         for linked in links.iter().filter(|linked| linked.collects(time)) {
-            if linked.study.rules.collects(arrival.summary_type.name()) {
+            let (owner, summary_type) = (&linked.participant.id, &arrival.summary_type);
+            let permits = directory.permits(owner, &arrival.connection, summary_type, arrival.came());
+            if permits && linked.study.rules.collects(summary_type.name()) {
                 targets.push(Target::Participant(linked.participant.id));
                 if !is_ping {
                     self.tally.stored(linked.study.id, arrival.header.received);

@@ -163,12 +163,23 @@ impl Shared {
             self.filed(self.journal.newest()).await;
             return self.apply(&job, Event::Dropped).await;
         };
+        if !queue.is_permitted(&job, &ask) {
+            drop(slot);
+            return self.apply(&job, Event::NotPermitted).await;
+        }
         let fetched = self.requests.fetch(&job, &ask, now).await?;
         drop(slot);
         let event = match fetched {
             Fetched::Whole(pending) => self.delivered(pending).await,
             Fetched::Answered { status, retry_after } => {
-                let held = if status == 410 { self.is_held(&job, ask).await } else { Ok(false) };
+                let held = match status {
+                    410 => self.is_held(&job, ask).await,
+                    412 => {
+                        self.note_refused(&job, ask, now).await;
+                        Ok(false)
+                    }
+                    _ => Ok(false),
+                };
                 match held {
                     Ok(held) => Event::Answered { status, retry_after, held },
                     Err(Error::Store(error)) => return Err(Error::Store(error)),
@@ -200,6 +211,13 @@ impl Shared {
         self.filed(self.journal.newest()).await;
         let (queue, job) = (Arc::clone(&self.requests.queue), job.clone());
         spawn_blocking(move || queue.is_held(&job, &ask)).await.expect("looking a file up does not panic")
+    }
+
+    /// Garmin says that the user does not permit what was asked for then.
+    async fn note_refused(&self, job: &Job, ask: Ask, asked: UnixSeconds) {
+        let (queue, job) = (Arc::clone(&self.requests.queue), job.clone());
+        let noted = spawn_blocking(move || queue.note_refused(&job, &ask, asked)).await;
+        noted.expect("noting a refusal does not panic");
     }
 
     /// Returns when filing has come as far as this.

@@ -4,7 +4,7 @@ mod view;
 
 use std::collections::{HashMap, HashSet};
 
-use crate::model::summary::{Permission, SummaryType};
+use crate::model::summary::SummaryType;
 use crate::simulate::callbacks::fault::Fault;
 use crate::simulate::callbacks::offer::OfferId;
 use crate::simulate::callbacks::{Fetch, Served};
@@ -120,12 +120,9 @@ impl Account {
 
     /// What lies ready of this user and falls under none of these permissions.
     pub(super) fn offers_not_permitted(&self, user: usize, granted: &[&str]) -> impl Iterator<Item = OfferId> {
-        let permits = |summary_type: &str| match SummaryType::named(summary_type).known().map(|known| known.permission)
-        {
-            Some(Permission::Activity) => granted.contains(&"ACTIVITY_EXPORT"),
-            Some(Permission::Health) => granted.contains(&"HEALTH_EXPORT"),
-            Some(Permission::Mct) => granted.contains(&"MCT_EXPORT"),
-            None => true,
+        let permits = |summary_type: &str| {
+            let needed = SummaryType::named(summary_type).known().map(|known| known.permission.name());
+            needed.is_none_or(|needed| granted.contains(&needed))
         };
         let windows = self.windows.iter().filter(move |pinged| pinged.window.user == user);
         windows.filter(move |pinged| !permits(&pinged.window.summary_type)).flat_map(|pinged| pinged.offers.clone())
