@@ -1,6 +1,6 @@
 //! Data of unknown connections: held, limited, picked up, expired.
 
-use super::quarantine::pulled_file;
+use super::quarantine::take_known;
 use super::{Site, noise, push, rows, texts};
 use crate::model::entry::Shape;
 use crate::model::participant::Window;
@@ -58,7 +58,8 @@ fn files_that_were_held_are_filed_whole_for_whom_the_connection_is_linked_to() {
     let files = [(1, &b""[..]), (2, b"\n"), (3, &long)];
     for (number, file) in files {
         let item = format!("{{\"userId\":\"u3\",\n \"summaryId\":\"f{number}\",\"fileType\":\"FIT\"}}");
-        pulled_file(&mut site, "u3", &item, file, Shape::File);
+        take_known(&site, "u3", &format!("{{\"activityFiles\":[{item}]}}"), file, Some(Shape::File));
+        site.file();
     }
     site.receive(&push("activityFiles", "u3", r#""summaryId":"pushed","fileType":"FIT""#));
     site.receive(&push("dailies", "u3", r#""summaryId":"d1""#));

@@ -36,18 +36,12 @@ pub(super) fn refused(site: &mut Site, user: &str, item: &str) {
 
 /// Files a pulled file that is not what it was announced as.
 pub(super) fn unexpected_file(site: &mut Site, user: &str, file: &[u8]) {
-    let item = format!(r#"{{"userId":"{user}","summaryId":"f1","fileType":"FIT"}}"#);
-    pulled_file(site, user, &item, file, Shape::UnexpectedFile);
-}
-
-/// Files a pulled file behind the item that announced it.
-pub(super) fn pulled_file(site: &mut Site, user: &str, item: &str, file: &[u8], shape: Shape) {
-    let body = format!(r#"{{"activityFiles":[{item}]}}"#);
-    take_known(site, user, &body, file, Some(shape));
+    let body = format!(r#"{{"activityFiles":[{{"userId":"{user}","summaryId":"f1","fileType":"FIT"}}]}}"#);
+    take_known(site, user, &body, file, Some(Shape::UnexpectedFile));
     site.file();
 }
 
-fn take_known(site: &Site, user: &str, body: &str, file: &[u8], shape: Option<Shape>) {
+pub(super) fn take_known(site: &Site, user: &str, body: &str, file: &[u8], shape: Option<Shape>) {
     let mut entries: Vec<Entry> = Vec::new();
     let mut splitter = Splitter::new();
     splitter.feed(body.as_bytes(), &mut |entry| entries.push(entry)).expect("JSON");
