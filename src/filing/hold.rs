@@ -1,8 +1,10 @@
 //! Picking up: what was held for a connection goes back through the journal once somebody is linked to it, so that it
-//! takes the same way as if it had come then, with the time it did come. A file goes as a body of its own.
+//! takes the same way as if it had come then, with the time it did come.
 
 use std::collections::BTreeMap;
 use std::io;
+
+use memchr::memchr;
 
 use crate::filing::failure::Failure;
 use crate::filing::worker::Parts;
@@ -14,7 +16,7 @@ use crate::model::time::UnixSeconds;
 use crate::queue::job::is_file;
 use crate::queue::view::HeldPing;
 use crate::records::head::PackId;
-use crate::records::index::IndexEntry;
+use crate::records::index::{IndexEntry, Place};
 use crate::records::read::Window;
 
 /// A notification being written from held items.
@@ -23,19 +25,18 @@ struct Resent<'a> {
     splitter: Splitter,
     user: &'a str,
     failed: Option<Failure>,
-    file: Option<HeldFile>,
+    /// Of a body that may hold a file.
+    file: Option<File>,
 }
 
-/// A file behind the item that announced it, which is a body's only one.
+/// What is known by and by of a record that may be a file.
 #[derive(Default)]
-struct HeldFile {
-    entry: Option<Entry>,
-    /// Its length, once its bytes come.
+struct File {
+    /// The item that announced it.
+    item: Option<Entry>,
+    /// The file's length so far, once the item is over.
     bytes: Option<u64>,
 }
-
-/// Between a file's item and its bytes, as the record has them; the item itself has none.
-const LINE_FEED: u8 = b'\n';
 
 /// Puts everything held under this owner back into the journal. The caller destroys what was held then; after a crash
 /// in between it is sent once more, and filing finds duplicates.
@@ -44,24 +45,25 @@ pub fn send_again(parts: &Parts, owner: &OwnerId) -> Result<(), Failure> {
     let Some(connection) = directory.held_owner(owner) else { return Ok(()) };
     let held = &connection.held;
     let mut arrivals: BTreeMap<UnixSeconds, Vec<(PackId, IndexEntry)>> = BTreeMap::new();
-    let mut items = 0_u64;
     for (pack, entry) in parts.catalog.entries(owner)? {
-        if !is_file(&entry.summary_type) {
-            arrivals.entry(entry.received).or_default().push((pack, entry));
-            continue;
-        }
-        items += 1;
-        let header = Header { received: entry.received, client: held.client.clone(), pull: None };
-        let mut resent = Resent { file: Some(HeldFile::default()), ..Resent::new(parts, held.user.expose())? };
-        resent.body(parts, owner, &[(pack, entry)])?;
-        resent.commit(header)?;
+        arrivals.entry(entry.received).or_default().push((pack, entry));
     }
+    let mut items = 0_u64;
     for (received, mut entries) in arrivals {
         entries.sort_by(|(_, left), (_, right)| left.sort_key().cmp(&right.sort_key()));
         items += entries.len() as u64;
-        let mut resent = Resent::new(parts, held.user.expose())?;
-        resent.body(parts, owner, &entries)?;
-        resent.commit(Header { received, client: held.client.clone(), pull: None })?;
+        let (files, objects): (Vec<_>, Vec<_>) = entries.into_iter().partition(|(_, entry)| may_be_file(entry));
+        let header = || Header { received, client: held.client.clone(), pull: None };
+        if !objects.is_empty() {
+            let mut resent = Resent::new(parts, held.user.expose())?;
+            resent.body(parts, owner, &objects)?;
+            resent.commit(header())?;
+        }
+        for (pack, entry) in files {
+            let mut resent = Resent::new(parts, held.user.expose())?;
+            resent.file(parts, owner, &pack, &entry)?;
+            resent.commit(header())?;
+        }
     }
     for ping in parts.queue.held_pings(owner)? {
         items += 1;
@@ -71,6 +73,11 @@ pub fn send_again(parts: &Parts, owner: &OwnerId) -> Result<(), Failure> {
     }
     tracing::info!(items, "held items of a connection that was linked are filed for its participants");
     Ok(())
+}
+
+/// Files stand by themselves; so does what was pushed in their place, if it is as large.
+fn may_be_file(entry: &IndexEntry) -> bool {
+    is_file(&entry.summary_type) && matches!(entry.data, Place::Large(_))
 }
 
 impl<'a> Resent<'a> {
@@ -100,10 +107,26 @@ impl<'a> Resent<'a> {
             }
             self.item(parts, owner, pack, entry, &mut window)?;
         }
-        if self.file.as_ref().is_some_and(|file| file.bytes.is_some()) {
-            return Ok(());
-        }
         self.write(if before.is_none() { b"{}" } else { b"]}" })
+    }
+
+    /// A body of one file: the item that announced it, and behind it the file.
+    fn file(&mut self, parts: &Parts, owner: &OwnerId, pack: &PackId, entry: &IndexEntry) -> Result<(), Failure> {
+        let name = serde_json::to_string(entry.summary_type.name()).expect("text is written to memory");
+        self.file = Some(File::default());
+        self.write(format!("{{{name}:[").as_bytes())?;
+        self.item(parts, owner, pack, entry, &mut Window::default())?;
+        let bytes = self.file.as_ref().and_then(|file| file.bytes);
+        if bytes.is_none() {
+            self.write(BEFORE_FILE.as_bytes())?;
+        }
+        let mut item = self.file.take().and_then(|file| file.item).ok_or(Failure::Inconsistent)?;
+        if let Some(bytes) = bytes {
+            item.shape = Shape::File;
+            item.fields.retain(|(field, _)| *field != Field::CallbackUrl);
+            item.fields.push((Field::FileBytes, bytes.to_string().into()));
+        }
+        Ok(self.spool.entry(&item)?)
     }
 
     /// The held object with its `userId` put back in front.
@@ -142,31 +165,31 @@ impl<'a> Resent<'a> {
 
     fn keep_error(&mut self, bytes: &[u8]) {
         if self.failed.is_none()
-            && let Err(failure) = self.write(bytes)
+            && let Err(failure) = self.content(bytes)
         {
             self.failed = Some(failure);
         }
     }
 
-    /// The next bytes: text, and behind the line feed those of the file.
-    fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
-        let Some(file) = &mut self.file else { return self.text(bytes) };
+    /// The next bytes of a record: the first line feed ends the object, and a file follows.
+    fn content(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        let Some(file) = &mut self.file else { return self.write(bytes) };
         if let Some(length) = &mut file.bytes {
             *length += bytes.len() as u64;
             return Ok(self.spool.write(bytes)?);
         }
-        let Some(end) = bytes.iter().position(|byte| *byte == LINE_FEED) else { return self.text(bytes) };
+        let Some(end) = memchr(b'\n', bytes) else { return self.write(bytes) };
         file.bytes = Some(0);
-        self.text(&bytes[..end])?;
-        self.text(BEFORE_FILE.as_bytes())?;
-        self.write(&bytes[end + 1..])
+        self.write(&bytes[..end])?;
+        self.write(BEFORE_FILE.as_bytes())?;
+        self.content(&bytes[end + 1..])
     }
 
-    fn text(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+    fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         let mut outcome = Ok(());
-        let (spool, file) = (&mut self.spool, &mut self.file);
-        let split = self.splitter.feed(bytes, &mut |entry| match file {
-            Some(file) => file.entry = Some(entry),
+        let Self { spool, splitter, file, .. } = self;
+        let split = splitter.feed(bytes, &mut |entry| match file {
+            Some(file) => file.item = Some(entry),
             None if outcome.is_ok() => outcome = spool.entry(&entry),
             None => {}
         });
@@ -175,17 +198,8 @@ impl<'a> Resent<'a> {
         Ok(spool.write(bytes)?)
     }
 
-    fn commit(mut self, header: Header) -> Result<(), Failure> {
+    fn commit(self, header: Header) -> Result<(), Failure> {
         self.splitter.finish().map_err(|_| Failure::Inconsistent)?;
-        if let Some(file) = self.file {
-            let mut entry = file.entry.ok_or(Failure::Inconsistent)?;
-            if let Some(bytes) = file.bytes {
-                entry.shape = Shape::File;
-                entry.fields.retain(|(field, _)| *field != Field::CallbackUrl);
-                entry.fields.push((Field::FileBytes, bytes.to_string().into()));
-            }
-            self.spool.entry(&entry)?;
-        }
         self.spool.commit(header)?;
         Ok(())
     }

@@ -4,6 +4,7 @@
 mod crashes;
 mod hand;
 mod held;
+mod pings;
 mod places;
 mod quarantine;
 mod revisions;

@@ -28,11 +28,24 @@ impl Queue {
         self.table().rows(pull).map_or_else(Vec::new, keys_of)
     }
 
-    /// Filing has committed this, in this order.
-    pub fn filed(&self, told: Vec<Told>, now: UnixSeconds) {
+    /// Has filing commit, and takes in what was committed, in this order. In between, nothing of the queue's own is
+    /// written: a row that is new on the disk is not one of the job that is known until then.
+    pub fn filing<E>(
+        &self,
+        told: Vec<Told>,
+        now: UnixSeconds,
+        commit: impl FnOnce() -> Result<(), E>,
+    ) -> Result<(), E> {
         if told.is_empty() {
-            return;
+            return commit();
         }
+        let _writing = self.writing();
+        commit()?;
+        self.filed(told, now);
+        Ok(())
+    }
+
+    fn filed(&self, told: Vec<Told>, now: UnixSeconds) {
         let mut table = self.table();
         for told in told {
             match told {

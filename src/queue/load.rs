@@ -54,6 +54,10 @@ impl Queue {
                 job.state = State { phase, attempts: state.attempts, last: state.last, begun: state.begun };
                 job.state = step(&job, job.ping, Event::Restarted, &turn).state;
             }
+            // It came while the clock was ahead.
+            if let Phase::Waiting(at) = &mut job.state.phase {
+                *at = (*at).min(now);
+            }
             if table.insert(job).is_err() {
                 tracing::error!("more pings wait than the gateway takes; they are pulled after a restart");
                 break;
@@ -113,7 +117,7 @@ impl Queue {
         let phase = Phase::Waiting(received);
         let fresh = State { phase, attempts: 0, last: None, begun: false };
         let known = found.entry(id).or_insert_with(|| Found {
-            job: Job { id, ping, summary_type, host, received, deadline, state: fresh, rows: Vec::new() },
+            job: Job { id, ping, summary_type, host, received, deadline, state: fresh, rows: Vec::with_capacity(1) },
             state: None,
         });
         if ping > known.job.ping {

@@ -156,7 +156,7 @@ impl Queue {
         Some((self.parts.keyring.owner(owner)?, is_held))
     }
 
-    /// Held while rows of states are written.
+    /// Held while rows are written, until the table says the same; taken before the table.
     pub(super) fn writing(&self) -> MutexGuard<'_, ()> {
         self.writing.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -42,6 +42,7 @@ impl Queue {
     /// What a job asks for; `None` where nobody may have it any more, or its row is gone.
     pub fn open(&self, job: &Job) -> Result<Option<Ask>, Error> {
         let directory = self.parts.people.read();
+        let mut older = None;
         for (owner, name) in &job.rows {
             let is_held = directory.held_owner(owner).is_some();
             let takes_part =
@@ -53,12 +54,14 @@ impl Queue {
             let Some(sealed) = self.parts.engine.get(&ping_row(owner, name))? else { continue };
             match Ping::open(owner, name, &keys, is_held, &sealed) {
                 Some(ping) if ping.ping == job.ping => return Ok(Some(ping.ask)),
+                // The newest ping was for somebody else, who may have left since.
+                Some(ping) if ping.ping < job.ping => older = older.or(Some(ping.ask)),
                 // It was pinged again a moment ago, and the job is about to be renewed.
                 Some(_) => {}
                 None => tracing::error!("a ping does not open; it was altered"),
             }
         }
-        Ok(None)
+        Ok(older)
     }
 
     /// Whether everybody the job is for has the file already.
@@ -80,12 +83,15 @@ impl Queue {
     /// A file's only download is about to begin; durable on return.
     pub fn begun(&self, job: &Job) -> Result<(), Error> {
         let state = StoredState { begun: true, ..StoredState::of(job) };
+        let _writing = self.writing();
         self.persist(&job.pull(), &state)
     }
 
     /// What has happened to a job, as of this ping: durable where a restart must know it. Returns how far the job has
     /// come then; `None` where it is over.
     pub fn apply(&self, pull: &PullRef, event: Event, now: UnixSeconds, jitter: f64) -> Result<Option<State>, Error> {
+        // What is never written need not wait for what is.
+        let _writing = (event != Event::Delivered).then(|| self.writing());
         let mut table = self.table();
         let Some(job) = table.get(&pull.id) else { return Ok(None) };
         let mut job = job.clone();
@@ -120,9 +126,9 @@ impl Queue {
         Ok(over.len())
     }
 
-    /// Puts it beside the rows that filing wrote; not for a ping that was renewed, or for who has left since.
+    /// Puts it beside the rows that filing wrote; not for a ping that was renewed, or for who has left since. The
+    /// caller holds [`Queue::writing`].
     fn persist(&self, pull: &PullRef, state: &StoredState) -> Result<(), Error> {
-        let _writing = self.writing();
         let rows = self.table().rows(pull).map_or_else(Vec::new, <[_]>::to_vec);
         let mut batch = Batch::default();
         for (owner, name) in &rows {

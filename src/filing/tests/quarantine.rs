@@ -36,12 +36,17 @@ pub(super) fn refused(site: &mut Site, user: &str, item: &str) {
 
 /// Files a pulled file that is not what it was announced as.
 pub(super) fn unexpected_file(site: &mut Site, user: &str, file: &[u8]) {
+    pulled_file(site, user, file, Shape::UnexpectedFile);
+}
+
+/// Files a pulled file.
+pub(super) fn pulled_file(site: &mut Site, user: &str, file: &[u8], shape: Shape) {
     let body = format!(r#"{{"activityFiles":[{{"userId":"{user}","summaryId":"f1","fileType":"FIT"}}]}}"#);
-    take_known(site, user, &body, file, Some(Shape::UnexpectedFile));
+    take_known(site, user, &body, file, Some(shape));
     site.file();
 }
 
-pub(super) fn take_known(site: &Site, user: &str, body: &str, file: &[u8], shape: Option<Shape>) {
+fn take_known(site: &Site, user: &str, body: &str, file: &[u8], shape: Option<Shape>) {
     let mut entries: Vec<Entry> = Vec::new();
     let mut splitter = Splitter::new();
     splitter.feed(body.as_bytes(), &mut |entry| entries.push(entry)).expect("JSON");

@@ -133,10 +133,14 @@ impl Site {
 
     /// Starts what is on disk, with an engine of this fault; why it does not start.
     pub(super) fn start(&mut self, fault: Fault) -> Result<(), String> {
+        self.start_on(Arc::new(Faulty::new(Arc::clone(&self.memory), fault)))
+    }
+
+    /// The same, with this engine over the site's memory.
+    pub(super) fn start_on(&mut self, engine: Arc<dyn Engine>) -> Result<(), String> {
         self.kill();
         let dir = self.dir.path();
         let rng: Arc<Rng> = Arc::new(SystemRandom::new());
-        let engine: Arc<dyn Engine> = Arc::new(Faulty::new(Arc::clone(&self.memory), fault));
         let keyring = Arc::new(open_keyring(&dir.join("keyring")));
         let blobs = Arc::new(Blobs::open(&dir.join("blobs")).map_err(text)?);
         let quarantine =

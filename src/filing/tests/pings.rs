@@ -1,0 +1,116 @@
+//! Pings and the rows of their jobs: whatever the worker and a person do meanwhile, what was acknowledged is pulled.
+
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use super::{NOW, Site, push};
+use crate::clock::Clock as _;
+use crate::model::participant::Window;
+use crate::model::study::Rules;
+use crate::model::time::UnixSeconds;
+use crate::queue::job::Job;
+use crate::queue::plan::Event;
+use crate::store::engine::{Batch, Engine, Error};
+
+/// A ping for a window.
+fn ping(user: &str, token: &str) -> String {
+    let url = format!("https://apis.example/wellness-api/rest/dailies?token={token}");
+    push("dailies", user, &format!(r#""uploadStartTimeInSeconds":1,"uploadEndTimeInSeconds":2,"callbackURL":"{url}""#))
+}
+
+/// The next job that is due, and the URL it would be asked for under.
+fn due(site: &Site) -> Option<(Job, Option<Box<str>>)> {
+    let queue = &site.at().queue;
+    let job = queue.take(site.clock.now())?;
+    let ask = queue.open(&job).expect("the rows are read");
+    Some((job, ask.map(|ask| ask.url)))
+}
+
+fn token(url: Option<Box<str>>) -> Option<String> {
+    url.and_then(|url| url.split_once("token=").map(|(_, token)| token.to_owned()))
+}
+
+/// An engine that says when it has committed, and waits a while for what is done about it.
+struct Telling {
+    engine: Arc<dyn Engine>,
+    committed: Mutex<Option<(Sender<()>, Receiver<()>)>>,
+}
+
+impl Engine for Telling {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+        self.engine.get(key)
+    }
+
+    fn scan(&self, prefix: &[u8], each: &mut dyn FnMut(&[u8], &[u8]) -> bool) -> Result<(), Error> {
+        self.engine.scan(prefix, each)
+    }
+
+    fn commit(&self, batch: Batch) -> Result<(), Error> {
+        self.engine.commit(batch)?;
+        let told = self.committed.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some((committed, done)) = told {
+            committed.send(()).expect("somebody listens");
+            // Whoever must wait for this commit to be known does not answer.
+            let _is_answered = done.recv_timeout(Duration::from_millis(200)).is_ok();
+        }
+        Ok(())
+    }
+
+    fn bytes(&self) -> u64 {
+        self.engine.bytes()
+    }
+}
+
+#[test]
+fn ping_that_is_filed_while_the_one_before_is_given_up_stays() {
+    let mut site = Site::with(&["u1"]);
+    let (committed, is_committed) = channel();
+    let (done, is_done) = channel();
+    let telling = Arc::new(Telling { engine: Arc::clone(&site.memory) as _, committed: Mutex::default() });
+    site.start_on(Arc::clone(&telling) as _).expect("started");
+    site.receive(&ping("u1", "first"));
+    let (first, _) = due(&site).expect("a job");
+    site.push(&ping("u1", "second"));
+    *telling.committed.lock().expect("no panic before") = Some((committed, is_done));
+    let queue = Arc::clone(&site.at().queue);
+    let given_up = thread::spawn(move || {
+        is_committed.recv().expect("filing commits");
+        queue.apply(&first.pull(), Event::Dropped, UnixSeconds(NOW), 0.0).expect("applied");
+        queue.release(&first.id);
+        // Nobody may wait for it any more.
+        let _is_awaited = done.send(()).is_ok();
+    });
+    site.file();
+    given_up.join().expect("no panic");
+    let (_, url) = due(&site).expect("the job of the second ping");
+    assert_eq!(token(url).as_deref(), Some("second"));
+}
+
+#[test]
+fn ping_of_one_study_is_pulled_though_a_later_one_was_for_another_that_is_left() {
+    let mut site = Site::new();
+    site.study("S", Rules::default());
+    site.study("T", Rules::default());
+    let until = Window { from: None, to: Some(UnixSeconds(NOW + 10)) };
+    site.participant_within("S", "P1", "u1", Window::default(), until);
+    let other = site.participant("T", "Q1", "u1");
+    site.receive(&ping("u1", "both"));
+    site.wait(20);
+    site.receive(&ping("u1", "other"));
+    site.at().queue.forget(&other);
+    let (_, url) = due(&site).expect("a job");
+    assert_eq!(token(url).as_deref(), Some("both"));
+}
+
+#[test]
+fn ping_that_came_while_the_clock_was_ahead_is_pulled_after_a_restart() {
+    let mut site = Site::with(&["u1"]);
+    site.wait(31_536_000);
+    site.receive(&ping("u1", "early"));
+    site.wait(-31_536_000);
+    site.restart();
+    let (_, url) = due(&site).expect("it is due");
+    assert_eq!(token(url).as_deref(), Some("early"));
+}
