@@ -4,6 +4,8 @@
 mod crashes;
 mod hand;
 mod held;
+mod jobs;
+mod known;
 mod permissions;
 mod pings;
 mod places;
