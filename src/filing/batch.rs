@@ -11,7 +11,7 @@ use crate::filing::refused::reason;
 use crate::filing::tally::Tally;
 use crate::model::entry::{Entry, Shape};
 use crate::model::id::OwnerId;
-use crate::model::pull::PullRef;
+use crate::model::pull::{PullId, PullRef};
 use crate::model::summary::{DEREGISTRATIONS, PERMISSION_CHANGES, SummaryType};
 use crate::model::time::UnixSeconds;
 use crate::people::directory::Directory;
@@ -59,6 +59,8 @@ pub struct Batch<'a> {
     pub held_bytes: u64,
     /// What the queue of pulls learns once it is committed.
     pub told: Vec<Told>,
+    /// The newest ping of each job in it: when it came, and its place in the journal.
+    pub(super) pinged: HashMap<PullId, (UnixSeconds, u64)>,
     pub(super) bytes: usize,
 }
 
@@ -84,6 +86,7 @@ impl<'a> Batch<'a> {
             newest: UnixSeconds(0),
             held_bytes: 0,
             told: Vec::new(),
+            pinged: HashMap::new(),
             bytes: 0,
         }
     }
@@ -146,9 +149,7 @@ impl<'a> Batch<'a> {
 
     /// The body that answers this ping is in the batch, or in those before it: the job ends with it.
     pub fn answered(&mut self, pull: PullRef) {
-        let renewed =
-            |told: &Told| matches!(told, Told::Pinged(pinged) if pinged.id == pull.id && pinged.ping > pull.ping);
-        if !self.told.iter().any(renewed) {
+        if self.pinged.get(&pull.id).is_none_or(|(_, ping)| *ping <= pull.ping) {
             self.tools.queue.rows(&pull).into_iter().for_each(|row| self.rows.delete(row));
             self.told.push(Told::Answered(pull));
         }

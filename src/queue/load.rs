@@ -120,7 +120,7 @@ impl Queue {
             job: Job { id, ping, summary_type, host, received, deadline, state: fresh, rows: Vec::with_capacity(1) },
             state: None,
         });
-        if ping > known.job.ping {
+        if (received, ping) > (known.job.received, known.job.ping) {
             (known.job.ping, known.job.received, known.job.deadline, known.job.host) = (ping, received, deadline, host);
             known.state = None;
         }

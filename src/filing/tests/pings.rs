@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use super::held::link_held;
 use super::{NOW, Site, push};
 use crate::clock::Clock as _;
 use crate::model::participant::Window;
@@ -113,4 +114,22 @@ fn ping_that_came_while_the_clock_was_ahead_is_pulled_after_a_restart() {
     site.restart();
     let (_, url) = due(&site).expect("it is due");
     assert_eq!(token(url).as_deref(), Some("early"));
+}
+
+#[test]
+fn ping_that_was_held_does_not_displace_a_newer_one() {
+    let mut site = Site::with(&[]);
+    site.receive(&ping("u3", "held"));
+    site.wait(10);
+    link_held(&site, "P3");
+    site.push(&ping("u3", "newer"));
+    site.file();
+    for restarted in [false, true] {
+        if restarted {
+            site.restart();
+        }
+        let (job, url) = due(&site).expect("a job");
+        assert_eq!((token(url).as_deref(), job.received), (Some("newer"), UnixSeconds(NOW + 10)));
+        assert!(due(&site).is_none());
+    }
 }
