@@ -10,7 +10,7 @@ use crate::clock::Clock as _;
 use crate::model::participant::Window;
 use crate::model::study::Rules;
 use crate::model::time::UnixSeconds;
-use crate::queue::job::Job;
+use crate::queue::job::{Job, URL_LIFE_S};
 use crate::queue::plan::Event;
 use crate::store::engine::{Batch, Engine, Error};
 
@@ -105,12 +105,18 @@ fn ping_of_one_study_is_pulled_though_a_later_one_was_for_another_that_is_left()
 }
 
 #[test]
-fn ping_that_came_while_the_clock_was_ahead_is_pulled_after_a_restart() {
-    let mut site = Site::with(&["u1"]);
-    site.wait(31_536_000);
-    site.receive(&ping("u1", "early"));
-    site.wait(-31_536_000);
-    site.restart();
-    let (_, url) = due(&site).expect("it is due");
-    assert_eq!(token(url).as_deref(), Some("early"));
+fn ping_that_came_while_the_clock_was_ahead_is_pulled_once_it_is_right() {
+    for restarts in [false, true] {
+        let mut site = Site::with(&["u1"]);
+        site.wait(31_536_000);
+        site.receive(&ping("u1", "early"));
+        assert!(site.at().queue.take(UnixSeconds(NOW + 31_535_000)).is_none(), "its time has not come");
+        site.wait(-31_536_000);
+        if restarts {
+            site.restart();
+        }
+        let (job, url) = due(&site).expect("it is due");
+        assert_eq!(token(url).as_deref(), Some("early"));
+        assert_eq!(job.deadline, UnixSeconds(NOW).plus(URL_LIFE_S));
+    }
 }
