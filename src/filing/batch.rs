@@ -16,6 +16,7 @@ use crate::model::summary::{DEREGISTRATIONS, PERMISSION_CHANGES, SummaryType};
 use crate::model::time::UnixSeconds;
 use crate::people::held::HeldNote;
 use crate::people::standing::LinkedTo;
+use crate::queue::job::is_file;
 use crate::queue::{Queue, Told};
 use crate::records::catalog::Catalog;
 use crate::store::engine::Batch as Rows;
@@ -94,9 +95,11 @@ impl<'a> Batch<'a> {
 
     /// An item of a connection with links: a copy for every participant whose window covers it.
     pub fn linked(&mut self, arrival: &Arrival<'_>, bytes: &mut Bytes<'_>, links: &[LinkedTo]) -> Result<(), Failure> {
-        // A ping is kept while its participant takes part: what it leads to says when that happened.
+        // A ping is kept while its participant takes part: what it leads to says when that happened. A file's own ping
+        // says it already.
         let is_ping = arrival.entry.shape == Shape::Ping;
-        let time = arrival.facts.start.filter(|_| !is_ping).unwrap_or(arrival.header.received);
+        let says_when = !is_ping || is_file(&arrival.summary_type);
+        let time = arrival.facts.start.filter(|_| says_when).unwrap_or(arrival.header.received);
         let mut targets: Vec<Target> = Vec::new();
         let mut result = RecordResult::OutsideWindow;
         for linked in links.iter().filter(|linked| linked.collects(time)) {
