@@ -17,6 +17,7 @@ use crate::model::time::UnixSeconds;
 use crate::people::directory::Directory;
 use crate::people::held::HeldNote;
 use crate::people::standing::LinkedTo;
+use crate::queue::job::is_file;
 use crate::queue::{Queue, Told};
 use crate::records::catalog::Catalog;
 use crate::store::engine::Batch as Rows;
@@ -105,9 +106,11 @@ impl<'a> Batch<'a> {
         links: &[LinkedTo],
         directory: &Directory,
     ) -> Result<(), Failure> {
-        // A ping is kept while its participant takes part: what it leads to says when that happened.
+        // A ping is kept while its participant takes part: what it leads to says when that happened. A file's own ping
+        // says it already.
         let is_ping = arrival.entry.shape == Shape::Ping;
-        let time = arrival.facts.start.filter(|_| !is_ping).unwrap_or(arrival.header.received);
+        let says_when = !is_ping || is_file(&arrival.summary_type);
+        let time = arrival.facts.start.filter(|_| says_when).unwrap_or(arrival.header.received);
         let mut targets: Vec<Target> = Vec::new();
         let mut result = RecordResult::OutsideWindow;
         for linked in links.iter().filter(|linked| linked.collects(time)) {

@@ -1,5 +1,6 @@
 //! The worker's side of the queue: what is due, what it asks for, and what came of it.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::model::entry::Field;
@@ -9,6 +10,7 @@ use crate::model::summary::NaturalKey;
 use crate::model::time::UnixSeconds;
 use crate::queue::job::{Job, State};
 use crate::queue::plan::{self, Action, Event, Step};
+use crate::queue::schedule::Filter;
 use crate::queue::stored::{Ping, StoredState, ping_row};
 use crate::queue::{Ask, Error, Queue, keys_of};
 use crate::records::pseudonym::Pseudonyms;
@@ -16,13 +18,23 @@ use crate::store::engine::Batch;
 
 /// How long a look at the queue may be put off, in seconds.
 const WAIT_S_MAX: i64 = 60;
+/// A clock that goes back by more than this, in seconds, was ahead before.
+const CLOCK_BACK_S: i64 = 300;
 /// A job that a person wants tried again has so long at least, in seconds.
 const RETRY_S_MIN: i64 = 600;
 
 impl Queue {
     /// The next job that is due, running from then on; the slot of its host is held until it is released.
     pub fn take(&self, now: UnixSeconds) -> Option<Job> {
-        self.table().take(now)
+        let mut table = self.table();
+        let before = self.seen.swap(now.0, Ordering::Relaxed);
+        if now.plus(CLOCK_BACK_S).0 < before {
+            let jobs: Vec<_> = table.list(&Filter::default()).map(|job| job.id).collect();
+            for id in jobs {
+                table.update(&id, |job| job.put_back(now));
+            }
+        }
+        table.take(now)
     }
 
     /// The request for this job has ended: its host's slot is free.

@@ -11,9 +11,10 @@ use crate::clock::Clock as _;
 use crate::model::participant::Window;
 use crate::model::study::Rules;
 use crate::model::time::UnixSeconds;
-use crate::queue::job::Job;
+use crate::queue::job::{Job, URL_LIFE_S};
 use crate::queue::plan::Event;
 use crate::store::engine::{Batch, Engine, Error};
+use crate::telemetry::filing::RecordResult::OutsideWindow;
 
 /// A ping for a window.
 fn ping(user: &str, token: &str) -> String {
@@ -106,14 +107,35 @@ fn ping_of_one_study_is_pulled_though_a_later_one_was_for_another_that_is_left()
 }
 
 #[test]
-fn ping_that_came_while_the_clock_was_ahead_is_pulled_after_a_restart() {
-    let mut site = Site::with(&["u1"]);
-    site.wait(31_536_000);
-    site.receive(&ping("u1", "early"));
-    site.wait(-31_536_000);
-    site.restart();
-    let (_, url) = due(&site).expect("it is due");
-    assert_eq!(token(url).as_deref(), Some("early"));
+fn ping_that_came_while_the_clock_was_ahead_is_pulled_once_it_is_right() {
+    for restarts in [false, true] {
+        let mut site = Site::with(&["u1"]);
+        site.wait(31_536_000);
+        site.receive(&ping("u1", "early"));
+        assert!(site.at().queue.take(UnixSeconds(NOW + 31_535_000)).is_none(), "its time has not come");
+        site.wait(-31_536_000);
+        if restarts {
+            site.restart();
+        }
+        let (job, url) = due(&site).expect("it is due");
+        assert_eq!(token(url).as_deref(), Some("early"));
+        assert_eq!(job.deadline, UnixSeconds(NOW).plus(URL_LIFE_S));
+    }
+}
+
+#[test]
+fn ping_of_a_file_is_kept_by_when_its_activity_began() {
+    let mut site = Site::new();
+    site.study("S", Rules::default());
+    let until = Window { from: None, to: Some(UnixSeconds(NOW + 10)) };
+    site.participant_within("S", "P1", "u1", Window::default(), until);
+    site.wait(20);
+    for (number, start) in [(1, NOW + 9), (2, NOW + 11)] {
+        let url = "https://apis.example/wellness-api/rest/activityFile?id=1&token=T";
+        let rest = format!(r#""summaryId":"f{number}","startTimeInSeconds":{start},"callbackURL":"{url}""#);
+        site.receive(&push("activityFiles", "u1", &rest));
+    }
+    assert_eq!((site.at().queue.counts().waiting, site.counted("activityFiles", OutsideWindow)), (1, 1));
 }
 
 #[test]
