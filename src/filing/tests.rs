@@ -4,6 +4,7 @@
 mod crashes;
 mod hand;
 mod held;
+mod permissions;
 mod pings;
 mod places;
 mod quarantine;

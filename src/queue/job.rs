@@ -64,7 +64,7 @@ pub enum Phase {
 pub enum End {
     /// Garmin refused it for good: 400, 401, 403 and the like; or the URL leads elsewhere.
     Refused,
-    /// The user has not permitted this type: 412.
+    /// The user has not permitted this type: a notice said so, or Garmin did by 412.
     NotPermitted,
     /// The file was downloaded before: 410, or its only download broke off.
     Gone,

@@ -116,10 +116,10 @@ impl Queue {
         let phase = Phase::Waiting(received);
         let fresh = State { phase, attempts: 0, last: None, begun: false };
         let known = found.entry(id).or_insert_with(|| Found {
-            job: Job { id, ping, summary_type, host, received, deadline, state: fresh, rows: Vec::new() },
+            job: Job { id, ping, summary_type, host, received, deadline, state: fresh, rows: Vec::with_capacity(1) },
             state: None,
         });
-        if ping > known.job.ping {
+        if (received, ping) > (known.job.received, known.job.ping) {
             (known.job.ping, known.job.received, known.job.deadline, known.job.host) = (ping, received, deadline, host);
             known.state = None;
         }

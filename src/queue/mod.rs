@@ -16,6 +16,7 @@
 mod filed;
 pub mod job;
 mod load;
+mod permission;
 pub mod plan;
 pub mod schedule;
 pub mod stored;

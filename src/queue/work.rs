@@ -67,7 +67,7 @@ impl Queue {
             match Ping::open(owner, name, &keys, is_held, &sealed) {
                 Some(ping) if ping.ping == job.ping => return Ok(Some(ping.ask)),
                 // The newest ping was for somebody else, who may have left since.
-                Some(ping) if ping.ping < job.ping => older = older.or(Some(ping.ask)),
+                Some(ping) if (ping.received, ping.ping) < (job.received, job.ping) => older = older.or(Some(ping.ask)),
                 // It was pinged again a moment ago, and the job is about to be renewed.
                 Some(_) => {}
                 None => tracing::error!("a ping does not open; it was altered"),

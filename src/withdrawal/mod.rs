@@ -26,7 +26,7 @@ use crate::queue::Queue;
 use crate::records::catalog::Catalog;
 use crate::store::engine::Engine;
 pub use crate::withdrawal::failure::Failure;
-pub use crate::withdrawal::notice::Applied;
+pub use crate::withdrawal::notice::{Applied, PermissionChanges};
 use crate::withdrawal::places::erase_rows;
 
 /// Settings.

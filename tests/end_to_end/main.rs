@@ -7,6 +7,7 @@ mod identity;
 mod kills;
 mod large;
 mod metrics;
+mod permissions;
 mod pushes;
 mod quarantine;
 mod revisions;

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use super::held::link_held;
 use super::{NOW, Site, push, rows};
 use crate::clock::Clock as _;
 use crate::model::participant::Window;
@@ -174,5 +175,23 @@ fn jobs_that_ended_long_ago_go_in_one_commit() {
     let owner = site.id("S", "P1");
     for table in [table::PULL, table::PULL_STATE] {
         assert_eq!(rows(&site, &row(owner.as_bytes(), table, &[])), 0);
+    }
+}
+
+#[test]
+fn ping_that_was_held_does_not_displace_a_newer_one() {
+    let mut site = Site::with(&[]);
+    site.receive(&ping("u3", "held"));
+    site.wait(10);
+    link_held(&site, "P3");
+    site.push(&ping("u3", "newer"));
+    site.file();
+    for restarted in [false, true] {
+        if restarted {
+            site.restart();
+        }
+        let (job, url) = due(&site).expect("a job");
+        assert_eq!((token(url).as_deref(), job.received), (Some("newer"), UnixSeconds(NOW + 10)));
+        assert!(due(&site).is_none());
     }
 }

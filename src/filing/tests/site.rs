@@ -20,7 +20,7 @@ use crate::filing::failure::Failure;
 use crate::filing::progress;
 use crate::filing::quarantine::Quarantine;
 use crate::filing::worker::{Filing, Parts, Settings};
-use crate::journal::{Header, Journal, Limits, Settings as JournalSettings};
+use crate::journal::{Header, Journal, Limits, Position, Settings as JournalSettings};
 use crate::json::split::Splitter;
 use crate::model::connection::{ClientId, ConnectionDigest, GarminUserId};
 use crate::model::entry::Entry;
@@ -279,32 +279,33 @@ impl Site {
 
     /// Takes a notification as the door does: durable first, then its control items.
     pub(super) fn push(&self, body: &str) {
-        self.take(body);
-        self.apply(body);
+        let position = self.take(body);
+        self.apply(position, body);
     }
 
-    /// Takes a notification into the journal, and nothing more.
-    pub(super) fn take(&self, body: &str) {
+    /// Takes a notification into the journal, and nothing more; returns its place.
+    pub(super) fn take(&self, body: &str) -> Position {
         let mut entries = entries(body);
         let header = Header { received: self.clock.now(), client: ClientId::single(), pull: None };
         let journal = &self.at().journal;
         if body.len() <= self.inline_bytes_max {
             let bytes = body.as_bytes().to_vec();
-            self.runtime.block_on(journal.commit(header, bytes, entries)).expect("durable");
+            self.runtime.block_on(journal.commit(header, bytes, entries)).expect("durable")
         } else {
             let mut spool = journal.spool().expect("a spool");
             body.as_bytes().chunks(60_000).for_each(|chunk| spool.write(chunk).expect("written"));
             entries.drain(..).for_each(|entry| spool.entry(&entry).expect("written"));
-            spool.commit(header).expect("durable");
+            spool.commit(header).expect("durable")
         }
     }
 
-    /// Applies the control items of a notification.
-    pub(super) fn apply(&self, body: &str) {
+    /// Applies the control items of a notification that came now, and stands there.
+    pub(super) fn apply(&self, position: Position, body: &str) {
         let controls: Vec<_> = entries(body).into_iter().filter(is_control).collect();
         if !controls.is_empty() {
+            let header = Header { received: self.clock.now(), client: ClientId::single(), pull: None };
             let withdrawal = &self.at().withdrawal;
-            withdrawal.apply(&ClientId::single(), self.clock.now(), &controls).expect("applied");
+            withdrawal.apply(position, &header, &controls).expect("applied");
         }
     }
 
