@@ -136,6 +136,11 @@ fn ping_that_came_while_the_clock_was_ahead_is_pulled_once_it_is_right() {
         let (job, url) = due(&site).expect("it is due");
         assert_eq!(token(url).as_deref(), Some("early"));
         assert_eq!(job.deadline, UnixSeconds(NOW).plus(URL_LIFE_S));
+        site.receive(&ping("u1", "later"));
+        site.at().queue.release(&job.id);
+        site.at().queue.apply(&job.pull(), Event::Dropped, UnixSeconds(NOW), 0.0).expect("applied");
+        let (_, url) = due(&site).expect("the later ping is due");
+        assert_eq!(token(url).as_deref(), Some("later"));
     }
 }
 
