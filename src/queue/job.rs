@@ -104,6 +104,7 @@ impl Job {
 
     /// A clock that was ahead is put right: nothing that it said lies further ahead than it could.
     pub(crate) fn put_back(&mut self, now: UnixSeconds) {
+        self.received = self.received.min(now);
         self.deadline = self.deadline.min(now.plus(URL_LIFE_S));
         if let Phase::Waiting(at) = &mut self.state.phase {
             *at = (*at).min(now);

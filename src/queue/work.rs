@@ -123,18 +123,19 @@ impl Queue {
         match action {
             Action::Nothing | Action::Keep => {}
             Action::Persist => self.persist(&job.pull(), &StoredState::of(&job))?,
-            Action::Remove => self.delete(&job)?,
+            Action::Remove => self.delete(std::slice::from_ref(&job))?,
         }
         self.changed.notify_one();
         Ok((!over).then_some(job.state))
     }
 
     /// Forgets jobs that ended without data before this time; returns how many.
-    pub fn expire(&self, before: UnixSeconds, now: UnixSeconds) -> Result<usize, Error> {
-        let over = self.table().ended_before(before);
-        for pull in &over {
-            self.apply(pull, Event::Dropped, now, 0.0)?;
-        }
+    pub fn expire(&self, before: UnixSeconds) -> Result<usize, Error> {
+        let _writing = self.writing();
+        let mut table = self.table();
+        let over: Vec<Job> = table.ended_before(before).iter().filter_map(|id| table.remove(id)).collect();
+        drop(table);
+        self.delete(&over)?;
         Ok(over.len())
     }
 
@@ -153,9 +154,13 @@ impl Queue {
         Ok(self.parts.engine.commit(batch)?)
     }
 
-    fn delete(&self, job: &Job) -> Result<(), Error> {
+    /// The rows of these jobs; the caller holds [`Queue::writing`].
+    fn delete(&self, jobs: &[Job]) -> Result<(), Error> {
         let mut batch = Batch::default();
-        keys_of(&job.rows).into_iter().for_each(|row| batch.delete(row));
+        jobs.iter().flat_map(|job| keys_of(&job.rows)).for_each(|row| batch.delete(row));
+        if batch.is_empty() {
+            return Ok(());
+        }
         Ok(self.parts.engine.commit(batch)?)
     }
 }
