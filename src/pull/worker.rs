@@ -157,7 +157,8 @@ impl Shared {
         if now >= job.deadline {
             return self.apply(&job, Event::Overdue).await;
         }
-        let Some(ask) = self.open(&job).await? else {
+        // One small row, nearly always in the store's memory: a thread for it would cost many times what reading does.
+        let Some(ask) = queue.open(&job)? else {
             drop(slot);
             // Where it was pinged again a moment ago, the queue is told so by then.
             self.filed(self.journal.newest()).await;
@@ -192,11 +193,6 @@ impl Shared {
             Fetched::Failed { setback, data_began } => Event::Failed { setback, data_began },
         };
         self.apply(&job, event).await
-    }
-
-    async fn open(&self, job: &Job) -> Result<Option<Ask>, Error> {
-        let (queue, job) = (Arc::clone(&self.requests.queue), job.clone());
-        spawn_blocking(move || queue.open(&job)).await.expect("opening a row does not panic")
     }
 
     async fn delivered(&self, pending: Pending) -> Event {

@@ -102,6 +102,15 @@ impl Job {
         PullRef { id: self.id, ping: self.ping }
     }
 
+    /// A clock that was ahead is put right: nothing that it said lies further ahead than it could.
+    pub(crate) fn put_back(&mut self, now: UnixSeconds) {
+        self.received = self.received.min(now);
+        self.deadline = self.deadline.min(now.plus(URL_LIFE_S));
+        if let Phase::Waiting(at) = &mut self.state.phase {
+            *at = (*at).min(now);
+        }
+    }
+
     /// Whether it is a file, which can be downloaded once.
     pub fn is_file(&self) -> bool {
         is_file(&self.summary_type)

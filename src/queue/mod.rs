@@ -24,6 +24,7 @@ pub mod view;
 mod work;
 
 use std::fmt;
+use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -133,6 +134,8 @@ pub struct Queue {
     /// The hosts that URLs have named, by their place in jobs.
     hosts: Mutex<Vec<Box<str>>>,
     ids: DigestKey,
+    /// The time at the last look, in seconds.
+    seen: AtomicI64,
     table: Mutex<Schedule>,
     writing: Mutex<()>,
     changed: Notify,

@@ -11,7 +11,7 @@ use crate::store::engine::{row, table};
 use crate::telemetry::filing::RecordResult::{Duplicate, Held, NotHeld, Stored};
 
 /// Adds a participant who is linked to the connection that is held.
-fn link_held(site: &Site, code: &str) {
+pub(super) fn link_held(site: &Site, code: &str) {
     let handle = site.at().people.read().held().next().expect("one is held").1.held.handle.clone();
     let new = NewParticipant { code: Some(code.into()), ..NewParticipant::default() };
     let link = LinkRequest { target: Target::Handle(handle), window: Window::default() };
