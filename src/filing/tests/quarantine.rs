@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use ring::rand::SystemRandom;
 
+use super::answers::{refused, unexpected_file};
 use super::site::open_keyring;
 use super::{NOW, Site, leaves, noise, push, rows, texts};
 use crate::crypto::keyring::Change;
@@ -15,10 +16,9 @@ use crate::disk::Space;
 use crate::filing::quarantine::{
     Holder, ItemId, Listed, Quarantine, Quarantined as Item, Reason, Sent, SentAs, VERSION,
 };
-use crate::journal::{Body, Delivery, Header, Journal, Limits, Position, Settings as JournalSettings};
-use crate::json::split::Splitter;
+use crate::journal::{Body, Delivery, Journal, Limits, Position, Settings as JournalSettings};
 use crate::model::connection::ClientId;
-use crate::model::entry::{Entry, Field, Shape, Whose};
+use crate::model::entry::{Field, Shape, Whose};
 use crate::model::id::OwnerId;
 use crate::model::participant::Window;
 use crate::model::time::UnixSeconds;
@@ -26,43 +26,6 @@ use crate::people::LinkRequest;
 use crate::store::engine::{Batch, Engine, SITE, row, table};
 use crate::store::faulty::Fault;
 use crate::telemetry::filing::RecordResult::{DroppedPurged, Duplicate, Quarantined, Stored};
-
-/// Files `{"dailies":[ITEM]}` as the answer to a pull for this user, who is known whatever the item holds.
-pub(super) fn refused(site: &mut Site, user: &str, item: &str) {
-    let body = format!(r#"{{"dailies":[{item}]}}"#);
-    take_known(site, user, &body, b"", None);
-    site.file();
-}
-
-/// Files a pulled file that is not what it was announced as.
-pub(super) fn unexpected_file(site: &mut Site, user: &str, file: &[u8]) {
-    pulled_file(site, user, file, Shape::UnexpectedFile);
-}
-
-/// Files a pulled file.
-pub(super) fn pulled_file(site: &mut Site, user: &str, file: &[u8], shape: Shape) {
-    let body = format!(r#"{{"activityFiles":[{{"userId":"{user}","summaryId":"f1","fileType":"FIT"}}]}}"#);
-    take_known(site, user, &body, file, Some(shape));
-    site.file();
-}
-
-fn take_known(site: &Site, user: &str, body: &str, file: &[u8], shape: Option<Shape>) {
-    let mut entries: Vec<Entry> = Vec::new();
-    let mut splitter = Splitter::new();
-    splitter.feed(body.as_bytes(), &mut |entry| entries.push(entry)).expect("JSON");
-    let mut spool = site.at().journal.spool().expect("a spool");
-    spool.write(body.as_bytes()).expect("written");
-    spool.write(file).expect("written");
-    for mut entry in entries {
-        entry.whose = Whose::User(user.into());
-        if let Some(shape) = shape {
-            entry.shape = shape;
-            entry.fields.push((Field::FileBytes, file.len().to_string().into()));
-        }
-        spool.entry(&entry).expect("written");
-    }
-    spool.commit(Header { received: UnixSeconds(NOW), client: ClientId::single(), pull: None }).expect("durable");
-}
 
 fn listed(site: &Site) -> Vec<Listed> {
     site.at().quarantine.list().expect("it opens")
