@@ -47,6 +47,8 @@ pub struct Gateway {
     watching: JoinHandle<Result<(), Failure>>,
     pulling: JoinHandle<Result<(), Failure>>,
     filing: Option<oneshot::Receiver<Result<(), Failure>>>,
+    /// Filing goes on until nothing more is taken.
+    filing_stop: Stop,
     watch: Arc<Watch>,
     ingress: Vec<SocketAddr>,
     metrics: Option<SocketAddr>,
@@ -142,7 +144,8 @@ impl Gateway {
         });
 
         let journal = site.journal.clone();
-        let (directory, filing) = start_filing(config, site, rng, clock, filing_metrics, &readiness, &stopped)?;
+        let (filing_stop, filing_stopped) = Stop::new();
+        let (directory, filing) = start_filing(config, site, rng, clock, filing_metrics, &readiness, filing_stopped)?;
         watch.look();
         readiness.raise(Reason::Starting);
         let pulling = pulling.start(stopped.clone());
@@ -158,6 +161,7 @@ impl Gateway {
             watching,
             pulling,
             filing: Some(filing),
+            filing_stop,
             watch,
             ingress: ingress_at,
             metrics: metrics_at,
@@ -207,6 +211,7 @@ impl Gateway {
         // What it fetched is to be in the journal before that closes; how it ended is told by whoever waits for it.
         let pulled = self.pulling.await.unwrap_or_else(|_| Err(Failure::storage("pulling ended unexpectedly")));
         self.journal.close();
+        self.filing_stop.stop();
         match self.filing.take() {
             Some(filing) => filing.await.unwrap_or_else(|_| Err(Failure::storage("filing ended unexpectedly"))),
             None => Ok(()),
@@ -274,7 +279,7 @@ fn start_filing(
     clock: Arc<dyn Clock>,
     metrics: FilingMetrics,
     readiness: &Arc<Readiness>,
-    stopped: &Stopped,
+    stopped: Stopped,
 ) -> Result<(DataDirectory, oneshot::Receiver<Result<(), Failure>>), Failure> {
     let settings = FilingSettings {
         hold: config.unassigned.policy == UnassignedPolicy::Hold,
@@ -315,7 +320,7 @@ fn start_filing(
     };
     let filing = Filing::new(parts, reader, progress).map_err(Failure::storage)?;
     let (tell, told) = oneshot::channel();
-    let (readiness, stopped) = (Arc::clone(readiness), stopped.clone());
+    let readiness = Arc::clone(readiness);
     let run = move || {
         let outcome = filing.run(&stopped).map_err(|failure| {
             readiness.lower(Reason::StoreFailed);
