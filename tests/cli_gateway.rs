@@ -176,7 +176,22 @@ fn each_command_asks_for_its_own_resource() {
         (
             "participant withdraw --study ALPHA --code A-1 --yes --reason left",
             format!("POST {at}/A-1/withdraw"),
-            json!({"data": "purge", "reason": "left"}),
+            json!({"reason": "left"}),
+        ),
+        (
+            "participant withdraw --study ALPHA --code A-1 --data retain --now --yes --reason left",
+            format!("POST {at}/A-1/withdraw"),
+            json!({"data": "retain", "now": true, "reason": "left"}),
+        ),
+        (
+            "participant withdraw --study ALPHA --code A-1 --dry-run",
+            format!("POST {at}/A-1/withdraw"),
+            json!({"dry_run": true}),
+        ),
+        (
+            "participant link --study ALPHA --code A-1 --garmin-user u --despite-withdrawal --reason again",
+            format!("POST {at}/A-1/link"),
+            json!({"garmin_user": "u", "despite_withdrawal": true, "reason": "again"}),
         ),
     ] {
         check_asks(line, &target, body);

@@ -157,6 +157,23 @@ fn tombstones_that_backups_outlive_are_refused() {
 }
 
 #[test]
+fn brake_on_deregistrations_leaves_time_to_look_and_stops_not_everything() {
+    check_refused(
+        "[deregistration]\nflood_least = 0",
+        "line 2, column 1: deregistration.flood_least is zero, so every notice would wait for a person; set it to 1 or \
+         more",
+    );
+    check_refused(
+        "[deregistration]\nhold_for = \"10m\"",
+        "line 2, column 1: deregistration.hold_for is less than an hour, so nobody could look in time; set it to 1h or \
+         more",
+    );
+    let text = format!("[deregistration]\nflood_share = 0.5\nflood_least = 20\nhold_for = \"24h\"\n{TLS}");
+    let found = Site::new(&text).load().expect("a configuration").deregistration;
+    assert_eq!((found.flood_share, found.flood_least, found.hold_for.as_secs()), (0.5, 20, 86_400));
+}
+
+#[test]
 fn callbacks_lead_only_where_the_site_may_send_them() {
     check_refused(
         "[pull]\nhosts = []",
@@ -202,7 +219,6 @@ fn setting_without_effect_in_this_version_is_refused() {
         "[local.tls]\ncertificate = \"/c\"\nprivate_key = \"/k\"\n",
         grant,
         "[metrics.tls]\ncertificate = \"/c\"\nprivate_key = \"/k\"\n",
-        "[deregistration]\nflood_least = 6\n",
         "[backup]\ndir = \"/backup\"\n",
         garmin,
         join,

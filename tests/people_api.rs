@@ -9,13 +9,15 @@ use studygate::http::local::desk::{ExportRequest, Retry, Revisions};
 use studygate::http::local_api::{Caller, LocalApi, LocalBody, LocalRequest, LocalResponse, StreamPiece};
 use studygate::model::{
     connection::{ClientId, GarminUserId},
-    participant::Window,
+    participant::{Lock, Window},
+    study::DataFate,
     time::UnixSeconds,
 };
 use studygate::people::{
     held::HeldNote,
     refusal::{Kind, Refusal},
 };
+use studygate::withdrawal::course::{Haste, Word};
 
 use people_support::{NOW, QUARANTINED, RECIPIENT, Site};
 
@@ -98,7 +100,7 @@ fn study_is_added_shown_changed_locked_and_closed() {
             "minimise": false, "retain_until": null, "silent_after_days": 3, "garmin": null,
         },
         "created": "2026-11-01T05:00:00Z", "exports": 0,
-        "participants": { "active": 0, "paused": 0, "completed": 0, "withdrawn": 0 },
+        "participants": { "active": 0, "paused": 0, "completed": 0, "withdrawn": 0, "retained": 0 },
     });
     assert_eq!(added, expected);
     assert_eq!(site.get("studies/A"), expected);
@@ -132,22 +134,11 @@ fn changes_of_recipients_are_told() {
 #[test]
 fn rules_that_are_not_built_are_refused_by_name() {
     let site = Site::with_participant();
-    let rules = [
-        json!({ "dates": "shift" }),
-        json!({ "minimise": true }),
-        json!({ "on_deregistration": "retain" }),
-        json!({ "grace_days": 2 }),
-        json!({ "garmin": "main" }),
-    ];
+    let rules = [json!({ "dates": "shift" }), json!({ "minimise": true }), json!({ "garmin": "main" })];
     for rules in rules {
         let detail = site.refused(501, "PATCH", "studies/A", json!({ "rules": rules.clone() }));
         assert!(detail.starts_with("This version does not do"), "{detail}");
         site.refused(501, "POST", "studies", json!({ "name": "B", "recipients": [RECIPIENT], "rules": rules }));
-    }
-    for asked in [json!({ "data": "retain" }), json!({ "dry_run": true }), json!({ "now": true })] {
-        let mut body = asked;
-        body["reason"] = json!("asked to leave");
-        site.refused(501, "POST", "studies/A/participants/P1/withdraw", body);
     }
     for query in ["tables=mct", "since=3", "as_of=3", "format=parquet"] {
         site.refused(501, "GET", &format!("studies/A/export?{query}"), Value::Null);
@@ -197,7 +188,7 @@ fn participant_goes_through_its_states() {
     assert_eq!(renamed["code"], "P9");
     let detail = site.refused(404, "GET", path, Value::Null);
     assert!(detail.contains("\"P1\""), "{detail}");
-    let states = json!({ "active": 0, "paused": 0, "completed": 1, "withdrawn": 0 });
+    let states = json!({ "active": 0, "paused": 0, "completed": 1, "withdrawn": 0, "retained": 0 });
     assert_eq!(site.get("studies/A")["participants"], states);
 }
 
@@ -256,12 +247,74 @@ fn withdrawal_needs_a_reason_and_leaves_a_code_that_says_so() {
         site.refused(400, "POST", path, body);
     }
     let gone = site.expect(200, "POST", path, json!({ "reason": "asked to leave" }));
-    assert_eq!(gone, json!({ "code": "P1", "state": "withdrawn", "records": 3 }));
+    assert_eq!(gone, json!({ "code": "P1", "state": "withdrawn", "records": 3, "purge_at": null }));
     let shown = site.get("studies/A/participants/P1");
     assert_eq!((&shown["state"], &shown["erased"]), (&json!("withdrawn"), &json!("2026-11-01T05:00:00Z")));
     assert_eq!(site.get("studies/A/participants")["participants"], json!([shown]));
     assert_eq!(site.get("studies/A")["participants"]["withdrawn"], 1);
     site.refused(409, "POST", "studies/A/participants", json!({ "code": "P1" }));
+}
+
+#[test]
+fn withdrawal_takes_a_fate_and_haste_and_tells_beforehand_what_would_go() {
+    let site = Site::with_participant();
+    let path = "studies/A/participants/P1/withdraw";
+    let told = site.expect(200, "POST", path, json!({ "dry_run": true }));
+    assert_eq!((&told["would_be"], &told["records"], &told["state"]), (&json!("locked"), &json!(3), &Value::Null));
+    let told = site.expect(200, "POST", path, json!({ "dry_run": true, "now": true }));
+    assert_eq!(told["would_be"], "withdrawn");
+    site.refused(400, "POST", path, json!({ "reason": "asked", "data": "keep" }));
+    site.expect(200, "POST", path, json!({ "reason": "asked", "data": "retain", "now": true }));
+    let left = site.desk.left.lock().expect("no test panics with it")[0];
+    assert_eq!(left.word, Word { fate: Some(DataFate::Retain), haste: Haste::AtOnce });
+}
+
+#[test]
+fn purges_are_listed_and_decided_about_with_a_reason() {
+    let site = Site::with_participant();
+    assert_eq!(site.get("purges")["purges"][0], json!({ "id": QUARANTINED, "all": false }));
+    assert_eq!(site.get("purges?all=true")["purges"][0]["all"], true);
+    for (verb, member) in [("confirm", "confirmed"), ("reject", "rejected")] {
+        let path = format!("purges/{QUARANTINED}/{verb}");
+        site.refused(400, "POST", &path, json!({}));
+        assert_eq!(site.expect(200, "POST", &path, json!({ "reason": "looked" }))[member], true);
+        site.refused(404, "POST", &format!("purges/other/{verb}"), json!({ "reason": "looked" }));
+    }
+    site.refused(404, "GET", "studies/A/participants/P1/receipt", Value::Null);
+    assert_eq!(site.get("studies/A/participants/GONE/receipt")["page"], "Receipt\n");
+}
+
+#[test]
+fn account_that_left_is_linked_again_with_a_word_and_a_reason_alone() {
+    let site = Site::with_participant();
+    let digest = site.people.digest(&ClientId::single(), "left");
+    let mut turn = site.people.turn();
+    turn.tombstone(&[digest], UnixSeconds(NOW.0 + 1000));
+    turn.commit().expect("durable");
+    let add = |body: Value| ("studies/A/participants", body);
+    let (path, body) = add(json!({ "garmin_user": "left" }));
+    site.refused(409, "POST", path, body);
+    let (path, body) = add(json!({ "garmin_user": "left", "despite_withdrawal": true }));
+    site.refused(400, "POST", path, body);
+    let (path, body) = add(json!({ "unassigned": "k3v9", "despite_withdrawal": true, "reason": "asked" }));
+    site.refused(400, "POST", path, body);
+    let (path, body) = add(json!({ "garmin_user": "left", "despite_withdrawal": true, "reason": "takes part again" }));
+    site.expect(201, "POST", path, body);
+    assert_eq!(site.people.read().tombstones().count(), 0);
+}
+
+#[test]
+fn locked_participant_shows_nothing_but_that() {
+    let site = Site::with_participant();
+    let directory = site.people.read();
+    let id = directory.participants(&directory.study("A").expect("a study").id).next().expect("one").id;
+    let mut turn = site.people.turn();
+    turn.lock(&id, Some(Lock { since: NOW, until: UnixSeconds(NOW.0 + 86_400) }));
+    turn.commit().expect("durable");
+    let shown = site.get("studies/A/participants/P1");
+    assert_eq!((&shown["state"], &shown["locked_until"]), (&json!("locked"), &json!("2026-11-02T05:00:00Z")));
+    assert_eq!((&shown["links"], &shown["added"]), (&json!([]), &Value::Null));
+    site.refused(409, "POST", "studies/A/participants/P1/rename", json!({ "new_code": "P2" }));
 }
 
 #[test]

@@ -11,6 +11,7 @@ use studygate::model::{
     study::Rules,
     time::UnixSeconds,
 };
+use studygate::people::exports::HandedOut;
 use studygate::people::{
     LinkRequest, People, Settings,
     decide::{link::Target, participant::NewParticipant, participant::Step, permission::Telling, study::NewStudy},
@@ -19,7 +20,7 @@ use studygate::people::{
     refusal::{Kind, Refusal},
     standing::Standing,
 };
-use studygate::store::engine::{Batch, Engine, Error as EngineError};
+use studygate::store::engine::{Batch, Compacted, Engine, Error as EngineError};
 use studygate::store::memory::Memory;
 
 const RECIPIENT: &str = "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa";
@@ -285,6 +286,9 @@ fn store_that_fails_changes_nothing_in_memory() {
         fn bytes(&self) -> u64 {
             0
         }
+        fn compact(&self, _: u64) -> Result<Compacted, EngineError> {
+            Err(EngineError::Poisoned)
+        }
     }
     let dir = tempfile::tempdir().expect("a folder");
     let people = open(Arc::new(Full), &Arc::new(open_keyring(dir.path())));
@@ -369,8 +373,16 @@ fn export_numbers_count_completed_exports_one_at_a_time() {
     drop(first);
     let again = people.next_export("A").expect("the number that was not used");
     assert_eq!(again.number(), 1);
-    people.export_done(&again).expect("counted");
+    let codes: Vec<_> = (0..200).map(|number| format!("A-{number}")).collect();
+    let handed_out = HandedOut { number: 1, made: NOW, manifest: "ab".repeat(32), codes };
+    people.export_done(&again, &handed_out).expect("counted");
     drop(again);
+    let study = people.study("A").expect("a study").id;
+    for people in [people, &site.again()] {
+        let found = people.exports_with(&study, "A-199").expect("read");
+        assert_eq!(found, [HandedOut { codes: vec!["A-199".into()], ..handed_out.clone() }]);
+        assert!(people.exports_with(&study, "A-200").expect("read").is_empty());
+    }
     assert_eq!(people.next_export("A").expect("a number").number(), 2);
     assert_eq!(site.again().next_export("A").expect("a number").number(), 2);
 }

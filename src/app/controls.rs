@@ -26,7 +26,12 @@ impl Controls for ControlDesk {
                 let count = |result: &str, count: usize| {
                     self.metrics.deregistrations.with_label_values(&[result]).inc_by(count as u64);
                 };
-                count("applied", applied.withdrawn + applied.dropped);
+                count("applied", applied.withdrawn);
+                count("locked", applied.locked);
+                count("awaiting", applied.awaiting);
+                count("dropped", applied.dropped);
+                count("ended", applied.ended);
+                count("repeated", applied.repeated);
                 count("unknown", applied.unknown);
                 self.permissions(&applied.permissions);
                 Ok(())

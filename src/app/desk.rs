@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
+use crate::app::leaving::Leaving;
 use crate::app::pieces::{PIECES_WAITING, Pieces};
 use crate::app::pulls::Pulls;
 use crate::app::quarantine::Decisions;
@@ -34,7 +35,8 @@ use crate::store::blobs::Blobs;
 use crate::store::engine::Engine;
 use crate::telemetry::people::{ExportMetrics, PeopleMetrics};
 use crate::tls::server::Certificate;
-use crate::withdrawal::{Failure, Withdrawal};
+use crate::withdrawal::course::Word;
+use crate::withdrawal::{Leave, Withdrawal};
 
 /// How long an export waits for filing to catch up with what was answered before it was asked for.
 const CATCH_UP: Duration = Duration::from_secs(60);
@@ -51,6 +53,7 @@ pub struct GatewayDesk {
     decisions: Decisions,
     pulls: Pulls,
     withdrawal: Arc<Withdrawal>,
+    leaving: Leaving,
     journal: Journal,
     space: Arc<Space>,
     readiness: Arc<Readiness>,
@@ -83,6 +86,7 @@ impl GatewayDesk {
             pulls: Pulls::new(site),
             decisions: Decisions::new(site),
             withdrawal: Arc::clone(&site.withdrawal),
+            leaving: Leaving::new(Arc::clone(&site.withdrawal)),
             journal: site.journal.clone(),
             space: Arc::clone(&site.space),
             readiness,
@@ -154,6 +158,7 @@ impl Desk for GatewayDesk {
             "quarantine": self.quarantine.items(),
             "pulls": self.pulls.status(),
             "purges_pending": self.withdrawal.pending(),
+            "purges_awaiting_confirmation": self.withdrawal.in_numbers().awaiting,
             "last_notification": self.last_notifications(),
             "disk": { "available_bytes": self.space.available(), "reserve_bytes": self.reserve },
             "certificate": { "not_after": self.certificate.identity().not_after.to_string() },
@@ -197,15 +202,28 @@ impl Desk for GatewayDesk {
         self.pulls.remove(id, now)
     }
 
-    fn withdraw(&self, participant: &OwnerId, now: UnixSeconds) -> Result<Value, Refusal> {
-        let records = self.catalog.count(participant);
-        self.withdrawal.withdraw(participant, now).map_err(|failure| match failure {
-            Failure::People(refusal) => refusal,
-            Failure::Engine(cause) => cause.into(),
-            Failure::Records(cause) => unavailable(&cause),
-            Failure::Keyring(cause) => unavailable(&cause),
-        })?;
-        Ok(json!({ "records": records }))
+    fn withdraw(&self, participants: &[OwnerId], leave: Leave, now: UnixSeconds) -> Result<Value, Refusal> {
+        self.leaving.withdraw(participants, leave, now)
+    }
+
+    fn preview_withdrawal(&self, participant: &OwnerId, word: Word) -> Result<Value, Refusal> {
+        self.leaving.preview(participant, word)
+    }
+
+    fn purges(&self, all: bool) -> Vec<Value> {
+        self.leaving.purges(all)
+    }
+
+    fn purge_of(&self, study: &str, code: &str) -> Result<Option<Value>, Refusal> {
+        self.leaving.purge_of(study, code)
+    }
+
+    fn confirm_purge(&self, id: &str, now: UnixSeconds) -> Result<(), Refusal> {
+        self.leaving.confirm(id, now)
+    }
+
+    fn reject_purge(&self, id: &str, now: UnixSeconds) -> Result<(), Refusal> {
+        self.leaving.reject(id, now)
     }
 
     fn export(&self, request: ExportRequest) -> Result<ExportStream, Refusal> {

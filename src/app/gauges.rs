@@ -7,13 +7,19 @@ use crate::config::Config;
 use crate::model::participant::ParticipantState;
 use crate::people::refusal::state_name;
 use crate::telemetry::filing::FilingMetrics;
-use crate::telemetry::people::{ExportMetrics, PeopleMetrics};
+use crate::telemetry::people::{ExportMetrics, PeopleMetrics, PurgeMetrics};
 use crate::telemetry::process::ProcessMetrics;
 use crate::telemetry::registry::Registry;
 use crate::telemetry::store::{DiskMetrics, JournalMetrics, StoreMetrics};
+use crate::withdrawal::Pending;
 
-const STATES: [ParticipantState; 4] =
-    [ParticipantState::Active, ParticipantState::Paused, ParticipantState::Completed, ParticipantState::Withdrawn];
+const STATES: [ParticipantState; 5] = [
+    ParticipantState::Active,
+    ParticipantState::Paused,
+    ParticipantState::Completed,
+    ParticipantState::Withdrawn,
+    ParticipantState::Retained,
+];
 
 /// Registers the gauges of what lies in the data directory.
 pub fn install(
@@ -31,6 +37,20 @@ pub fn install(
     journal_and_disk(registry, site, config.storage.disk_reserve);
     store(registry, site);
     people(registry, site, config.metrics.per_study, shown, exports);
+    purges(registry, site);
+}
+
+fn purges(registry: &Registry, site: &Site) {
+    let (metrics, withdrawal) = (PurgeMetrics::register(registry), Arc::clone(&site.withdrawal));
+    registry.on_scrape(Box::new(move || {
+        let Pending { begun, oldest, awaiting } = withdrawal.in_numbers();
+        metrics.pending.set(gauge(begun as u64));
+        metrics.awaiting.set(gauge(awaiting as u64));
+        metrics.oldest.reset();
+        if let Some(oldest) = oldest {
+            metrics.oldest.with_label_values::<&str>(&[]).set(oldest.0);
+        }
+    }));
 }
 
 fn journal_and_disk(registry: &Registry, site: &Site, reserve: u64) {
@@ -59,9 +79,13 @@ fn people(registry: &Registry, site: &Site, per_study: bool, metrics: PeopleMetr
     registry.on_scrape(Box::new(move || {
         let directory = people.read();
         metrics.unassigned_users.set(gauge(directory.held_count() as u64));
+        metrics.retention_due.reset();
         for study in directory.studies().filter(|_| per_study) {
             metrics.study_at_zero(&study.name);
             exports.study_at_zero(&study.name);
+            if let Some(due) = study.rules.retain_until {
+                metrics.retention_due.with_label_values(&[&study.name]).set(due.0);
+            }
             for state in STATES {
                 let mut count = directory.participants(&study.id).filter(|found| found.state == state).count();
                 if state == ParticipantState::Withdrawn {

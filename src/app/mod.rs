@@ -10,6 +10,7 @@ pub mod desk;
 pub mod failure;
 pub mod gateway;
 pub mod gauges;
+mod leaving;
 mod pieces;
 pub mod pulling;
 mod pulls;

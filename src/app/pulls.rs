@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 
 use crate::app::site::Site;
 use crate::model::id::OwnerId;
-use crate::model::participant::ParticipantState;
 use crate::model::pull::PullId;
 use crate::model::time::UnixSeconds;
 use crate::people::People;
@@ -105,7 +104,7 @@ fn participant(directory: &Directory, owner: &OwnerId) -> Option<Value> {
     if let Some(connection) = directory.held_owner(owner) {
         return Some(json!({ "unassigned": connection.held.handle }));
     }
-    let found = directory.participant(owner).filter(|found| found.state != ParticipantState::Withdrawn)?;
+    let found = directory.participant(owner).filter(|found| found.is_readable())?;
     let study = directory.study_of_id(&found.study)?;
     Some(json!({ "study": study.name, "code": found.code }))
 }

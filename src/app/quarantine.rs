@@ -19,7 +19,6 @@ use crate::http::local::desk::Retry;
 use crate::http::local_api::StreamPiece;
 use crate::journal::{self, Journal};
 use crate::model::entry::BEFORE_FILE;
-use crate::model::participant::ParticipantState;
 use crate::model::summary::SummaryType;
 use crate::people::People;
 use crate::people::directory::Directory;
@@ -236,7 +235,7 @@ fn whose(directory: &Directory, holder: Holder) -> Option<Whose> {
     let Holder::Owner(owner) = holder else { return Some(Whose::default()) };
     if let Some(participant) = directory.participant(&owner) {
         let study = directory.study_of_id(&participant.study)?.name.clone();
-        let stays = participant.state != ParticipantState::Withdrawn;
+        let stays = participant.is_readable();
         let code = participant.code.clone();
         return stays.then(|| Whose { study: Some(study), code: Some(code.to_string()), handle: None });
     }

@@ -11,7 +11,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::app::failure::{Failure, Kind};
-use crate::config::Config;
+use crate::clock::SystemClock;
+use crate::config::{Config, Deregistration};
 use crate::crypto::key::{Key, Rng};
 use crate::crypto::keyring::{self, Keyring};
 
@@ -28,7 +29,8 @@ use crate::store::engine::Engine;
 use crate::store::format::{DataDirectory, Error as FormatError};
 use crate::store::sled::Sled;
 use crate::upstream::rules::Rules;
-use crate::withdrawal::{Settings as WithdrawalSettings, Withdrawal};
+use crate::withdrawal::course::Brake;
+use crate::withdrawal::{self, Withdrawal};
 
 /// The opened data directory.
 pub struct Site {
@@ -114,15 +116,18 @@ impl Site {
         };
         let queue = Queue::open_store(queue_settings(config), pulls, &callbacks, now);
         let queue = Arc::new(queue.map_err(Failure::storage)?);
-        let withdrawal = Withdrawal::new(
-            WithdrawalSettings { tombstone_for: seconds(config.tombstones.keep_for) },
-            Arc::clone(&people),
-            Arc::clone(&catalog),
-            Arc::clone(&keyring),
-            Arc::clone(&engine),
-            Arc::clone(&queue),
-            journal.clone(),
-        );
+        let withdrawal = Withdrawal::new(withdrawal::Parts {
+            settings: withdrawal_settings(config),
+            people: Arc::clone(&people),
+            catalog: Arc::clone(&catalog),
+            keyring: Arc::clone(&keyring),
+            engine: Arc::clone(&engine),
+            queue: Arc::clone(&queue),
+            journal: journal.clone(),
+            space: Arc::clone(&space),
+            rng: Arc::clone(rng),
+            clock: Arc::new(SystemClock),
+        });
         let withdrawal = Arc::new(withdrawal.map_err(Failure::storage)?);
         if !ballast.restore(&space).map_err(Failure::storage)? {
             tracing::warn!("the disk has no room for the ballast beside its reserve; free space on it");
@@ -149,6 +154,15 @@ impl Site {
 fn queue_settings(config: &Config) -> queue::Settings {
     let schedule = schedule::Settings { concurrency: config.pull.concurrency, ..schedule::Settings::default() };
     queue::Settings { schedule, ..queue::Settings::default() }
+}
+
+fn withdrawal_settings(config: &Config) -> withdrawal::Settings {
+    let Deregistration { flood_share, flood_least, hold_for } = config.deregistration;
+    withdrawal::Settings {
+        tombstone_for: seconds(config.tombstones.keep_for),
+        quarantine_for: seconds(config.quarantine.keep_for),
+        brake: Brake { share: flood_share, least: flood_least, hold_for: seconds(hold_for) },
+    }
 }
 
 /// A store on a full disk neither opens nor purges: the ballast is what it does so with. (Where the disk fills up

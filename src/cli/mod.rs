@@ -14,7 +14,9 @@ mod listing;
 mod output;
 mod participant;
 mod pulls;
+mod purges;
 mod quarantine;
+mod receipt;
 mod resource;
 mod serve;
 mod several;
@@ -93,11 +95,17 @@ enum Command {
     /// What is fetched from Garmin after a ping, and what could not be
     #[command(subcommand)]
     Pulls(pulls::Pulls),
+    /// Purges that wait for time or for a person
+    #[command(subcommand)]
+    Purges(purges::Purges),
     /// Write a study's encrypted dataset
     Export(export::Export),
     /// Datasets, anywhere: no gateway needed
     #[command(subcommand)]
     Dataset(dataset::Dataset),
+    /// Receipts of purges, anywhere: no gateway needed
+    #[command(subcommand)]
+    Receipt(receipt::Receipt),
 }
 
 /// Runs the command line of this process; every failure has been told on stderr.
@@ -132,6 +140,8 @@ fn dispatch(arguments: Arguments, environment: &Environment) -> Result<(), Failu
         Command::Unassigned(listing::Unassigned::List) => listing::unassigned(&running()?, form),
         Command::Quarantine(command) => quarantine::run(command, &running()?, form),
         Command::Pulls(command) => pulls::run(command, &running()?, form),
+        Command::Purges(command) => purges::run(command, &running()?, form),
+        Command::Receipt(command) => receipt::run(command, form),
         Command::Dataset(command) => dataset::run(command, form, SystemClock.now()),
         Command::Export(export) => export::run(&export, &running()?, form),
     }

@@ -25,7 +25,7 @@ pub(super) enum Participant {
         #[arg(long, value_name = "NAME")]
         study: String,
     },
-    /// Show a participant; of one who withdrew, when they were erased
+    /// Show a participant; of one who withdrew, the receipt
     Show(Who),
     /// Change a participant's window or consent; what is not named stays
     Set(Setting),
@@ -55,7 +55,7 @@ pub(super) enum Participant {
     Resume(Moment),
     /// Let a participant's part end; the data stay
     Complete(Moment),
-    /// Let a participant leave: the data are destroyed
+    /// Let a participant leave: the data go as the study's rules say
     Withdraw(Withdrawal),
 }
 
@@ -99,6 +99,12 @@ struct Connection {
     /// The Garmin client, where the site has several
     #[arg(long, value_name = "ID", requires = "garmin_user")]
     client: Option<String>,
+    /// Link a Garmin user who has left once, and takes part again: nothing of before comes back
+    #[arg(long, requires = "garmin_user", requires = "reason")]
+    despite_withdrawal: bool,
+    /// Why, for the record
+    #[arg(long, value_name = "TEXT", requires = "despite_withdrawal")]
+    reason: Option<String>,
 }
 
 /// It may name a Garmin user: nothing of it is shown.
@@ -174,9 +180,15 @@ pub(super) struct Linking {
 pub(super) struct Withdrawal {
     #[command(flatten)]
     who: Who,
-    /// What becomes of the data
-    #[arg(long, value_name = "FATE", default_value = "purge")]
-    data: Fate,
+    /// What becomes of the data; left out: what the study's rules say
+    #[arg(long, value_name = "FATE")]
+    data: Option<Fate>,
+    /// Say what would go, and do nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Do not wait for the end of the study's grace
+    #[arg(long)]
+    now: bool,
     #[command(flatten)]
     consent: Consent,
 }
@@ -189,7 +201,7 @@ pub(super) fn run(command: Participant, gateway: &Gateway, form: Form) -> Result
             let body = addition_body(&addition, read_user(addition.connection.garmin_user.as_deref())?);
             gateway.post(&of_study(&addition.study), &body)?
         }
-        Participant::Show(who) => gateway.get(&at(&who, &[]))?,
+        Participant::Show(who) => return show(&who, gateway, form),
         Participant::Set(setting) => gateway.patch(&at(&setting.who, &[]), &setting_body(&setting))?,
         Participant::Rename { who, new_code } => {
             gateway.post(&at(&who, &["rename"]), &json!({"new_code": new_code}))?
@@ -210,16 +222,36 @@ pub(super) fn run(command: Participant, gateway: &Gateway, form: Form) -> Result
         Participant::Pause(moment) => turn(gateway, &moment, "pause")?,
         Participant::Resume(moment) => turn(gateway, &moment, "resume")?,
         Participant::Complete(moment) => turn(gateway, &moment, "complete")?,
-        Participant::Withdraw(withdrawal) => {
-            let what = match withdrawal.data {
-                Fate::Purge => "destroys everything held on the participant",
-                Fate::Retain => "destroys what identifies the participant; the data stay",
-            };
-            let reason = withdrawal.consent.obtain(what, &withdrawal.who.code)?;
-            let body = json!({"reason": reason, "data": name_of(&withdrawal.data)});
-            gateway.post(&at(&withdrawal.who, &["withdraw"]), &body)?
-        }
+        Participant::Withdraw(withdrawal) => withdraw(&withdrawal, gateway)?,
     };
+    output::thing(form, &answer)
+}
+
+fn withdraw(withdrawal: &Withdrawal, gateway: &Gateway) -> Result<Value, Failure> {
+    let Withdrawal { who, data, dry_run, now, consent } = withdrawal;
+    let mut body = present([
+        ("data", data.as_ref().map(name_of)),
+        ("now", now.then_some(Value::Bool(true))),
+        ("dry_run", dry_run.then_some(Value::Bool(true))),
+    ]);
+    if !dry_run {
+        let what = match data {
+            Some(Fate::Purge) => "destroys everything held on the participant",
+            Some(Fate::Retain) => "destroys what identifies the participant; the data stay",
+            None => "lets the participant leave; their data go as the study's rules say",
+        };
+        body.insert("reason".to_owned(), json!(consent.obtain(what, &who.code)?));
+    }
+    gateway.post(&at(who, &["withdraw"]), &Value::Object(body))
+}
+
+/// A participant; for people the page of the receipt, where there is one.
+fn show(who: &Who, gateway: &Gateway, form: Form) -> Result<(), Failure> {
+    let answer = gateway.get(&at(who, &[]))?;
+    if form == Form::Text && answer["receipt"].is_object() {
+        let page = gateway.get(&at(who, &["receipt"]))?;
+        return output::line(page["page"].as_str().unwrap_or_default().trim_end());
+    }
     output::thing(form, &answer)
 }
 
@@ -282,6 +314,8 @@ fn connection_body(connection: &Connection, user: Option<String>) -> Map<String,
         ("garmin_user", user.map(Value::from)),
         ("unassigned", connection.unassigned.clone().map(Value::from)),
         ("client", connection.client.clone().map(Value::from)),
+        ("despite_withdrawal", connection.despite_withdrawal.then_some(Value::Bool(true))),
+        ("reason", connection.reason.clone().map(Value::from)),
     ])
 }
 

@@ -32,19 +32,6 @@ pub struct LocalGrant {
     pub role: String,
 }
 
-/// `[deregistration]`: the brake on floods of notices.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Deregistration {
-    /// Share of a client's linked participants within an hour that makes a flood, 0 to 1.
-    pub flood_share: f64,
-    /// And the least number of them.
-    pub flood_least: u32,
-    /// How long a flood waits for a person.
-    #[serde(deserialize_with = "quantity::span")]
-    pub hold_for: Duration,
-}
-
 /// `[backup]`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -99,12 +86,6 @@ pub struct Join {
     /// How long an invitation holds.
     #[serde(default = "link_expires", deserialize_with = "quantity::span")]
     pub link_expires: Duration,
-}
-
-impl Default for Deregistration {
-    fn default() -> Self {
-        Self { flood_share: 0.25, flood_least: 5, hold_for: DAY * 3 }
-    }
 }
 
 impl Default for Backup {

@@ -11,10 +11,11 @@ use serde::Deserialize;
 
 use crate::config::{
     Environment, Fault, Place,
+    deregistration::Deregistration,
     fault::{position, with_nearest_key},
     part::{Ingress, Keys, Local, Metrics, Quarantine, Storage, Tls, Tombstones, Unassigned},
     pull::Pull,
-    reserved::{Backup, Deregistration, GarminClients, Join},
+    reserved::{Backup, GarminClients, Join},
     validate,
 };
 

@@ -8,7 +8,7 @@ use toml::{
 };
 use tracing_subscriber::EnvFilter;
 
-use crate::config::{Config, Fault, Place, fault::position, reserved::Deregistration};
+use crate::config::{Config, Fault, Place, fault::position};
 
 /// Garmin sends bodies of up to 100 MB (decimal).
 const MAX_BODY_LEAST: u64 = 100_000_000;
@@ -143,6 +143,16 @@ impl Checks<'_> {
             &["deregistration", "flood_share"],
             "deregistration.flood_share is a share; set it between 0 and 1",
         );
+        self.require(
+            config.deregistration.flood_least > 0,
+            &["deregistration", "flood_least"],
+            "deregistration.flood_least is zero, so every notice would wait for a person; set it to 1 or more",
+        );
+        self.require(
+            config.deregistration.hold_for >= Duration::from_secs(3600),
+            &["deregistration", "hold_for"],
+            "deregistration.hold_for is less than an hour, so nobody could look in time; set it to 1h or more",
+        );
         let backups_reach = Duration::from_secs(u64::from(config.backup.keep) * 86_400);
         self.require(
             config.tombstones.keep_for >= backups_reach,
@@ -170,11 +180,6 @@ impl Checks<'_> {
         self.require(config.local.tls.is_none(), &["local", "tls"], absent("the API over HTTPS ([local.tls])"));
         self.require(config.local.grant.is_empty(), &["local", "grant"], absent("a grant ([[local.grant]])"));
         self.require(config.metrics.tls.is_none(), &["metrics", "tls"], absent("metrics over HTTPS ([metrics.tls])"));
-        self.require(
-            config.deregistration == Deregistration::default(),
-            &["deregistration"],
-            absent("the brake on floods of deregistrations ([deregistration])"),
-        );
         self.require(
             config.backup.dir.as_os_str().is_empty(),
             &["backup", "dir"],

@@ -72,7 +72,7 @@ fn participant_cell(wanted: Trait, participant: &ParticipantRow) -> String {
             ParticipantState::Active => "active",
             ParticipantState::Paused => "paused",
             ParticipantState::Completed => "completed",
-            ParticipantState::Withdrawn => "withdrawn",
+            ParticipantState::Withdrawn | ParticipantState::Retained => "withdrawn",
         }
         .to_owned(),
         Trait::WindowFrom => instant(participant.window.from),

@@ -11,11 +11,11 @@ use crate::dataset::recipient::Recipient;
 use crate::dataset::write;
 use crate::export::select::Scope;
 use crate::export::source::StoreSource;
-use crate::model::participant::{Participant, ParticipantState};
+use crate::model::participant::Participant;
 use crate::model::study::Study;
 use crate::model::time::UnixSeconds;
 use crate::people::People;
-use crate::people::exports::ExportNumber;
+use crate::people::exports::{ExportNumber, HandedOut};
 use crate::people::refusal::Refusal;
 use crate::records::catalog::Catalog;
 
@@ -54,11 +54,8 @@ impl Export {
     ) -> Result<Export, Refusal> {
         let directory = people.read();
         let found = Arc::clone(directory.study(study)?);
-        let mut participants: Vec<_> = directory
-            .participants(&found.id)
-            .filter(|participant| participant.state != ParticipantState::Withdrawn)
-            .cloned()
-            .collect();
+        let mut participants: Vec<_> =
+            directory.participants(&found.id).filter(|participant| participant.is_readable()).cloned().collect();
         if !scope.participants.is_empty() {
             for code in &scope.participants {
                 if !participants.iter().any(|participant| participant.code == *code) {
@@ -96,11 +93,14 @@ impl Export {
             audit_head: None,
         };
         let rules = study.rules.clone();
+        let codes = participants.iter().map(|participant| participant.code.clone()).collect();
         let mut source = StoreSource::new(&catalog, &people, participants, rules, scope, about.sequence);
         let seed = keyring.site().signing_seed.clone();
         let mut written = write::write(&mut source, &about, &seed, output).map_err(Failure::Dataset)?;
         written.output.flush().map_err(Failure::Io)?;
-        people.export_done(&number).map_err(Failure::People)
+        let manifest = written.manifest_sha256;
+        let handed_out = HandedOut { number: number.number(), made, manifest, codes };
+        people.export_done(&number, &handed_out).map_err(Failure::People)
     }
 }
 

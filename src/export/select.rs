@@ -82,6 +82,7 @@ mod tests {
             pauses: Vec::new(),
             consent: None,
             added: UnixSeconds(0),
+            lock: None,
         }
     }
 

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use crate::dataset::source::{Content, ParticipantRow, RecordHead, Source, Visitor};
 use crate::export::select::{Chosen, Scope, select};
 use crate::model::id::OwnerId;
-use crate::model::participant::{Participant, ParticipantState};
+use crate::model::participant::Participant;
 use crate::model::study::{Keep, Rules};
 use crate::model::summary::SummaryType;
 use crate::people::People;
@@ -55,7 +55,7 @@ impl<'a> StoreSource<'a> {
     /// A participant who withdraws while the dataset is made ends it: nothing of theirs may be handed out.
     fn check(&self, id: &OwnerId) -> io::Result<()> {
         let directory = self.people.read();
-        let takes_part = directory.participant(id).is_some_and(|found| found.state != ParticipantState::Withdrawn);
+        let takes_part = directory.participant(id).is_some_and(|found| found.is_readable());
         if takes_part { Ok(()) } else { Err(io::Error::other("a participant withdrew meanwhile; export again")) }
     }
 }

@@ -113,7 +113,8 @@ impl<'a> Batch<'a> {
         let time = arrival.facts.start.filter(|_| says_when).unwrap_or(arrival.header.received);
         let mut targets: Vec<Target> = Vec::new();
         let mut result = RecordResult::OutsideWindow;
-        for linked in links.iter().filter(|linked| linked.collects(time)) {
+        let takes = |linked: &&LinkedTo| linked.collects(time) && linked.participant.takes(arrival.header.received);
+        for linked in links.iter().filter(takes) {
             let (owner, summary_type) = (&linked.participant.id, &arrival.summary_type);
             let permits = directory.permits(owner, &arrival.connection, summary_type, arrival.came());
             if permits && linked.study.rules.collects(summary_type.name()) {

@@ -18,9 +18,14 @@ impl Filing {
     pub(super) fn chores(&mut self) -> Result<(), Failure> {
         let now = self.parts.clock.now();
         if self.parts.withdrawal.is_due(self.progress.filed) {
-            self.parts.withdrawal.carry_out(self.progress.filed, now)?;
+            let started = self.parts.clock.monotonic();
+            self.parts.withdrawal.carry_out(self.progress.filed)?;
+            self.parts.quarantine.forget_erased()?;
+            let took = self.parts.clock.monotonic().saturating_sub(started);
+            self.parts.metrics.purge_duration.observe(took.as_secs_f64());
             self.recount_held();
         }
+        self.parts.withdrawal.compact_if_due()?;
         self.pick_up()?;
         if now.0.saturating_sub(self.expired_at.0) >= EXPIRY_EVERY {
             self.expired_at = now;
@@ -58,6 +63,7 @@ impl Filing {
         let seen = self.progress.highest_time;
         if seen == UnixSeconds(0) || now.0.saturating_sub(seen.0).abs() <= CLOCK_JUMP_MAX {
             let parts = &self.parts;
+            parts.withdrawal.expire_waits(now)?;
             parts.quarantine.expire(now.plus(-parts.settings.quarantine_for))?;
             parts.queue.expire(now.plus(-parts.settings.quarantine_for))?;
             if parts.withdrawal.expire_held(now, parts.settings.hold_for)? > 0 {

@@ -64,6 +64,7 @@ impl From<withdrawal::Failure> for Failure {
             withdrawal::Failure::Keyring(cause) => Self::Keyring(cause),
             withdrawal::Failure::People(cause) => Self::People(cause),
             withdrawal::Failure::Engine(cause) => Self::Engine(cause),
+            withdrawal::Failure::Altered => Self::Records(records::Error::Tampered),
         }
     }
 }

@@ -145,6 +145,17 @@ impl Quarantine {
         Ok(expired.len())
     }
 
+    /// Forgets items whose rows a withdrawal has taken while their holder stays.
+    pub fn forget_erased(&self) -> Result<(), engine::Error> {
+        let slots: Vec<_> = self.present().slots().cloned().collect();
+        for slot in slots {
+            if self.engine.get(&slot.row())?.is_none() {
+                self.kept().remove(&slot);
+            }
+        }
+        Ok(())
+    }
+
     /// Rows first: a file that a crash leaves behind is swept at the next start.
     fn remove(&self, slots: &[Slot]) -> Result<(), engine::Error> {
         if slots.is_empty() {

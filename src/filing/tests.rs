@@ -3,16 +3,20 @@
 
 mod answers;
 mod crashes;
+mod disk;
+mod given;
 mod hand;
 mod held;
 mod jobs;
 mod known;
+mod leaving;
 mod permissions;
 mod pings;
 mod places;
 mod quarantine;
 mod revisions;
 mod site;
+mod waiting;
 mod windows;
 mod withdrawals;
 

@@ -28,6 +28,19 @@ pub struct Participant {
     pub consent: Option<Consent>,
     /// When the participant was added.
     pub added: UnixSeconds,
+    /// Since when everything of the participant rests, where it does: nothing is collected, exported or shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lock: Option<Lock>,
+}
+
+/// The rest before a purge that can still be undone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lock {
+    /// What arrived up to then is still filed.
+    pub since: UnixSeconds,
+    /// When the purge begins.
+    pub until: UnixSeconds,
 }
 
 /// Where a participant stands.
@@ -42,6 +55,8 @@ pub enum ParticipantState {
     Completed,
     /// Has left; the data are being destroyed.
     Withdrawn,
+    /// Has left; what identified the person is destroyed, the rest stays under the code.
+    Retained,
 }
 
 /// A span of time, `from` included, `to` not; an open end has no bound.
@@ -92,6 +107,16 @@ pub struct Link {
 }
 
 impl Participant {
+    /// Whether the participant's data may be read: exported, pulled or shown.
+    pub fn is_readable(&self) -> bool {
+        self.state != ParticipantState::Withdrawn && self.lock.is_none()
+    }
+
+    /// Whether what arrived then is still taken: what came before a lock is, so that undoing it loses nothing.
+    pub fn takes(&self, received: UnixSeconds) -> bool {
+        self.lock.is_none_or(|lock| received <= lock.since)
+    }
+
     /// Whether the study collects a record of this event time for the participant.
     pub fn collects(&self, time: UnixSeconds) -> bool {
         self.state != ParticipantState::Withdrawn

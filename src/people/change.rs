@@ -43,6 +43,8 @@ pub enum Change {
     Participant(Participant),
     /// The participant has these links and no others.
     Links(OwnerId, Vec<KnownLink>),
+    /// Nothing is known of the participant's links any longer, ended ones and permissions included.
+    LinksGone(OwnerId),
     /// Nothing is known of the participant.
     ParticipantGone(OwnerId),
     /// The held connection is so.
@@ -65,6 +67,7 @@ impl fmt::Debug for Change {
             Self::RetiredCodes(..) => "RetiredCodes",
             Self::Participant(_) => "Participant",
             Self::Links(..) => "Links",
+            Self::LinksGone(_) => "LinksGone",
             Self::ParticipantGone(_) => "ParticipantGone",
             Self::Held(..) => "Held",
             Self::HeldGone(_) => "HeldGone",

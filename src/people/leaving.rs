@@ -1,6 +1,8 @@
 //! What leaving needs of the directory; the order of the steps, and the keys, are withdrawal's.
 
-use crate::model::{connection::ConnectionDigest, id::OwnerId, summary::SummaryType, time::UnixSeconds};
+use crate::model::{
+    connection::ConnectionDigest, id::OwnerId, participant::Lock, summary::SummaryType, time::UnixSeconds,
+};
 use crate::people::{
     change::{Change, Retired},
     decide::{
@@ -39,6 +41,24 @@ impl Turn<'_> {
         if let Some(found) = self.directory().participant(participant) {
             let change = Change::Participant(participant::withdrawn(found));
             self.change(change);
+        }
+    }
+
+    /// Everything of the participant rests; `None` ends that. One who is not known is passed over.
+    pub fn lock(&mut self, participant: &OwnerId, lock: Option<Lock>) {
+        if let Some(found) = self.directory().participant(participant) {
+            let change = Change::Participant(participant::locked(found, lock));
+            self.change(change);
+        }
+    }
+
+    /// What identified the participant is gone: links and permissions; the rest stays under the code. The identity key
+    /// is not destroyed here.
+    pub fn retain(&mut self, participant: &OwnerId) {
+        if let Some(found) = self.directory().participant(participant) {
+            let change = Change::Participant(participant::retained(found));
+            self.change(change);
+            self.change(Change::LinksGone(*participant));
         }
     }
 

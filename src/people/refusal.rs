@@ -68,6 +68,8 @@ pub enum Refusal {
     CodeRetired(String),
     /// The participant has withdrawn.
     Withdrawn,
+    /// The participant has left, and is locked until the purge at this time.
+    Locked(UnixSeconds),
     /// The participant's state does not allow the step.
     WrongState(ParticipantState, &'static str),
     /// A window ends before it begins.
@@ -134,6 +136,7 @@ impl Refusal {
             | Self::CodeTaken(_)
             | Self::CodeRetired(_)
             | Self::Withdrawn
+            | Self::Locked(_)
             | Self::WrongState(..)
             | Self::PauseOverlaps(_)
             | Self::LinkedInStudy(_)
@@ -206,6 +209,12 @@ impl fmt::Display for Refusal {
                 "The code \"{code}\" belonged to a participant who withdrew and is not given again; choose another."
             ),
             Self::Withdrawn => f.write_str("The participant has withdrawn; add a new participant with a new code."),
+            Self::Locked(until) => write!(
+                f,
+                "The participant has left and is locked until the purge on {}; `studygate purges list` shows it, and \
+                 `studygate purges reject` undoes it.",
+                until.date()
+            ),
             Self::WrongState(state, step) => write!(f, "The participant is {}, so {step}.", state_name(*state)),
             Self::EmptyWindow => f.write_str("The window ends before it begins; give a later end or an earlier beginning."),
             Self::PauseOverlaps(end) => {
@@ -228,7 +237,8 @@ impl fmt::Display for Refusal {
             ),
             Self::Tombstoned(expires) => write!(
                 f,
-                "The user of this connection has left and was purged; it cannot be linked before {}.",
+                "The user of this connection has left; it cannot be linked before {}, or deliberately with \
+                 --despite-withdrawal and a --reason.",
                 expires.date()
             ),
             Self::NoLink => f.write_str("The participant has no current link, so there is none to end."),
@@ -272,5 +282,6 @@ pub fn state_name(state: ParticipantState) -> &'static str {
         ParticipantState::Paused => "paused",
         ParticipantState::Completed => "completed",
         ParticipantState::Withdrawn => "withdrawn",
+        ParticipantState::Retained => "retained",
     }
 }

@@ -12,6 +12,7 @@
 //! | held connection | owner id | owner's data key |
 //! | permissions | owner id ‖ connection digest | owner's data key |
 //! | tombstone | tombstone digest | index key |
+//! | export handed out | study id ‖ number ‖ part | index key |
 //!
 //! A value is one byte of version (1), then JSON. Never: a value in clear; a key made of a userId or a code.
 
@@ -81,6 +82,14 @@ impl Row {
         let mut item = id.as_bytes().to_vec();
         item.push(RETIRED);
         Self::of_site(table::STUDY, "retired", item)
+    }
+
+    /// A part of what is known of an export that was handed out.
+    pub(super) fn export(study: &StudyId, number: u32, part: u16) -> Self {
+        let mut item = study.as_bytes().to_vec();
+        item.extend_from_slice(&number.to_be_bytes());
+        item.extend_from_slice(&part.to_be_bytes());
+        Self::of_site(table::EXPORT, "export", item)
     }
 
     pub(super) fn tombstone(digest: &TombstoneDigest) -> Self {

@@ -141,6 +141,10 @@ fn write(rows: &Rows, engine: &dyn Engine, change: &Change, batch: &mut Batch) -
             batch.delete(Row::tombstone(digest).key());
             Ok(())
         }
+        Change::LinksGone(owner) => {
+            batch.delete(Row::links(owner).key());
+            delete_permissions(engine, owner, batch)
+        }
         Change::ParticipantGone(owner) => {
             batch.delete(Row::participant(owner).key());
             batch.delete(Row::links(owner).key());

@@ -162,7 +162,8 @@ impl Shared {
             drop(slot);
             // Where it was pinged again a moment ago, the queue is told so by then.
             self.filed(self.journal.newest()).await;
-            return self.apply(&job, Event::Dropped).await;
+            let rests = Event::Failed { setback: Setback::NotStored, data_began: false };
+            return self.apply(&job, if queue.rests(&job) { rests } else { Event::Dropped }).await;
         };
         if !queue.is_permitted(&job, &ask) {
             drop(slot);

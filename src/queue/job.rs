@@ -92,7 +92,7 @@ pub enum Setback {
     TooLarge,
     /// The URL leads elsewhere than to Garmin.
     Elsewhere,
-    /// The gateway could not store it: no room, or stopping.
+    /// The gateway could not store it: no room, stopping, or whom it is for is locked before a purge.
     NotStored,
 }
 

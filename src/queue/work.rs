@@ -4,7 +4,6 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::model::entry::Field;
-use crate::model::participant::ParticipantState;
 use crate::model::pull::{PullId, PullRef};
 use crate::model::summary::NaturalKey;
 use crate::model::time::UnixSeconds;
@@ -51,14 +50,19 @@ impl Queue {
         drop(tokio::time::timeout(patience, self.changed.notified()).await);
     }
 
+    /// Whether somebody it is for is locked before a purge that can still be undone: it may be wanted again.
+    pub fn rests(&self, job: &Job) -> bool {
+        let directory = self.parts.people.read();
+        job.rows.iter().any(|(owner, _)| directory.participant(owner).is_some_and(|found| found.lock.is_some()))
+    }
+
     /// What a job asks for; `None` where nobody may have it any more, or its row is gone.
     pub fn open(&self, job: &Job) -> Result<Option<Ask>, Error> {
         let directory = self.parts.people.read();
         let mut older = None;
         for (owner, name) in &job.rows {
             let is_held = directory.held_owner(owner).is_some();
-            let takes_part =
-                directory.participant(owner).is_some_and(|found| found.state != ParticipantState::Withdrawn);
+            let takes_part = directory.participant(owner).is_some_and(|found| found.is_readable());
             if !is_held && !takes_part {
                 continue;
             }

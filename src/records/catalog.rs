@@ -140,6 +140,11 @@ impl Catalog {
         self.heads(owner).iter().map(|(_, head)| of_head(head)).sum()
     }
 
+    /// What the identifying parts of an owner's records take, in bytes, as they are sealed.
+    pub fn identity_bytes(&self, owner: &OwnerId) -> u64 {
+        self.heads(owner).iter().map(|(_, head)| u64::from(head.lengths.identity)).sum()
+    }
+
     /// Every owner with at least one pack.
     pub fn owners(&self) -> Vec<OwnerId> {
         self.packs.read().unwrap_or_else(PoisonError::into_inner).owners.keys().copied().collect()

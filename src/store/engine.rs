@@ -17,6 +17,21 @@ pub trait Engine: Send + Sync {
 
     /// Bytes on disk.
     fn bytes(&self) -> u64;
+
+    /// Writes what lives anew, so that nothing that was deleted is left in the files, where `room` bytes are enough for
+    /// it; readers and writers go on afterwards as if nothing had happened. After an error, the database is as before.
+    fn compact(&self, room: u64) -> Result<Compacted, Error>;
+}
+
+/// How a compaction ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compacted {
+    /// Nothing that was deleted before is left.
+    Done,
+    /// What lives was written anew, but somebody still reads from the old files: they are there until then.
+    InUse,
+    /// There is no room to write what lives anew; nothing was done.
+    NoRoom,
 }
 
 impl<E: Engine + ?Sized> Engine for Arc<E> {
@@ -34,6 +49,10 @@ impl<E: Engine + ?Sized> Engine for Arc<E> {
 
     fn bytes(&self) -> u64 {
         (**self).bytes()
+    }
+
+    fn compact(&self, room: u64) -> Result<Compacted, Error> {
+        (**self).compact(room)
     }
 }
 
@@ -111,6 +130,10 @@ pub mod table {
     pub const PROGRESS: u8 = b'j';
     /// Site: a quarantined item.
     pub const QUARANTINE: u8 = b'q';
+    /// Site: a purge, under way or done.
+    pub const PURGE: u8 = b'X';
+    /// Site: an export that was handed out, and the codes in it.
+    pub const EXPORT: u8 = b'E';
     /// Owner: the participant.
     pub const PARTICIPANT: u8 = b'P';
     /// Owner: the participant's links.

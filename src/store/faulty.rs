@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use crate::store::engine::{Batch, Engine, Error};
+use crate::store::engine::{Batch, Compacted, Engine, Error};
 
 /// When a commit fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,5 +77,10 @@ impl<E: Engine> Engine for Faulty<E> {
 
     fn bytes(&self) -> u64 {
         self.engine.bytes()
+    }
+
+    fn compact(&self, room: u64) -> Result<Compacted, Error> {
+        self.check()?;
+        self.engine.compact(room)
     }
 }

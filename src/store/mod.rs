@@ -7,7 +7,8 @@ pub mod engine;
 #[cfg(test)]
 pub(crate) mod faulty;
 pub mod format;
+mod generation;
 pub mod memory;
 pub mod sled;
 #[cfg(test)]
-mod suite;
+pub(crate) mod suite;

@@ -1,9 +1,10 @@
 //! One suite that every engine passes.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 
-use crate::store::engine::{Batch, Engine, Error, SITE, row, table};
+use crate::store::engine::{Batch, Compacted, Engine, Error, SITE, row, table};
 use crate::store::faulty::{Fault, Faulty};
 use crate::store::memory::Memory;
 use crate::store::sled::Sled;
@@ -105,5 +106,121 @@ fn failed_commit_poisons_the_engine() {
         assert!(matches!(engine.get(b"a"), Err(Error::Poisoned)));
         let expected = if fault == Fault::Before(2) { 1 } else { 2 };
         assert_eq!(keys(&engine.restart(), b"").len(), expected);
+    }
+}
+
+#[test]
+fn compaction_leaves_nothing_of_what_was_deleted_and_all_of_what_lives() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let base = dir.path().join("db");
+    let engine = Sled::open(&base).expect("opened");
+    let secret = |number: u32| format!("ciphertext of who has left {number:08}").into_bytes();
+    let key = |number: u32| row(&[7; 16], table::PACK, &number.to_be_bytes());
+    for number in 0..2000 {
+        put(&engine, &key(number), &secret(number));
+    }
+    let mut batch = Batch::default();
+    (0..1000).for_each(|number| batch.delete(key(number)));
+    engine.commit(batch).expect("committed");
+    let lives = keys(&engine, b"");
+    assert!(holds(dir.path(), &secret(500)), "deleting alone erases nothing");
+    assert_eq!(engine.compact(1000).expect("looked at"), Compacted::NoRoom);
+    assert!(holds(dir.path(), &secret(500)));
+    assert_eq!(engine.compact(1 << 30).expect("compacted"), Compacted::Done);
+    for number in 0..1000 {
+        assert!(!holds(dir.path(), &secret(number)), "{number}");
+    }
+    assert!(holds(dir.path(), &secret(1500)));
+    assert_eq!(keys(&engine, b""), lives);
+    put(&engine, b"later", b"1");
+    assert_eq!(engine.compact(1 << 30).expect("compacted again"), Compacted::Done);
+    drop(engine);
+    let again = Sled::open(&base).expect("opened again");
+    assert_eq!(keys(&again, b"").len(), lives.len() + 1);
+}
+
+#[test]
+fn reader_of_the_old_files_reads_to_the_end_and_keeps_them_until_then() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let base = dir.path().join("db");
+    let engine = Sled::open(&base).expect("opened");
+    (0..100_u8).for_each(|number| put(&engine, &[number], b"v"));
+    let mut seen = 0;
+    let scanned = engine.scan(b"", &mut |_, _| {
+        if seen == 0 {
+            assert_eq!(engine.compact(1 << 30).expect("compacted"), Compacted::InUse);
+            put(&engine, b"x", b"written meanwhile");
+        }
+        seen += 1;
+        true
+    });
+    scanned.expect("read to the end");
+    assert_eq!((seen, keys(&engine, b"").len()), (100, 101));
+    assert!(!base.exists(), "they went with their last reader");
+}
+
+#[test]
+fn commits_during_a_compaction_are_in_what_counts_afterwards() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let base = dir.path().join("db");
+    let engine = Arc::new(Sled::open(&base).expect("opened"));
+    let writer = Arc::clone(&engine);
+    let thread = thread::spawn(move || (0..200_u8).for_each(|number| put(&*writer, &[number], b"v")));
+    for _ in 0..5 {
+        engine.compact(1 << 30).expect("compacted");
+    }
+    thread.join().expect("ended");
+    drop(engine);
+    assert_eq!(keys(&Sled::open(&base).expect("opened again"), b"").len(), 200);
+}
+
+/// The disk at each moment of a compaction, as a crash would leave it.
+#[test]
+fn crash_anywhere_in_a_compaction_leaves_one_whole_database() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let base = dir.path().join("db");
+    let engine = Sled::open(&base).expect("opened");
+    (0..100_u8).for_each(|number| put(&engine, &[number], b"v"));
+    drop(engine);
+    let file = |name: &str| dir.path().join(name);
+    let whole = |when: &str, counts: &str| {
+        assert_eq!(keys(&Sled::open(&base).expect("opened"), b"").len(), 100, "{when}");
+        for name in ["db", "db.2"] {
+            assert_eq!(file(name).exists(), name == counts, "{when}: {name}");
+        }
+    };
+    std::fs::create_dir(file("db.2")).expect("made");
+    whole("the new folder is begun", "db");
+    copy(&base, &file("db.2"));
+    std::fs::write(file("db.current.new"), "2\n").expect("written");
+    whole("the pointer is not in place", "db");
+    copy(&base, &file("db.2"));
+    std::fs::write(file("db.current"), "2\n").expect("written");
+    whole("the pointer is in place", "db.2");
+    std::fs::remove_dir_all(file("db.2")).expect("removed");
+    assert!(Sled::open(&base).is_err(), "an empty database does not pass for the one that is gone");
+}
+
+/// Whether these bytes stand in any file below.
+pub(crate) fn holds(dir: &Path, wanted: &[u8]) -> bool {
+    std::fs::read_dir(dir).expect("a folder").flatten().any(|entry| {
+        let path = entry.path();
+        if path.is_dir() {
+            return holds(&path, wanted);
+        }
+        let bytes = std::fs::read(&path).expect("read");
+        memchr::memmem::find(&bytes, wanted).is_some()
+    })
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("made");
+    for entry in std::fs::read_dir(from).expect("a folder").flatten() {
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).expect("copied");
+        }
     }
 }

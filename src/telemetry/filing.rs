@@ -16,6 +16,8 @@ group! {
         refused_callbacks: IntCounterVec = "studygate_callbacks_refused_total" ["reason"],
         /// Items that a person must look at.
         quarantine_items: IntGauge = "studygate_quarantine_items" [],
+        /// Time from when a purge could begin, everything before it filed, until rows and files were gone.
+        purge_duration: Histogram = "studygate_purge_duration_seconds" [],
     }
 }
 

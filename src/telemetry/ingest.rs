@@ -86,7 +86,7 @@ impl IngestMetrics {
         for outcome in OUTCOMES {
             self.notifications.with_label_values(&[outcome]);
         }
-        for result in ["applied", "repeated", "unknown"] {
+        for result in ["applied", "locked", "awaiting", "dropped", "ended", "repeated", "unknown"] {
             self.deregistrations.with_label_values(&[result]);
         }
         for result in ["applied", "older", "ahead", "unknown", "unreadable"] {

@@ -18,6 +18,8 @@ pub enum Failure {
     People(Refusal),
     /// Rows could not be deleted.
     Engine(engine::Error),
+    /// The purge log was altered.
+    Altered,
 }
 
 impl From<records::Error> for Failure {
@@ -51,6 +53,7 @@ impl fmt::Display for Failure {
             Self::Keyring(cause) => cause.fmt(f),
             Self::People(cause) => cause.fmt(f),
             Self::Engine(cause) => cause.fmt(f),
+            Self::Altered => f.write_str("the purge log does not open: it was altered; restore the last backup"),
         }
     }
 }

@@ -1,53 +1,103 @@
-//! Withdrawal: when a participant leaves, collection ends at once, and everything that is held goes.
+//! Withdrawal: when a participant leaves, collection ends at once, and what the study's policy says goes, provably.
 //!
 //! ```text
-//! notice ─▶ tombstone, link ended, state withdrawn (fsynced; the notice's 200)
-//!        ─▶ bodies taken before that are filed, their journal keys' generation closed
-//!        ─▶ packs, files and rows deleted ─▶ keys destroyed with the epoch
+//! notice, or a person ─▶ [waiting: locked, until a grace or a flood's hold is over, or a person rejects it]
+//!   ─▶ tombstoned: links ended, tombstone, state withdrawn (fsynced; the notice's 200)
+//!   ─▶ bodies taken before that are filed, their journal keys' generation closed
+//!   ─▶ destroying: what is there is counted ─▶ survivors' keys under the next epoch, this one destroyed
+//!   ─▶ destroyed ─▶ rows and files gone ─▶ erased ─▶ the database compacted
 //! ```
-//! Every step may be repeated; a start goes on where the last one stopped.
+//! Each arrow is a durable row of the purge log ([`record::Purge`]) before the step that follows it. Every step may be
+//! repeated; a start goes on where the last one stopped, before any port opens. The receipt is made of that row.
 //!
 //! Never: a read of a withdrawn participant's data; a key of theirs left behind; somebody else's data touched.
 
+mod begin;
+pub mod compaction;
+pub mod course;
+mod erase;
+pub mod event;
 pub mod failure;
+mod log;
 pub mod notice;
 pub mod places;
+pub mod receipt;
+pub mod record;
+mod view;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::crypto::keyring::{Change, JournalGeneration, Keyring};
+use crate::clock::Clock;
+use crate::crypto::key::Rng;
+use crate::crypto::keyring::{self, JournalGeneration, Keyring};
+use crate::disk::Space;
 use crate::journal::{Journal, Position};
 use crate::model::id::OwnerId;
 use crate::model::participant::ParticipantState;
 use crate::model::time::UnixSeconds;
 use crate::people::People;
-use crate::people::standing::{Standing, is_current};
+use crate::people::standing::Standing;
+use crate::people::turn::Turn;
 use crate::queue::Queue;
 use crate::records::catalog::Catalog;
 use crate::store::engine::Engine;
+pub use crate::withdrawal::begin::Leave;
+use crate::withdrawal::compaction::needs_compaction;
+use crate::withdrawal::course::Brake;
+pub use crate::withdrawal::event::Event;
 pub use crate::withdrawal::failure::Failure;
+use crate::withdrawal::log::PurgeLog;
 pub use crate::withdrawal::notice::{Applied, PermissionChanges};
-use crate::withdrawal::places::erase_rows;
+pub use crate::withdrawal::places::erase_rows;
+use crate::withdrawal::record::Purge;
+pub use crate::withdrawal::view::{Pending, Preview};
 
 /// Settings.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// How long a tombstone keeps a connection out, in seconds.
     pub tombstone_for: i64,
+    /// How long what has no readable owner stays in quarantine, in seconds.
+    pub quarantine_for: i64,
+    /// When notices are too many to be obeyed at once.
+    pub brake: Brake,
 }
 
-/// Withdrawals under way.
+/// What withdrawal works with.
+pub struct Parts {
+    /// Settings.
+    pub settings: Settings,
+    /// Who takes part.
+    pub people: Arc<People>,
+    /// The records.
+    pub catalog: Arc<Catalog>,
+    /// The keys.
+    pub keyring: Arc<Keyring>,
+    /// The rows.
+    pub engine: Arc<dyn Engine>,
+    /// Where pings wait.
+    pub queue: Arc<Queue>,
+    /// Where bodies are taken.
+    pub journal: Journal,
+    /// The disk.
+    pub space: Arc<Space>,
+    /// Randomness.
+    pub rng: Arc<Rng>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Withdrawals under way and done.
 pub struct Withdrawal {
-    settings: Settings,
-    people: Arc<People>,
-    catalog: Arc<Catalog>,
-    keyring: Arc<Keyring>,
-    engine: Arc<dyn Engine>,
-    queue: Arc<Queue>,
-    journal: Journal,
+    parts: Parts,
+    log: PurgeLog,
     /// Bodies up to here were taken before the gateway started; their control items may not have been applied.
     replayed: Position,
     due: Mutex<Vec<Due>>,
+    /// Whether a purge's deleted rows still stand in the files of the database, and when that is looked at.
+    uncompacted: AtomicBool,
+    next_compaction: Mutex<UnixSeconds>,
 }
 
 /// An owner to be erased once everything taken before the notice is filed.
@@ -59,22 +109,24 @@ struct Due {
     generation: JournalGeneration,
 }
 
+/// Where the purges' rows stand in a step's batch: what says "begun" stands first, what says "done" last.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    First,
+    Last,
+}
+
 impl Withdrawal {
-    /// Withdrawals, those that were under way at the last stop included.
-    pub fn new(
-        settings: Settings,
-        people: Arc<People>,
-        catalog: Arc<Catalog>,
-        keyring: Arc<Keyring>,
-        engine: Arc<dyn Engine>,
-        queue: Arc<Queue>,
-        journal: Journal,
-    ) -> Result<Withdrawal, Failure> {
-        let replayed = journal.newest();
+    /// Withdrawals, those that were under way at the last stop included: what can be finished at once is.
+    pub fn new(parts: Parts) -> Result<Withdrawal, Failure> {
+        let log = PurgeLog::open(Arc::clone(&parts.engine), Arc::clone(&parts.keyring), Arc::clone(&parts.rng))?;
+        let replayed = parts.journal.newest();
+        let uncompacted = AtomicBool::new(!log.all(needs_compaction).is_empty());
         let withdrawal =
-            Withdrawal { settings, people, catalog, keyring, engine, queue, journal, replayed, due: Mutex::default() };
-        withdrawal.forget_keyless()?;
-        let directory = withdrawal.people.read();
+            Withdrawal { parts, log, replayed, due: Mutex::default(), uncompacted, next_compaction: Mutex::default() };
+        withdrawal.resume_destroyed()?;
+        withdrawal.resume_begun()?;
+        let directory = withdrawal.parts.people.read();
         let dropped =
             directory.held().filter(|(_, held)| matches!(directory.standing(&held.digest), Standing::Tombstoned));
         let mut owners: Vec<_> = dropped.map(|(owner, _)| owner).collect();
@@ -85,144 +137,61 @@ impl Withdrawal {
         Ok(withdrawal)
     }
 
-    /// Withdraws a participant by a person's decision; durable on return, the rest follows. A connection that nobody
-    /// else is linked to is kept out: what Garmin still sends is not to be held for a person who has left.
-    pub fn withdraw(&self, participant: &OwnerId, now: UnixSeconds) -> Result<(), Failure> {
-        let mut turn = self.people.turn();
-        let links = turn.directory().links(participant).iter();
-        let current: Vec<_> =
-            links.filter(|known| is_current(&known.link.window, now)).map(|known| known.digest).collect();
-        let mut owners = vec![*participant];
-        for connection in &current {
-            turn.end_link(participant, connection, now);
-            if turn.directory().link_holders(connection, now).current.is_empty() {
-                turn.tombstone(&[*connection], now.plus(self.settings.tombstone_for));
-                owners.extend(turn.directory().held_of(connection));
-            }
-        }
-        turn.withdraw(participant);
-        turn.commit()?;
-        tracing::info!("a participant was withdrawn");
-        self.schedule(&owners)
-    }
-
     /// Whether an erasure can be carried out now that bodies up to this place are filed.
     pub fn is_due(&self, filed: Position) -> bool {
         !self.ready(filed).is_empty()
     }
 
+    /// How many owners wait to be erased.
+    pub fn pending(&self) -> usize {
+        self.due().len()
+    }
+
     /// Everything that was taken before the notice is filed, and so is what else shares its journal generation.
     fn ready(&self, filed: Position) -> Vec<OwnerId> {
-        let due = self.due.lock().unwrap_or_else(PoisonError::into_inner);
+        let due = self.due();
         if due.is_empty() {
             return Vec::new();
         }
-        let oldest = self.journal.oldest_generation();
+        let oldest = self.parts.journal.oldest_generation();
         let is_ready = |due: &&Due| due.after <= filed && oldest.is_none_or(|oldest| oldest >= due.generation);
         due.iter().filter(is_ready).map(|due| due.owner).collect()
-    }
-
-    /// How many owners wait to be erased.
-    pub fn pending(&self) -> usize {
-        self.due.lock().unwrap_or_else(PoisonError::into_inner).len()
-    }
-
-    /// Erases what is due; all of it shares one rotation of the epoch.
-    pub fn carry_out(&self, filed: Position, now: UnixSeconds) -> Result<(), Failure> {
-        let owners = self.ready(filed);
-        let (records, bytes) = self.erase(&owners, now)?;
-        self.due.lock().unwrap_or_else(PoisonError::into_inner).retain(|due| !owners.contains(&due.owner));
-        tracing::info!(owners = owners.len(), records, bytes, epoch = self.keyring.epoch(), "purged");
-        Ok(())
-    }
-
-    /// Destroys what is held for these connections, and their keys.
-    pub fn drop_held(&self, owners: &[OwnerId]) -> Result<(), Failure> {
-        if !owners.is_empty() {
-            self.erase(owners, UnixSeconds(0))?;
-        }
-        Ok(())
-    }
-
-    /// Destroys what nobody linked in time, `hold_for` seconds after it first came; returns how many connections.
-    pub fn expire_held(&self, now: UnixSeconds, hold_for: i64) -> Result<usize, Failure> {
-        let mut turn = self.people.turn();
-        let owners = self.people.expired_held(now, hold_for);
-        if owners.is_empty() {
-            return Ok(0);
-        }
-        // From here on nobody can link what is about to go, and a restart goes on; it ends with this look at expiry.
-        let connections: Vec<_> =
-            owners.iter().filter_map(|owner| Some(turn.directory().held_owner(owner)?.digest)).collect();
-        turn.tombstone(&connections, now);
-        turn.commit()?;
-        self.drop_held(&owners)?;
-        tracing::info!(connections = owners.len(), "held data that nobody linked in time are destroyed");
-        Ok(owners.len())
-    }
-
-    /// Data first, then the keys with the epoch, then the last row that names the owner: an interruption anywhere
-    /// leaves the owner due.
-    fn erase(&self, owners: &[OwnerId], now: UnixSeconds) -> Result<(u64, u64), Failure> {
-        let (mut records, mut bytes) = (0, 0);
-        for owner in owners {
-            self.queue.forget(owner);
-            let (more_records, more_bytes) = self.catalog.erase(owner)?;
-            records += more_records;
-            bytes += more_bytes;
-            erase_rows(&*self.engine, &self.catalog.blobs, owner)?;
-        }
-        // While the row that says the code can still be read: after the keys it cannot.
-        let mut turn = self.people.turn();
-        owners.iter().for_each(|owner| turn.retire_code(owner, now));
-        turn.commit()?;
-        let mut changes: Vec<_> = owners.iter().map(|owner| Change::Destroy(*owner)).collect();
-        changes.extend(self.closed_generations().map(Change::DestroyJournalBefore));
-        self.keyring.rotate(&changes)?;
-        let mut turn = self.people.turn();
-        for owner in owners {
-            turn.held_gone(owner);
-            turn.erase(owner, now);
-        }
-        turn.commit()?;
-        Ok((records, bytes))
-    }
-
-    /// The oldest generation that a body still needs: those before it may go.
-    fn closed_generations(&self) -> Option<JournalGeneration> {
-        let current = self.keyring.journal_current().0;
-        Some(self.journal.oldest_generation().map_or(current, |oldest| oldest.min(current)))
-    }
-
-    /// Finishes erasures that ended between the destruction of the keys and that of the last row.
-    fn forget_keyless(&self) -> Result<(), Failure> {
-        let keyless = self.people.keyless();
-        if keyless.is_empty() {
-            return Ok(());
-        }
-        let mut turn = self.people.turn();
-        for owner in keyless {
-            self.catalog.erase(owner)?;
-            erase_rows(&*self.engine, &self.catalog.blobs, owner)?;
-            turn.held_gone(owner);
-            turn.erase(owner, UnixSeconds(0));
-        }
-        Ok(turn.commit()?)
     }
 
     fn schedule(&self, owners: &[OwnerId]) -> Result<(), Failure> {
         if owners.is_empty() {
             return Ok(());
         }
-        self.keyring.update(&[Change::NextJournalGeneration])?;
-        let generation = self.keyring.journal_current().0;
-        let after = self.journal.newest();
-        let mut due = self.due.lock().unwrap_or_else(PoisonError::into_inner);
+        self.parts.keyring.update(&[keyring::Change::NextJournalGeneration])?;
+        let generation = self.parts.keyring.journal_current().0;
+        let after = self.parts.journal.newest();
+        let mut due = self.due();
         for owner in owners {
             if !due.iter().any(|due| due.owner == *owner) {
                 due.push(Due { owner: *owner, after, generation });
             }
         }
         Ok(())
+    }
+
+    /// Makes a step durable, with what the log says of it, and then visible.
+    fn commit(&self, turn: Turn<'_>, purges: &[Purge], place: Place) -> Result<(), Failure> {
+        let (changes, pending) = turn.sealed()?;
+        let log = self.log.rows(purges);
+        let (mut batch, rest) = match place {
+            Place::First => (log, changes),
+            Place::Last => (changes, log),
+        };
+        batch.append(rest);
+        if !batch.is_empty() {
+            self.parts.engine.commit(batch)?;
+        }
+        self.log.keep(purges);
+        pending.apply();
+        Ok(())
+    }
+
+    fn due(&self) -> MutexGuard<'_, Vec<Due>> {
+        self.due.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

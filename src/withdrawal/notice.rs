@@ -1,32 +1,51 @@
 //! Notices: deregistrations and permission changes, applied before their 200.
 
+use std::collections::HashSet;
+
 use serde_json::Value;
 
 use crate::journal::{Header, Position};
-use crate::model::connection::ConnectionDigest;
+use crate::model::connection::{ClientId, ConnectionDigest};
 use crate::model::entry::{Entry, Field, Whose};
 use crate::model::id::OwnerId;
 use crate::model::summary::{DEREGISTRATIONS, PERMISSION_CHANGES};
 use crate::model::time::UnixSeconds;
+use crate::people::change::KnownLink;
 use crate::people::decide::permission::Telling;
+use crate::people::directory::Directory;
 use crate::people::permissions::{Came, Told};
+use crate::people::standing::is_current;
 use crate::people::turn::Turn;
-use crate::withdrawal::{Failure, Withdrawal};
+use crate::withdrawal::begin::Begun;
+use crate::withdrawal::course::{FLOOD_WITHIN, Word, course, is_flood};
+use crate::withdrawal::event::What;
+use crate::withdrawal::record::{Cause, Stage};
+use crate::withdrawal::{Event, Failure, Withdrawal};
 
 /// How long a connection that nobody was linked to is kept out after its notice, in seconds: a day, for late retries.
 const HELD_TOMBSTONE: i64 = 86_400;
 
 /// What a notice brought about.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Applied {
     /// Participants withdrawn.
     pub withdrawn: usize,
+    /// Participants locked until their study's grace is over.
+    pub locked: usize,
+    /// Participants locked because too many were noticed at once: a person is to look.
+    pub awaiting: usize,
     /// Held connections dropped.
     pub dropped: usize,
+    /// Notices that ended a link of a participant who has another one: nothing is destroyed.
+    pub ended: usize,
+    /// Notices of connections whose user has left already, or is about to.
+    pub repeated: usize,
     /// Notices of connections that are neither linked nor held.
     pub unknown: usize,
     /// Permission changes.
     pub permissions: PermissionChanges,
+    /// What happened to whom.
+    pub events: Vec<Event>,
 }
 
 /// Permission changes by what became of them.
@@ -44,60 +63,138 @@ pub struct PermissionChanges {
     pub unreadable: usize,
 }
 
+/// One POST's notices on their way.
+struct Notices<'a> {
+    client: &'a ClientId,
+    received: UnixSeconds,
+    /// How long the purges of a flood are held, where this is one.
+    held: Option<i64>,
+    applied: Applied,
+    begun: Begun,
+}
+
 impl Withdrawal {
     /// Applies deregistrations and permission changes; durable on return.
     pub fn apply(&self, position: Position, header: &Header, controls: &[Entry]) -> Result<Applied, Failure> {
         let Header { client, received, .. } = header;
         let came = Came { received: *received, body: position.0 };
+        let mut turn = self.parts.people.turn();
+        let mut deregistered = Vec::new();
         let mut applied = Applied::default();
-        let mut owners = Vec::new();
-        let mut turn = self.people.turn();
         for entry in controls {
             let Whose::User(user) = &entry.whose else { continue };
-            let connection = self.people.digest(client, user);
+            let connection = self.parts.people.digest(client, user);
             if &*entry.member == DEREGISTRATIONS {
-                self.deregister(&mut turn, &connection, *received, &mut applied, &mut owners);
+                deregistered.push(connection);
             } else {
                 applied.permissions.count(told(entry, came).map(|told| turn.permissions(&connection, &told)));
             }
         }
-        turn.commit()?;
-        self.schedule(&owners)?;
-        if applied.withdrawn + applied.dropped + applied.unknown > 0 {
-            let Applied { withdrawn, dropped, unknown, .. } = applied;
-            tracing::info!(withdrawn, dropped, unknown, "deregistration notices applied");
+        let held = self.flood(turn.directory(), client, *received, &deregistered);
+        let mut notices = Notices { client, received: *received, held, applied, begun: Begun::default() };
+        for connection in &deregistered {
+            self.deregister(&mut turn, connection, &mut notices);
         }
+        let Notices { mut applied, begun, .. } = notices;
+        applied.events = self.made_durable(turn, begun)?;
+        tell(&applied);
         Ok(applied)
     }
 
-    fn deregister(
+    /// How long purges are held, where these notices and those of the last hour are a flood.
+    fn flood(
         &self,
-        turn: &mut Turn<'_>,
-        connection: &ConnectionDigest,
+        directory: &Directory,
+        client: &ClientId,
         received: UnixSeconds,
-        applied: &mut Applied,
-        owners: &mut Vec<OwnerId>,
-    ) {
-        let holders = turn.directory().link_holders(connection, received);
+        connections: &[ConnectionDigest],
+    ) -> Option<i64> {
+        if connections.is_empty() {
+            return None;
+        }
+        let brake = &self.parts.settings.brake;
+        let lately = self.log.all(|purge| {
+            purge.cause == Cause::Deregistration
+                && purge.client.as_ref() == Some(client)
+                && received.0.saturating_sub(purge.times.requested.0).abs() <= FLOOD_WITHIN
+        });
+        let mut noticed: HashSet<OwnerId> = lately.iter().map(|purge| purge.owner).collect();
+        for connection in connections {
+            noticed.extend(directory.link_holders(connection, received).current);
+        }
+        if noticed.len() < usize::try_from(brake.least).unwrap_or(usize::MAX) {
+            return None;
+        }
+        let people = directory.studies().flat_map(|study| directory.participants(&study.id));
+        let is_linked = |links: &[KnownLink]| {
+            links.iter().any(|known| known.link.client == *client && is_current(&known.link.window, received))
+        };
+        let mut known: HashSet<OwnerId> =
+            people.filter(|found| is_linked(directory.links(&found.id))).map(|found| found.id).collect();
+        known.extend(noticed.iter().copied());
+        is_flood(brake, noticed.len(), known.len()).then_some(brake.hold_for)
+    }
+
+    fn deregister(&self, turn: &mut Turn<'_>, connection: &ConnectionDigest, notices: &mut Notices<'_>) {
+        let holders = turn.directory().link_holders(connection, notices.received);
         // What is held may have been linked since, and wait to be filed for its participant.
         let held = turn.directory().held_of(connection);
-        if !holders.current.is_empty() {
-            turn.tombstone(&[*connection], received.plus(self.settings.tombstone_for));
-        } else if held.is_some() && turn.directory().linked(connection).is_empty() {
-            // It also tells a restart that what is held has to go.
-            turn.tombstone(&[*connection], received.plus(HELD_TOMBSTONE));
-        } else {
-            applied.unknown += 1;
+        let waits_for_filing = !turn.directory().linked(connection).is_empty();
+        if holders.current.is_empty() {
+            if let Some(owner) = held.filter(|_| !waits_for_filing) {
+                // It also tells a restart that what is held has to go.
+                turn.tombstone(&[*connection], notices.received.plus(HELD_TOMBSTONE));
+                notices.begun.owners.push(owner);
+                notices.applied.dropped += 1;
+            } else if turn.directory().tombstone(connection).is_some() {
+                notices.applied.repeated += 1;
+            } else {
+                notices.applied.unknown += 1;
+            }
             return;
         }
         for participant in &holders.current {
-            turn.end_link(participant, connection, received);
-            turn.withdraw(participant);
+            self.notice_of(turn, participant, connection, notices);
         }
-        applied.withdrawn += holders.current.len();
-        applied.dropped += usize::from(held.is_some());
-        owners.extend(holders.current);
-        owners.extend(held);
+    }
+
+    /// A notice for one of the participants who are linked to the connection.
+    fn notice_of(
+        &self,
+        turn: &mut Turn<'_>,
+        participant: &OwnerId,
+        connection: &ConnectionDigest,
+        notices: &mut Notices<'_>,
+    ) {
+        let received = notices.received;
+        let under_way = self.log.open_of(participant).is_some()
+            || notices.begun.purges.iter().any(|purge| purge.owner == *participant);
+        if under_way {
+            notices.applied.repeated += 1;
+            return;
+        }
+        let Some(found) = turn.directory().participant(participant).cloned() else { return };
+        let Some(study) = turn.directory().study_of_id(&found.study).cloned() else { return };
+        let links = turn.directory().links(participant);
+        let stays = links.iter().any(|known| known.digest != *connection && is_current(&known.link.window, received));
+        if stays {
+            // The participant goes on with another account: nothing of theirs is lost.
+            turn.end_link(participant, connection, received);
+            notices.applied.ended += 1;
+            let (study, code) = (study.name.clone(), found.code.clone());
+            notices.begun.events.push(Event { what: What::LinkEnded, purge: None, study, code, at: received });
+            return;
+        }
+        let chosen = course(&study.rules, Word::default(), notices.held, received);
+        let client = Some(notices.client.clone());
+        let purge = self.named(turn, participant, chosen, Cause::Deregistration, client, received);
+        self.begin(turn, purge, received, &mut notices.begun);
+        let last = notices.begun.purges.last().map(|purge| purge.stage);
+        match (last, notices.held) {
+            (Some(Stage::Waiting), Some(_)) => notices.applied.awaiting += 1,
+            (Some(Stage::Waiting), None) => notices.applied.locked += 1,
+            _ => notices.applied.withdrawn += 1,
+        }
     }
 
     /// A control item met while filing: one that was taken before the start is applied again, since nobody knows
@@ -108,6 +205,19 @@ impl Withdrawal {
             self.apply(position, header, std::slice::from_ref(entry))?;
         }
         Ok(())
+    }
+}
+
+fn tell(applied: &Applied) {
+    let Applied { withdrawn, locked, awaiting, dropped, ended, repeated, unknown, .. } = *applied;
+    if awaiting > 0 {
+        tracing::error!(
+            awaiting,
+            "so many deregistrations came at once that their purges wait for a person; see `studygate purges list`"
+        );
+    }
+    if withdrawn + locked + dropped + ended + repeated + unknown > 0 {
+        tracing::info!(withdrawn, locked, dropped, ended, repeated, unknown, "deregistration notices applied");
     }
 }
 

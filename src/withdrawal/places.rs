@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::model::id::{BlobId, OwnerId};
 use crate::store::blobs::Blobs;
-use crate::store::engine::{self, Batch, Engine, table};
+use crate::store::engine::{self, Batch, Engine, row, table};
 
 /// How a place is emptied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,17 +58,45 @@ pub const PLACES: &[Place] = &[
     place("quarantine of what has no readable owner", Emptied::ByExpiry(table::QUARANTINE)),
     place("tombstones", Emptied::Kept(table::TOMBSTONE)),
     place("studies with their retired codes", Emptied::Kept(table::STUDY)),
+    place("purges and their receipts", Emptied::Kept(table::PURGE)),
+    place("exports that were handed out, and the codes in them", Emptied::Kept(table::EXPORT)),
     place("how far filing has come", Emptied::Kept(table::PROGRESS)),
 ];
 
 /// Deletes every row under the owner's id, and the files that rows of the quarantine name; returns how many rows. Needs
 /// no key. Those rows of the directory of people that stand elsewhere go last, when the keys are gone.
 pub fn erase_rows(engine: &dyn Engine, blobs: &Blobs, owner: &OwnerId) -> Result<usize, engine::Error> {
+    erase_tables(engine, blobs, owner, &|_| true)
+}
+
+/// The same of what is sealed under the identity key: everything but the records, which are retained.
+pub fn erase_identifying_rows(engine: &dyn Engine, blobs: &Blobs, owner: &OwnerId) -> Result<usize, engine::Error> {
+    erase_tables(engine, blobs, owner, &|table| table != table::PACK)
+}
+
+/// How many rows of a table stand under this id.
+pub(super) fn count_rows(engine: &dyn Engine, owner: &[u8; 16], table: u8) -> Result<u64, engine::Error> {
+    let mut count = 0;
+    engine.scan(&row(owner, table, &[]), &mut |_, _| {
+        count += 1;
+        true
+    })?;
+    Ok(count)
+}
+
+fn erase_tables(
+    engine: &dyn Engine,
+    blobs: &Blobs,
+    owner: &OwnerId,
+    goes: &dyn Fn(u8) -> bool,
+) -> Result<usize, engine::Error> {
     let mut batch = Batch::default();
     let mut files = Vec::new();
     engine.scan(owner.as_bytes(), &mut |key, _| {
-        files.extend(file_of(key));
-        batch.delete(key.to_vec());
+        if key.get(16).is_some_and(|table| goes(*table)) {
+            files.extend(file_of(key));
+            batch.delete(key.to_vec());
+        }
         true
     })?;
     let count = batch.operations.len();

@@ -1,5 +1,8 @@
 //! A deregistration destroys what it must and nothing else, and nothing brings the data back.
 
+use std::thread;
+use std::time::{Duration, Instant};
+
 use studygate::simulate::notification::Notification;
 use studygate::simulate::record::Record;
 use studygate::simulate::user::Population;
@@ -80,6 +83,14 @@ fn purge_takes_the_blobs_and_the_journal_entries_with_it() {
     assert!(bytes(&site) > empty + 2_000_000);
     site.push(&Notification::new().deregistration(population.user(0)).to_json());
     site.wait_until_filed();
+    site.wait_for_metric("studygate_purge_pending", 0.0);
+    // The database is written anew behind that: its first folder is gone then, and so are the copies of its rows.
+    let first = site.data_dir().join("db");
+    let began = Instant::now();
+    while first.exists() {
+        assert!(began.elapsed() < Duration::from_secs(30), "the database is not compacted");
+        thread::sleep(Duration::from_millis(20));
+    }
     assert!(bytes(&site) < empty + 2_000_000, "what is left: {} of {empty}", bytes(&site));
 }
 
@@ -92,4 +103,34 @@ fn deregistration_of_somebody_unknown_changes_nothing() {
     site.push(&Notification::of(population.users(), &[first_of(&population, 0, "dailies")]).to_json());
     site.push(&Notification::new().deregistration(population.user(1)).to_json());
     assert_eq!(site.export("CALM").records("P000", "dailies").len(), 1);
+}
+
+#[test]
+fn who_leaves_has_a_signed_receipt_that_verifies_off_the_box() {
+    let population = Population::new(705, 2);
+    let mut site = Site::new();
+    site.add_study("PAPER", &[]);
+    site.add_participants("PAPER", &population);
+    site.push(&Notification::of(population.users(), &sleeps_and_dailies(&population)).to_json());
+    site.wait_until_filed();
+    site.export("PAPER");
+    site.push(&Notification::new().deregistration(population.user(0)).to_json());
+    site.wait_until_filed();
+    site.wait_for_metric("studygate_purge_pending", 0.0);
+    site.kill();
+    site.start();
+    let code = code_of(0);
+    let show = ["participant", "show", "--study", "PAPER", "--code", &code];
+    let page = site.cli(&show);
+    assert!(page.contains("Receipt") && page.contains("logical erasure"), "{page}");
+    let shown = site.cli_json(&show);
+    let file = site.scratch("receipt.json");
+    std::fs::write(&file, format!("{shown:#}")).expect("written");
+    let receipt = &shown["receipt"];
+    assert_eq!((&receipt["started_by"], &receipt["exports"][0]["number"]), (&"deregistration".into(), &1.into()));
+    assert!(receipt["destroyed"]["records"].as_u64() > Some(0), "{receipt}");
+    let key = receipt["site_key"].as_str().expect("a key").to_owned();
+    let path = file.display().to_string();
+    let verified = site.cli(&["receipt", "verify", &path, "--public-key", &key]);
+    assert_eq!(verified, page);
 }

@@ -19,6 +19,10 @@ use studygate::people::{
     refusal::{Kind, Refusal},
 };
 use studygate::store::memory::Memory;
+use studygate::withdrawal::{
+    Leave,
+    course::{Haste, Word},
+};
 use tokio::sync::mpsc::Receiver;
 
 pub(crate) const RECIPIENT: &str = "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa";
@@ -42,6 +46,7 @@ pub(crate) struct FakeDesk {
     pub(crate) exports: Mutex<Vec<ExportRequest>>,
     pub(crate) recipients_changed: Mutex<Vec<String>>,
     pub(crate) retried: Mutex<Vec<Retry>>,
+    pub(crate) left: Mutex<Vec<Leave>>,
 }
 
 impl Desk for FakeDesk {
@@ -92,11 +97,34 @@ impl Desk for FakeDesk {
         self.quarantined(id).map(drop)
     }
 
-    fn withdraw(&self, participant: &OwnerId, now: UnixSeconds) -> Result<Value, Refusal> {
+    fn withdraw(&self, participants: &[OwnerId], leave: Leave, now: UnixSeconds) -> Result<Value, Refusal> {
         let mut turn = self.people.turn();
-        turn.erase(participant, now);
+        participants.iter().for_each(|participant| turn.erase(participant, now));
         turn.commit()?;
-        Ok(json!({ "records": 3 }))
+        self.left.lock().expect("no test panics with it").push(leave);
+        Ok(json!({ "records": 3, "purge_at": null }))
+    }
+
+    fn preview_withdrawal(&self, _participant: &OwnerId, word: Word) -> Result<Value, Refusal> {
+        let purge_at = (word.haste == Haste::AfterTheGrace).then_some("2026-11-03T05:00:00Z");
+        Ok(json!({ "records": 3, "purge_at": purge_at }))
+    }
+
+    fn purges(&self, all: bool) -> Vec<Value> {
+        vec![json!({ "id": QUARANTINED, "all": all })]
+    }
+
+    fn purge_of(&self, _study: &str, code: &str) -> Result<Option<Value>, Refusal> {
+        let receipt = json!({ "purge": { "state": "done" }, "receipt": { "code": code }, "page": "Receipt\n" });
+        Ok((code == "GONE").then_some(receipt))
+    }
+
+    fn confirm_purge(&self, id: &str, _now: UnixSeconds) -> Result<(), Refusal> {
+        self.quarantined(id).map(drop)
+    }
+
+    fn reject_purge(&self, id: &str, _now: UnixSeconds) -> Result<(), Refusal> {
+        self.quarantined(id).map(drop)
     }
 
     fn recipients_changed(&self, study: &str) {
@@ -146,6 +174,7 @@ impl Site {
             exports: Mutex::default(),
             recipients_changed: Mutex::default(),
             retried: Mutex::default(),
+            left: Mutex::default(),
         });
         let routes = Routes::new(Arc::clone(&people), Arc::clone(&desk) as _, Arc::new(Noon));
         Self { people, desk, routes, _dir: dir }

@@ -38,7 +38,7 @@ use studygate::telemetry::ingest::IngestMetrics;
 use studygate::telemetry::pull::PullMetrics;
 use studygate::telemetry::registry::Registry;
 use studygate::upstream::Upstream;
-use studygate::withdrawal::{Settings as WithdrawalSettings, Withdrawal};
+use studygate::withdrawal::{self, Withdrawal, course::Brake};
 
 use crate::upstream_support::{HOST, Server, client_of, rules};
 
@@ -114,7 +114,8 @@ impl Disk {
         let settings = journal::Settings { dir: dir.join("journal") };
         let (keys, random) = (Arc::clone(&keyring), Arc::clone(&rng));
         let (journal, reader) =
-            Journal::open(&settings, Limits::default(), keys, space, random, progress.filed).expect("a journal");
+            Journal::open(&settings, Limits::default(), keys, Arc::clone(&space), random, progress.filed)
+                .expect("a journal");
         let callbacks = Arc::new(rules(&[HOST], true));
         let backoff = Backoff { base: Duration::from_millis(1), cap: Duration::from_millis(1) };
         let queue_settings = queue::Settings { schedule: schedule::Settings::default(), backoff };
@@ -126,15 +127,19 @@ impl Disk {
             rng: Arc::clone(&rng),
         };
         let queue = Arc::new(Queue::open_store(queue_settings, queue, &callbacks, self.clock.now()).expect("a queue"));
-        let withdrawal = Withdrawal::new(
-            WithdrawalSettings { tombstone_for: 1000 },
-            Arc::clone(&people),
-            Arc::clone(&catalog),
-            Arc::clone(&keyring),
-            Arc::clone(&engine),
-            Arc::clone(&queue),
-            journal.clone(),
-        );
+        let brake = Brake { share: 0.25, least: 5, hold_for: 1000 };
+        let withdrawal = Withdrawal::new(withdrawal::Parts {
+            settings: withdrawal::Settings { tombstone_for: 1000, quarantine_for: 5000, brake },
+            people: Arc::clone(&people),
+            catalog: Arc::clone(&catalog),
+            keyring: Arc::clone(&keyring),
+            engine: Arc::clone(&engine),
+            queue: Arc::clone(&queue),
+            journal: journal.clone(),
+            space: Arc::clone(&space),
+            rng: Arc::clone(&rng),
+            clock: Arc::clone(&self.clock) as _,
+        });
         let registry = Registry::new();
         let filing = FilingParts {
             settings: FilingSettings {

@@ -14,7 +14,7 @@ use crate::model::study::Rules;
 use crate::model::time::UnixSeconds;
 use crate::queue::job::{Job, URL_LIFE_S};
 use crate::queue::plan::Event;
-use crate::store::engine::{Batch, Engine, Error, row, table};
+use crate::store::engine::{Batch, Compacted, Engine, Error, row, table};
 use crate::telemetry::filing::RecordResult::OutsideWindow;
 
 /// A ping for a window.
@@ -69,6 +69,10 @@ impl Engine for Telling {
 
     fn bytes(&self) -> u64 {
         self.engine.bytes()
+    }
+
+    fn compact(&self, room: u64) -> Result<Compacted, Error> {
+        self.engine.compact(room)
     }
 }
 

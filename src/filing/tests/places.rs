@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::answers::{refused, unexpected_file};
+use super::given::BY_A_PERSON;
 use super::{NOW, Site, leaves, noise, push, rows};
 use crate::crypto::key::Key;
 use crate::crypto::seal::{Location, open};
@@ -101,6 +102,7 @@ fn every_place_that_held_something_of_a_person_is_empty_after_the_purge() {
             Emptied::Kept(table::TOMBSTONE) => 2,
             // The study, and the codes that are not given again.
             Emptied::Kept(table::STUDY) => 2,
+            Emptied::Kept(table::PURGE) => 1,
             Emptied::Kept(_) | Emptied::ByExpiry(_) => before,
             Emptied::WithTheRecords(_)
             | Emptied::WithTheOwner(_)
@@ -288,7 +290,7 @@ fn turns_of_people_and_filing_at_once_neither_stop_nor_lose_anything() {
             };
             let added = people.add_participant("S", new, Some(link), UnixSeconds(NOW)).expect("added").id;
             if number % 2 == 0 {
-                withdrawal.withdraw(&added, UnixSeconds(NOW)).expect("withdrawn");
+                withdrawal.withdraw(&[added], BY_A_PERSON, UnixSeconds(NOW)).expect("withdrawn");
             }
         }
     });

@@ -198,7 +198,7 @@ fn person_in_two_studies_has_a_copy_in_each_that_nothing_links() {
     let names: HashSet<_> = listed(&site).iter().map(|listed| listed.id).collect();
     assert_eq!((names.len(), site.at().blobs.ids().expect("listed").len()), (2, 2));
     let first = site.id("S", "P1");
-    site.at().withdrawal.withdraw(&first, UnixSeconds(NOW)).expect("withdrawn");
+    site.at().withdrawal.withdraw(&[first], super::given::BY_A_PERSON, UnixSeconds(NOW)).expect("withdrawn");
     site.file();
     let left = listed(&site);
     assert_eq!(left.iter().map(|listed| listed.holder).collect::<Vec<_>>(), [Holder::Owner(site.id("T", "Q1"))]);

@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 
 use super::NOW;
+use super::given::{HOLD_FOR, callbacks, copy_folder, entries};
 use super::hand::Hand;
 use crate::clock::Clock as _;
 use crate::crypto::key::{Key, Rng};
@@ -21,13 +22,12 @@ use crate::filing::progress;
 use crate::filing::quarantine::Quarantine;
 use crate::filing::worker::{Filing, Parts, Settings};
 use crate::journal::{Header, Journal, Limits, Position, Settings as JournalSettings};
-use crate::json::split::Splitter;
 use crate::model::connection::{ClientId, ConnectionDigest, GarminUserId};
-use crate::model::entry::Entry;
-use crate::model::id::OwnerId;
+use crate::model::id::{OwnerId, StudyId};
 use crate::model::participant::Window;
 use crate::model::study::Rules;
 use crate::model::summary::SummaryType;
+use crate::model::time::UnixSeconds;
 use crate::people::decide::{link::Target, participant::NewParticipant, study::NewStudy};
 use crate::people::{LinkRequest, People, Settings as PeopleSettings};
 use crate::queue::{self, Queue};
@@ -40,19 +40,14 @@ use crate::store::faulty::{Fault, Faulty};
 use crate::store::memory::Memory;
 use crate::telemetry::filing::{FilingMetrics, RecordResult};
 use crate::telemetry::registry::Registry;
-use crate::upstream::rules::Rules as Callbacks;
-use crate::withdrawal::{Settings as WithdrawalSettings, Withdrawal};
+use crate::withdrawal::course::Brake;
+use crate::withdrawal::{self, Applied, Withdrawal};
 
 const RECIPIENT: &str = "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa";
 /// Longer bodies are spilled.
 const INLINE_BYTES_MAX: usize = 64 * 1024;
 /// A tombstone keeps a connection out for so long, in seconds.
 pub(super) const TOMBSTONE_FOR: i64 = 1000;
-
-/// Where callbacks may lead.
-fn callbacks() -> Callbacks {
-    Callbacks::new(&["apis.example".to_owned()], false).expect("a list of hosts")
-}
 
 /// A record as it is stored.
 #[derive(Clone, Debug)]
@@ -69,6 +64,7 @@ pub(super) struct Site {
     pub(super) settings: Settings,
     pub(super) held_connections_max: usize,
     pub(super) inline_bytes_max: usize,
+    pub(super) brake: Brake,
     runtime: Runtime,
     running: Option<Running>,
 }
@@ -116,6 +112,7 @@ impl Site {
             settings,
             held_connections_max: 100,
             inline_bytes_max: INLINE_BYTES_MAX,
+            brake: Brake { share: 0.25, least: 5, hold_for: HOLD_FOR },
             runtime: Builder::new_current_thread().build().expect("a runtime"),
             running: None,
         }
@@ -162,7 +159,7 @@ impl Site {
             &JournalSettings { dir: journal_dir },
             limits,
             Arc::clone(&keyring),
-            space,
+            Arc::clone(&space),
             Arc::clone(&rng) as _,
             progress.filed,
         )
@@ -177,15 +174,22 @@ impl Site {
         };
         let queue = Queue::open_store(queue::Settings::default(), queue, &callbacks, self.clock.now());
         let queue = Arc::new(queue.map_err(text)?);
-        let withdrawal = Withdrawal::new(
-            WithdrawalSettings { tombstone_for: TOMBSTONE_FOR },
-            Arc::clone(&people),
-            Arc::clone(&catalog),
-            Arc::clone(&keyring),
-            Arc::clone(&engine),
-            Arc::clone(&queue),
-            journal.clone(),
-        );
+        let withdrawal = Withdrawal::new(withdrawal::Parts {
+            settings: withdrawal::Settings {
+                tombstone_for: TOMBSTONE_FOR,
+                quarantine_for: self.settings.quarantine_for,
+                brake: self.brake,
+            },
+            people: Arc::clone(&people),
+            catalog: Arc::clone(&catalog),
+            keyring: Arc::clone(&keyring),
+            engine: Arc::clone(&engine),
+            queue: Arc::clone(&queue),
+            journal: journal.clone(),
+            space: Arc::clone(&space),
+            rng: Arc::clone(&rng),
+            clock: Arc::clone(&self.clock) as _,
+        });
         let withdrawal = Arc::new(withdrawal.map_err(text)?);
         let metrics = FilingMetrics::register(&Registry::new());
         let parts = Parts {
@@ -222,7 +226,7 @@ impl Site {
         });
         copied.and_then(|()| copy.memory.commit(rows)).expect("memory takes them");
         copy.clock.now.store(self.clock.now().0, Ordering::Release);
-        Site { settings: self.settings.clone(), ..copy }
+        Site { settings: self.settings.clone(), brake: self.brake, ..copy }
     }
 
     /// Files what has come, in one go.
@@ -299,14 +303,27 @@ impl Site {
         }
     }
 
-    /// Applies the control items of a notification that came now, and stands there.
-    pub(super) fn apply(&self, position: Position, body: &str) {
+    /// Applies the control items of a notification that came now, and stands there; what came of them.
+    pub(super) fn apply(&self, position: Position, body: &str) -> Applied {
         let controls: Vec<_> = entries(body).into_iter().filter(is_control).collect();
-        if !controls.is_empty() {
-            let header = Header { received: self.clock.now(), client: ClientId::single(), pull: None };
-            let withdrawal = &self.at().withdrawal;
-            withdrawal.apply(position, &header, &controls).expect("applied");
-        }
+        let header = Header { received: self.clock.now(), client: ClientId::single(), pull: None };
+        self.at().withdrawal.apply(position, &header, &controls).expect("applied")
+    }
+
+    /// Takes a notification as the door does; what came of its control items.
+    pub(super) fn apply_counting(&self, body: &str) -> Applied {
+        let position = self.take(body);
+        self.apply(position, body)
+    }
+
+    /// The time.
+    pub(super) fn now(&self) -> UnixSeconds {
+        self.clock.now()
+    }
+
+    /// The id of a study.
+    pub(super) fn study_id(&self, name: &str) -> StudyId {
+        self.at().people.read().study(name).expect("a study").id
     }
 
     /// Files until nothing is left to do.
@@ -361,18 +378,6 @@ impl Site {
     }
 }
 
-fn copy_folder(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).expect("a folder");
-    for entry in std::fs::read_dir(from).expect("a folder").flatten() {
-        let target = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy_folder(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), target).expect("a file");
-        }
-    }
-}
-
 /// A target that is a user of the site's one client.
 pub(super) fn target(user: &str) -> Target {
     Target::User(ClientId::single(), GarminUserId::parse(user).expect("a user"))
@@ -382,14 +387,6 @@ pub(super) fn target(user: &str) -> Target {
 pub(super) fn open_keyring(dir: &Path) -> Keyring {
     std::fs::create_dir_all(dir).expect("a folder");
     Keyring::open(dir, &Key::from_bytes([7; 32]), Arc::new(SystemRandom::new())).expect("a keyring")
-}
-
-fn entries(body: &str) -> Vec<Entry> {
-    let mut entries = Vec::new();
-    let mut splitter = Splitter::new();
-    splitter.feed(body.as_bytes(), &mut |entry| entries.push(entry)).expect("JSON");
-    splitter.finish().expect("whole JSON");
-    entries
 }
 
 fn text(error: impl std::fmt::Display) -> String {

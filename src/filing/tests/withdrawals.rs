@@ -1,5 +1,6 @@
 //! Leaving: what a notice does, what it leaves alone, and that a crash at any step is finished at the next start.
 
+use super::given::BY_A_PERSON;
 use super::site::TOMBSTONE_FOR;
 use super::{NOW, Site, leaves, noise, push, rows, texts};
 use crate::model::participant::{ParticipantState, Window};
@@ -200,7 +201,7 @@ fn participant_withdrawn_by_a_person_goes_and_what_garmin_still_sends_is_dropped
     let mut site = Site::with(&["u1", "u2"]);
     site.receive(&daily("u1", 1));
     let owner = site.id("S", "P1");
-    site.at().withdrawal.withdraw(&owner, UnixSeconds(NOW)).expect("withdrawn");
+    site.at().withdrawal.withdraw(&[owner], BY_A_PERSON, UnixSeconds(NOW)).expect("withdrawn");
     site.file();
     is_gone(&site, &owner, "after the withdrawal");
     site.receive(&daily("u1", 2));
@@ -214,7 +215,7 @@ fn withdrawal_from_one_study_leaves_the_other_one_of_the_same_person_alone() {
     site.participant("T", "Q1", "u1");
     site.receive(&daily("u1", 1));
     let owner = site.id("S", "P1");
-    site.at().withdrawal.withdraw(&owner, UnixSeconds(NOW)).expect("withdrawn");
+    site.at().withdrawal.withdraw(&[owner], BY_A_PERSON, UnixSeconds(NOW)).expect("withdrawn");
     site.file();
     site.receive(&daily("u1", 2));
     is_gone(&site, &owner, "after the withdrawal");

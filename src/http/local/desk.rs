@@ -8,6 +8,8 @@ use tokio::sync::mpsc;
 use crate::http::local_api::StreamPiece;
 use crate::model::{id::OwnerId, participant::Window, time::UnixSeconds};
 use crate::people::refusal::Refusal;
+use crate::withdrawal::Leave;
+use crate::withdrawal::course::Word;
 
 /// The rest of the gateway. Every method may block; none is called on a thread that must not.
 pub trait Desk: Send + Sync {
@@ -29,9 +31,24 @@ pub trait Desk: Send + Sync {
     /// Destroys a quarantined item; durable on return.
     fn drop_quarantined(&self, id: &str) -> Result<(), Refusal>;
 
-    /// Withdraws a participant by a person's decision; durable on return. The members of the JSON object it answers
-    /// are added to the answer of the withdrawal. Asked again for the same participant, it goes on.
-    fn withdraw(&self, participant: &OwnerId, now: UnixSeconds) -> Result<Value, Refusal>;
+    /// Withdraws participants by a person's decision; durable on return. For a single one it answers what
+    /// [`preview_withdrawal`](Self::preview_withdrawal) did before. Asked again, it goes on.
+    fn withdraw(&self, participants: &[OwnerId], leave: Leave, now: UnixSeconds) -> Result<Value, Refusal>;
+
+    /// What a withdrawal would destroy: a JSON object whose `purge_at` is a time where the purge would wait.
+    fn preview_withdrawal(&self, participant: &OwnerId, word: Word) -> Result<Value, Refusal>;
+
+    /// The purges under way, or all: a JSON object each.
+    fn purges(&self, all: bool) -> Vec<Value>;
+
+    /// The newest purge of a code: `{"purge", "receipt", "page"}`, the last two null until it is done.
+    fn purge_of(&self, study: &str, code: &str) -> Result<Option<Value>, Refusal>;
+
+    /// Has a purge that waits begin; durable on return.
+    fn confirm_purge(&self, id: &str, now: UnixSeconds) -> Result<(), Refusal>;
+
+    /// Undoes a purge that waits; durable on return.
+    fn reject_purge(&self, id: &str, now: UnixSeconds) -> Result<(), Refusal>;
 
     /// A study's recipients are others than before; durable. For whoever counts it; nobody does by default.
     fn recipients_changed(&self, study: &str) {

@@ -11,6 +11,7 @@ mod lists;
 mod members;
 mod participants;
 mod pulls;
+mod purges;
 mod quarantine;
 mod rules;
 mod studies;
@@ -55,7 +56,8 @@ const ROUTES: &[(&str, &str, Handler)] = &[
     ("studies/{study}/participants/{code}/pause", "POST", participants::pause),
     ("studies/{study}/participants/{code}/resume", "POST", participants::resume),
     ("studies/{study}/participants/{code}/complete", "POST", participants::complete),
-    ("studies/{study}/participants/{code}/withdraw", "POST", participants::withdraw),
+    ("studies/{study}/participants/{code}/withdraw", "POST", purges::withdraw),
+    ("studies/{study}/participants/{code}/receipt", "GET", purges::receipt),
     ("studies/{study}/export", "GET", export::begin),
     ("unassigned", "GET", lists::unassigned),
     ("quarantine", "GET", quarantine::list),
@@ -66,6 +68,9 @@ const ROUTES: &[(&str, &str, Handler)] = &[
     ("pulls", "GET", pulls::list),
     ("pulls/{id}", "DELETE", pulls::remove),
     ("pulls/{id}/retry", "POST", pulls::retry),
+    ("purges", "GET", purges::list),
+    ("purges/{id}/confirm", "POST", purges::confirm),
+    ("purges/{id}/reject", "POST", purges::reject),
     ("status", "GET", lists::status),
 ];
 

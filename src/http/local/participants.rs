@@ -1,24 +1,25 @@
-//! `studies/{study}/participants`: add, list, show, set, rename, link, unlink, pause, resume, complete, withdraw.
+//! `studies/{study}/participants`: add, list, show, set, rename, link, unlink, pause, resume, complete.
 //!
 //! A participant: `{"code", "state": "active|paused|completed|withdrawn", "from", "to", "pauses": [{"from", "to"}],
 //! "consent": {"version", "date"}, "added", "erased", "links": [{"number", "client", "from", "to", "current"}],
 //! "permissions": [{"link", "granted", "since", "told", "answered_412": {TYPE: time}}]}`. Of one who was erased only
-//! `code`, `state` and `erased` are left; a link of whose user nothing was told has no `permissions`.
+//! `code`, `state` and `erased` are left, and of one who is locked until a purge `code`, `state` (`locked`) and
+//! `locked_until`; a link of whose user nothing was told has no `permissions`. Shown alone, who has left has `purge`
+//! and, once that is done, `receipt`.
 //!
 //! | request | body | answer |
 //! |---|---|---|
 //! | GET P | | `{"participants": […]}` by code |
-//! | POST P | `{"code"?, "garmin_user"? or "unassigned"?, "client"?, "from"?, "to"?, "consent"?}` | 201, the participant |
+//! | POST P | `{"code"?, "garmin_user"? or "unassigned"?, "client"?, "from"?, "to"?, "consent"?, "despite_withdrawal"?, "reason"?}` | 201, the participant |
 //! | GET P/C | | the participant |
 //! | PATCH P/C | `{"from"?, "to"?, "consent"?}`, null takes away | the participant |
 //! | POST P/C/rename | `{"new_code"}` | the participant |
-//! | POST P/C/link | `{"garmin_user" or "unassigned", "client"?, "from"?, "to"?}` | the participant |
+//! | POST P/C/link | `{"garmin_user" or "unassigned", "client"?, "from"?, "to"?, "despite_withdrawal"?, "reason"?}` | the participant |
 //! | POST P/C/unlink | `{"at"?, "link"?}` | the participant |
 //! | POST P/C/pause, resume, complete | `{"at"?}` | the participant |
-//! | POST P/C/withdraw | `{"reason", "data"?: "purge"}` | `{"code", "state", …}` |
 
 use hyper::StatusCode;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::http::local::{
     Answer, Call, Routes, json,
@@ -31,7 +32,6 @@ use crate::http::problem::Problem;
 use crate::model::{
     connection::{ClientId, GarminUserId},
     participant::{Consent, Participant, Window},
-    study::DataFate,
     time::UnixSeconds,
 };
 use crate::people::{
@@ -55,7 +55,17 @@ pub(super) fn list(routes: &Routes, call: &Call) -> Answer {
 }
 
 pub(super) fn add(routes: &Routes, call: &Call) -> Answer {
-    let mut members = call.members(&["code", "garmin_user", "unassigned", "client", "from", "to", "consent"])?;
+    let mut members = call.members(&[
+        "code",
+        "garmin_user",
+        "unassigned",
+        "client",
+        "from",
+        "to",
+        "consent",
+        "despite_withdrawal",
+        "reason",
+    ])?;
     let new = NewParticipant {
         code: members.text("code")?,
         window: window(&mut members)?,
@@ -78,7 +88,12 @@ pub(super) fn show(routes: &Routes, call: &Call) -> Answer {
             None => return Err(refusal.into()),
         },
     };
-    Ok(json(StatusCode::OK, &view))
+    let mut shown = serde_json::to_value(&view).expect("the views have text keys and finite numbers");
+    if let Some(mut purge) = routes.desk.purge_of(&study.name, call.code())? {
+        shown["purge"] = purge["purge"].take();
+        shown["receipt"] = purge["receipt"].take();
+    }
+    Ok(json(StatusCode::OK, &shown))
 }
 
 pub(super) fn set(routes: &Routes, call: &Call) -> Answer {
@@ -101,7 +116,8 @@ pub(super) fn rename(routes: &Routes, call: &Call) -> Answer {
 }
 
 pub(super) fn link(routes: &Routes, call: &Call) -> Answer {
-    let mut members = call.members(&["garmin_user", "unassigned", "client", "from", "to"])?;
+    let known = ["garmin_user", "unassigned", "client", "from", "to", "despite_withdrawal", "reason"];
+    let mut members = call.members(&known)?;
     let window = window(&mut members)?;
     let target = target(&mut members)?.ok_or(Refusal::NoConnection)?;
     let linked = routes.people.link_participant(call.study(), call.code(), LinkRequest { target, window })?;
@@ -129,34 +145,6 @@ pub(super) fn resume(routes: &Routes, call: &Call) -> Answer {
 
 pub(super) fn complete(routes: &Routes, call: &Call) -> Answer {
     step(routes, call, Step::Complete, "participant complete")
-}
-
-pub(super) fn withdraw(routes: &Routes, call: &Call) -> Answer {
-    let mut members = call.members(&["reason", "data", "dry_run", "now"])?;
-    reason(members.text("reason")?, true)?;
-    let fate = members.choice("data", &[("purge", DataFate::Purge), ("retain", DataFate::Retain)])?;
-    let dry_run = members.flag("dry_run")?;
-    let at_once = members.flag("now")?;
-    let not_built = [
-        (fate == Some(DataFate::Retain), "\"data retain\""),
-        (dry_run == Some(true), "\"dry-run\""),
-        (at_once == Some(true), "\"now\" (there is no grace to pass over)"),
-    ];
-    if let Some((_, what)) = not_built.iter().find(|(asked, _)| *asked) {
-        return Err(Refusal::NotBuilt(what).into());
-    }
-    let directory = routes.people.read();
-    let found = participant::find(&directory, directory.study(call.study())?, call.code())?.clone();
-    drop(directory);
-
-    let mut answer = json!({ "code": found.code, "state": "withdrawn" });
-    if let (Some(answer), Value::Object(more)) =
-        (answer.as_object_mut(), routes.desk.withdraw(&found.id, routes.now())?)
-    {
-        answer.extend(more);
-    }
-    call.did("participant withdraw", call.study());
-    Ok(json(StatusCode::OK, &answer))
 }
 
 fn step(routes: &Routes, call: &Call, step: Step, action: &'static str) -> Answer {
@@ -202,11 +190,17 @@ fn consent(members: &mut Members) -> Result<Option<Option<Consent>>, Problem> {
 /// The connection that is named; `None` where none is.
 fn target(members: &mut Members) -> Result<Option<Target>, Problem> {
     let client = members.text("client")?.map_or_else(ClientId::single, |client| ClientId::new(&client));
+    let despite_withdrawal = members.flag("despite_withdrawal")? == Some(true);
+    reason(members.text("reason")?, despite_withdrawal)?;
     match (members.text("garmin_user")?, members.text("unassigned")?) {
         (Some(_), Some(_)) => Err(Refusal::TwoConnections.into()),
         (Some(user), None) => {
             let user = GarminUserId::parse(user.trim()).ok_or(Refusal::BadUser)?;
-            Ok(Some(Target::User(client, user)))
+            let target = if despite_withdrawal { Target::UserDespiteWithdrawal } else { Target::User };
+            Ok(Some(target(client, user)))
+        }
+        (None, _) if despite_withdrawal => {
+            Err(Problem::invalid("\"despite_withdrawal\" goes with \"garmin_user\"; name the Garmin user who left."))
         }
         (None, Some(handle)) => Ok(Some(Target::Handle(handle))),
         (None, None) => Ok(None),

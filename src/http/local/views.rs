@@ -65,6 +65,8 @@ pub(super) struct ParticipantView<'a> {
     erased: Option<String>,
     links: Vec<LinkView<'a>>,
     permissions: Vec<PermissionsView<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    locked_until: Option<String>,
 }
 
 /// What a link's user permits, where anything was told. `since` is Garmin's time, `told` the gateway's.
@@ -110,6 +112,7 @@ impl<'a> StudyView<'a> {
             ParticipantState::Paused,
             ParticipantState::Completed,
             ParticipantState::Withdrawn,
+            ParticipantState::Retained,
         ];
         let mut participants: BTreeMap<_, _> = states.into_iter().map(|state| (state_name(state), 0)).collect();
         for participant in directory.participants(&study.id) {
@@ -166,6 +169,9 @@ impl<'a> RulesView<'a> {
 
 impl<'a> ParticipantView<'a> {
     pub(super) fn present(directory: &'a Directory, participant: &'a Participant, now: UnixSeconds) -> Self {
+        if let Some(lock) = participant.lock {
+            return Self { locked_until: Some(lock.until.to_string()), ..Self::bare(&participant.code, "locked") };
+        }
         let links = directory.links(&participant.id).iter().zip(1..);
         let permissions = links.clone().filter_map(|(known, number)| {
             Some(PermissionsView::new(number, directory.permissions(&participant.id, &known.digest)?))
@@ -181,21 +187,29 @@ impl<'a> ParticipantView<'a> {
             added: Some(participant.added.to_string()),
             erased: None,
             links: links.map(|(known, number)| LinkView::new(known, number, now)).collect(),
+            locked_until: None,
             permissions: permissions.collect(),
         }
     }
 
     pub(super) fn erased(retired: &'a Retired) -> Self {
+        let bare = Self::bare(&retired.code, state_name(ParticipantState::Withdrawn));
+        Self { erased: Some(retired.at.to_string()), ..bare }
+    }
+
+    /// Nothing but who it is and that they have left.
+    fn bare(code: &'a str, state: &'static str) -> Self {
         Self {
-            code: &retired.code,
-            state: state_name(ParticipantState::Withdrawn),
+            code,
+            state,
             from: None,
             to: None,
             pauses: Vec::new(),
             consent: None,
             added: None,
-            erased: Some(retired.at.to_string()),
+            erased: None,
             links: Vec::new(),
+            locked_until: None,
             permissions: Vec::new(),
         }
     }

@@ -22,6 +22,8 @@ use crate::people::{
 pub enum Target {
     /// A Garmin user.
     User(ClientId, GarminUserId),
+    /// A Garmin user who left once, and takes part again: a tombstone is lifted.
+    UserDespiteWithdrawal(ClientId, GarminUserId),
     /// A held connection, by its handle.
     Handle(String),
 }
@@ -37,12 +39,14 @@ pub fn link(
     window: Window,
 ) -> Result<Vec<Change>, Refusal> {
     checked_window(&window)?;
-    if participant.state == ParticipantState::Withdrawn {
+    if matches!(participant.state, ParticipantState::Withdrawn | ParticipantState::Retained) {
         return Err(Refusal::Withdrawn);
     }
+    let deliberate = matches!(target, Target::UserDespiteWithdrawal(..));
     let (client, user) = resolved(directory, target)?;
     let digest = directory.digests().connection(&client, user.expose());
-    if let Some(expires) = directory.tombstone(&digest) {
+    let tombstone = directory.tombstone(&digest);
+    if let Some(expires) = tombstone.filter(|_| !deliberate) {
         return Err(Refusal::Tombstoned(expires));
     }
     refuse_overlap(directory, participant, &digest, &window)?;
@@ -50,6 +54,9 @@ pub fn link(
     let mut links = directory.links(&participant.id).to_vec();
     links.push(KnownLink { digest, link: Link { client, user, window } });
     let mut changes = vec![Change::Links(participant.id, links)];
+    if tombstone.is_some() {
+        changes.push(Change::TombstoneGone(directory.digests().tombstone(&digest)));
+    }
     changes.extend(permission::taken_over(directory, &digest, &participant.id));
     if let Some(owner) = directory.held_of(&digest) {
         changes.extend(picked_up(directory, owner));
@@ -103,7 +110,7 @@ pub fn ended(
 
 fn resolved(directory: &Directory, target: Target) -> Result<(ClientId, GarminUserId), Refusal> {
     match target {
-        Target::User(client, user) => Ok((client, user)),
+        Target::User(client, user) | Target::UserDespiteWithdrawal(client, user) => Ok((client, user)),
         Target::Handle(handle) => match directory.held_handle(&handle) {
             Some((_, found)) => Ok((found.held.client.clone(), found.held.user.clone())),
             None => Err(Refusal::NoHandle(handle.chars().take(32).collect())),

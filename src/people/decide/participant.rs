@@ -2,7 +2,7 @@
 
 use crate::model::{
     id::OwnerId,
-    participant::{Consent, Participant, ParticipantState, Window},
+    participant::{Consent, Lock, Participant, ParticipantState, Window},
     study::Study,
     time::UnixSeconds,
 };
@@ -65,8 +65,11 @@ pub fn find<'a>(directory: &'a Directory, study: &Study, code: &str) -> Result<&
 pub fn find_changeable<'a>(directory: &'a Directory, study: &Study, code: &str) -> Result<&'a Participant, Refusal> {
     let participant = find(directory, study, code)?;
     not_closed(study)?;
+    if let Some(lock) = participant.lock {
+        return Err(Refusal::Locked(lock.until));
+    }
     match participant.state {
-        ParticipantState::Withdrawn => Err(Refusal::Withdrawn),
+        ParticipantState::Withdrawn | ParticipantState::Retained => Err(Refusal::Withdrawn),
         ParticipantState::Active | ParticipantState::Paused | ParticipantState::Completed => Ok(participant),
     }
 }
@@ -95,6 +98,7 @@ pub fn add(
         pauses: Vec::new(),
         consent: new.consent.map(checked_consent).transpose()?,
         added: now,
+        lock: None,
     })
 }
 
@@ -131,10 +135,10 @@ pub fn rename(
 
 /// The participant after this step at this time.
 pub fn step(participant: &Participant, step: Step, at: UnixSeconds) -> Result<Participant, Refusal> {
-    use ParticipantState::{Active, Completed, Paused, Withdrawn};
+    use ParticipantState::{Active, Completed, Paused, Retained, Withdrawn};
     let mut after = participant.clone();
     match (step, participant.state) {
-        (_, Withdrawn) => return Err(Refusal::Withdrawn),
+        (_, Withdrawn | Retained) => return Err(Refusal::Withdrawn),
         (Step::Pause, Active) => {
             if let Some(end) = participant.pauses.iter().filter_map(|pause| pause.to).max().filter(|end| at < *end) {
                 return Err(Refusal::PauseOverlaps(end));
@@ -165,7 +169,17 @@ pub fn step(participant: &Participant, step: Step, at: UnixSeconds) -> Result<Pa
 
 /// The participant, withdrawn: nothing is collected or exported any more.
 pub fn withdrawn(participant: &Participant) -> Participant {
-    Participant { state: ParticipantState::Withdrawn, ..participant.clone() }
+    Participant { state: ParticipantState::Withdrawn, lock: None, ..participant.clone() }
+}
+
+/// The participant, resting until a purge; `None` takes the lock away.
+pub fn locked(participant: &Participant, lock: Option<Lock>) -> Participant {
+    Participant { lock, ..participant.clone() }
+}
+
+/// The participant after what identified them is destroyed.
+pub fn retained(participant: &Participant) -> Participant {
+    Participant { state: ParticipantState::Retained, lock: None, ..participant.clone() }
 }
 
 /// Refuses a window that holds no second.

@@ -2,7 +2,7 @@
 
 use crate::model::{
     id::StudyId,
-    study::{DataFate, DatesRule, Rules, Study, StudyState},
+    study::{DatesRule, Rules, Study, StudyState},
     summary::KNOWN,
     time::UnixSeconds,
 };
@@ -10,6 +10,8 @@ use crate::people::{code, directory::Directory, refusal::Refusal};
 
 /// The most recipients a study takes.
 pub const RECIPIENTS_MAX: usize = 32;
+/// The longest grace between a deregistration and its purge, in days.
+pub const GRACE_DAYS_MAX: u8 = 30;
 /// The longest time without data that may be set before a participant counts as silent, in days.
 pub const SILENT_DAYS_MAX: u16 = 366;
 
@@ -136,8 +138,6 @@ fn checked_rules(rules: Rules) -> Result<Rules, Refusal> {
     let not_built = [
         (rules.dates == DatesRule::Shift, "\"dates shift\""),
         (rules.minimise, "\"minimise\""),
-        (rules.on_deregistration == DataFate::Retain, "\"on-deregistration retain\""),
-        (rules.grace_days > 0, "a grace above 0 days"),
         (rules.garmin.is_some(), "invitations over a Garmin client (\"garmin\")"),
     ];
     if let Some((_, what)) = not_built.iter().find(|(asked, _)| *asked) {
@@ -148,6 +148,9 @@ fn checked_rules(rules: Rules) -> Result<Rules, Refusal> {
             "Activity files hold positions, so \"files keep\" goes with \"location keep\" alone; set both, or \"files \
              drop\".",
         ));
+    }
+    if rules.grace_days > GRACE_DAYS_MAX {
+        return Err(Refusal::OutOfBounds("\"grace\" must be 0 to 30 days; give fewer."));
     }
     if !(1..=SILENT_DAYS_MAX).contains(&rules.silent_after_days) {
         return Err(Refusal::OutOfBounds("\"silent-after\" must be 1 to 366 days; give another."));

@@ -20,6 +20,10 @@ impl Directory {
             }
             Change::Participant(participant) => self.put_participant(participant),
             Change::Links(owner, links) => self.put_links(&owner, links.into()),
+            Change::LinksGone(owner) => {
+                self.put_links(&owner, Arc::from([]));
+                self.permissions.retain(|(of, _), _| *of != owner);
+            }
             Change::ParticipantGone(owner) => self.remove_participant(&owner),
             Change::Held(owner, digest, held) => {
                 self.handles.insert(held.handle.clone(), owner);

@@ -20,8 +20,6 @@ fn study_rules_that_are_not_built_are_refused_and_the_others_taken() {
         Rules { dates: DatesRule::Shift, ..rules() },
         Rules { dates: DatesRule::Shift, files: Keep::Keep, location: LocationRule::Keep, ..rules() },
         Rules { minimise: true, ..rules() },
-        Rules { on_deregistration: DataFate::Retain, ..rules() },
-        Rules { grace_days: 1, ..rules() },
         Rules { garmin: Some("main".into()), ..rules() },
     ];
     for rules in refused {
@@ -36,12 +34,17 @@ fn study_rules_that_are_not_built_are_refused_and_the_others_taken() {
         devices: Keep::Drop,
         pregnancy: Keep::Drop,
         unknown: Keep::Keep,
+        on_deregistration: DataFate::Retain,
+        grace_days: 30,
         types: vec!["mct".into(), "activities".into(), "mct".into()],
         ..rules()
     };
     let new = NewStudy { rules: taken, ..new_study("S") };
     let study = study::add(&directory(), new, StudyId::from_bytes([1; 16]), NOW).expect("taken");
     assert_eq!(study.rules.types, ["activities", "mct"]);
+    let new = NewStudy { rules: Rules { grace_days: 31, ..rules() }, ..new_study("S") };
+    let refusal = study::add(&directory(), new, StudyId::from_bytes([1; 16]), NOW).expect_err("refused");
+    assert_eq!(refusal.kind(), Kind::Invalid);
 }
 
 #[test]

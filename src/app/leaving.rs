@@ -1,0 +1,132 @@
+//! What a person sees of withdrawals, and decides about them.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use crate::app::desk::unavailable;
+use crate::model::id::OwnerId;
+use crate::model::study::DataFate;
+use crate::model::time::UnixSeconds;
+use crate::people::refusal::{Kind, Refusal};
+use crate::withdrawal::course::Word;
+use crate::withdrawal::receipt::cause;
+use crate::withdrawal::record::{Purge, PurgeId, Stage, Wait, Why};
+use crate::withdrawal::{Failure, Leave, Withdrawal};
+
+/// Withdrawals as a person has them.
+pub(super) struct Leaving {
+    withdrawal: Arc<Withdrawal>,
+}
+
+impl Leaving {
+    pub(super) fn new(withdrawal: Arc<Withdrawal>) -> Self {
+        Self { withdrawal }
+    }
+
+    /// Lets participants leave; what would be, or is to be, destroyed of the first of them.
+    pub(super) fn withdraw(&self, participants: &[OwnerId], leave: Leave, now: UnixSeconds) -> Result<Value, Refusal> {
+        let told = match participants {
+            [only] => self.preview(only, leave.word)?,
+            _ => json!({}),
+        };
+        self.withdrawal.withdraw(participants, leave, now).map_err(refused)?;
+        Ok(told)
+    }
+
+    /// What it would do.
+    pub(super) fn preview(&self, participant: &OwnerId, word: Word) -> Result<Value, Refusal> {
+        let preview = self.withdrawal.preview(participant, word).map_err(refused)?;
+        let exports = preview.exports.iter();
+        let exports: Vec<_> =
+            exports.map(|export| json!({ "number": export.number, "made_at": export.made.to_string() })).collect();
+        Ok(json!({
+            "data": fate(preview.course.fate),
+            "purge_at": preview.course.wait.map(|wait| wait.until.to_string()),
+            "records": preview.counts.records,
+            "records_kept": preview.records_kept,
+            "bytes": preview.counts.bytes,
+            "pings": preview.counts.pulls,
+            "refused_items": preview.counts.quarantined,
+            "links": preview.counts.links,
+            "exports": exports,
+        }))
+    }
+
+    /// Purges under way, or all.
+    pub(super) fn purges(&self, all: bool) -> Vec<Value> {
+        self.withdrawal.purges(all).iter().map(view).collect()
+    }
+
+    /// The newest purge of a participant, with its receipt where it is done.
+    pub(super) fn purge_of(&self, study: &str, code: &str) -> Result<Option<Value>, Refusal> {
+        let Some(purge) = self.withdrawal.purge_of(study, code) else { return Ok(None) };
+        let receipt = self.withdrawal.receipt(&purge).map_err(refused)?;
+        Ok(Some(json!({
+            "purge": view(&purge),
+            "receipt": receipt.as_ref().map(|receipt| receipt.json().clone()),
+            "page": receipt.map(|receipt| receipt.page()),
+        })))
+    }
+
+    pub(super) fn confirm(&self, id: &str, now: UnixSeconds) -> Result<(), Refusal> {
+        self.withdrawal.confirm_purge(&named(id)?, now).map(drop).map_err(refused)
+    }
+
+    pub(super) fn reject(&self, id: &str, now: UnixSeconds) -> Result<(), Refusal> {
+        self.withdrawal.reject_purge(&named(id)?, now).map(drop).map_err(refused)
+    }
+}
+
+fn named(id: &str) -> Result<PurgeId, Refusal> {
+    let unknown =
+        || Refusal::Other(Kind::NotFound, "There is no such purge; `studygate purges list` shows them.".to_owned());
+    PurgeId::parse(id).ok_or_else(unknown)
+}
+
+fn view(purge: &Purge) -> Value {
+    let waits = purge.wait.filter(|_| purge.is_waiting());
+    json!({
+        "id": purge.id,
+        "study": purge.study,
+        "code": purge.code,
+        "state": state(purge.stage),
+        "data": fate(purge.fate),
+        "started_by": cause(purge.cause),
+        "requested": purge.times.requested.to_string(),
+        "waits_for": waits.map(|Wait { why, .. }| match why {
+            Why::Grace => "grace",
+            Why::Flood => "confirmation",
+        }),
+        "purge_at": waits.map(|wait| wait.until.to_string()),
+        "erased": purge.times.erased.map(|time| time.to_string()),
+    })
+}
+
+fn state(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Waiting => "waiting",
+        Stage::Tombstoned => "tombstoned",
+        Stage::Destroying => "destroying",
+        Stage::Destroyed => "destroyed",
+        Stage::Erased => "done",
+        Stage::Rejected => "rejected",
+    }
+}
+
+fn fate(fate: DataFate) -> &'static str {
+    match fate {
+        DataFate::Purge => "purge",
+        DataFate::Retain => "retain",
+    }
+}
+
+fn refused(failure: Failure) -> Refusal {
+    match failure {
+        Failure::People(refusal) => refusal,
+        Failure::Engine(cause) => cause.into(),
+        Failure::Records(cause) => unavailable(&cause),
+        Failure::Keyring(cause) => unavailable(&cause),
+        Failure::Altered => unavailable(&Failure::Altered),
+    }
+}

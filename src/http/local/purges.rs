@@ -1,0 +1,97 @@
+//! Leaving: withdrawals by a person, purges that wait for one, and receipts.
+//!
+//! | request | body | answer |
+//! |---|---|---|
+//! | POST studies/S/participants/C/withdraw | `{"reason", "data"?: "purge\|retain", "now"?, "dry_run"?}` | `{"code", "state", "data", "purge_at", "records", …}` |
+//! | GET studies/S/participants/C/receipt | | `{"purge": PURGE, "receipt": {…}, "page": text}`, the last two null until it is done |
+//! | GET purges?all= | | `{"purges": [PURGE]}`: those under way, or all |
+//! | POST purges/{id}/confirm, reject | `{"reason"}` | `{"id", "confirmed" or "rejected": true}` |
+//!
+//! PURGE: `{"id", "study", "code", "state", "data", "started_by", "requested", "waits_for", "purge_at", "erased"}`.
+
+use hyper::StatusCode;
+use serde_json::{Value, json};
+
+use crate::http::local::{Answer, Call, Routes, json, studies::reason};
+use crate::http::local_api::Caller;
+use crate::http::problem::Problem;
+use crate::model::study::DataFate;
+use crate::model::time::UnixSeconds;
+use crate::people::decide::participant;
+use crate::people::refusal::{Kind, Refusal};
+use crate::withdrawal::Leave;
+use crate::withdrawal::course::{Haste, Word};
+use crate::withdrawal::record::Cause;
+
+pub(super) fn withdraw(routes: &Routes, call: &Call) -> Answer {
+    let mut members = call.members(&["reason", "data", "dry_run", "now"])?;
+    let dry_run = members.flag("dry_run")? == Some(true);
+    reason(members.text("reason")?, !dry_run)?;
+    let fate = members.choice("data", &[("purge", DataFate::Purge), ("retain", DataFate::Retain)])?;
+    let haste = if members.flag("now")? == Some(true) { Haste::AtOnce } else { Haste::AfterTheGrace };
+    let word = Word { fate, haste };
+    let directory = routes.people.read();
+    let found = participant::find(&directory, directory.study(call.study())?, call.code())?.clone();
+    drop(directory);
+
+    let told = if dry_run {
+        routes.desk.preview_withdrawal(&found.id, word)?
+    } else {
+        let told = routes.desk.withdraw(&[found.id], Leave { word, cause: Cause::Person }, routes.now())?;
+        call.did("participant withdraw", call.study());
+        told
+    };
+    let state = if told["purge_at"].is_string() { "locked" } else { "withdrawn" };
+    let mut answer = json!({ "code": found.code });
+    answer[if dry_run { "would_be" } else { "state" }] = json!(state);
+    if let (Some(answer), Value::Object(more)) = (answer.as_object_mut(), told) {
+        answer.extend(more);
+    }
+    Ok(json(StatusCode::OK, &answer))
+}
+
+pub(super) fn receipt(routes: &Routes, call: &Call) -> Answer {
+    call.members(&[])?;
+    let study = routes.people.study(call.study())?.name.clone();
+    match routes.desk.purge_of(&study, call.code())? {
+        Some(found) => Ok(json(StatusCode::OK, &found)),
+        None => {
+            let sentence = "The study has no purge of this code; `studygate participant list` shows the codes.";
+            Err(Refusal::Other(Kind::NotFound, sentence.to_owned()).into())
+        }
+    }
+}
+
+pub(super) fn list(routes: &Routes, call: &Call) -> Answer {
+    let all = match call.query(&["all"])?.one("all")? {
+        None | Some("false") => false,
+        Some("true") => true,
+        Some(_) => return Err(Problem::invalid("\"all\" is neither true nor false.")),
+    };
+    Ok(json(StatusCode::OK, &json!({ "purges": routes.desk.purges(all) })))
+}
+
+pub(super) fn confirm(routes: &Routes, call: &Call) -> Answer {
+    decide(routes, call, "confirmed", "purges confirm", |id, now| routes.desk.confirm_purge(id, now))
+}
+
+pub(super) fn reject(routes: &Routes, call: &Call) -> Answer {
+    decide(routes, call, "rejected", "purges reject", |id, now| routes.desk.reject_purge(id, now))
+}
+
+fn decide(
+    routes: &Routes,
+    call: &Call,
+    member: &str,
+    action: &'static str,
+    act: impl FnOnce(&str, UnixSeconds) -> Result<(), Refusal>,
+) -> Answer {
+    reason(call.members(&["reason"])?.text("reason")?, true)?;
+    let id = call.arguments.first().map_or("", String::as_str);
+    act(id, routes.now())?;
+    let Caller { uid, login_uid, .. } = call.peer;
+    tracing::info!(action, purge = id, uid, login_uid, "done over the local API");
+    let mut answer = json!({ "id": id });
+    answer[member] = json!(true);
+    Ok(json(StatusCode::OK, &answer))
+}

@@ -1,0 +1,109 @@
+//! What is told of withdrawals: those under way and done, and what one would destroy.
+
+use crate::model::id::OwnerId;
+use crate::model::study::DataFate;
+use crate::model::time::UnixSeconds;
+use crate::people::exports::HandedOut;
+use crate::people::refusal::Refusal;
+use crate::store::engine::table;
+use crate::withdrawal::course::{Course, Word, course};
+use crate::withdrawal::places::count_rows;
+use crate::withdrawal::receipt::{self, Receipt};
+use crate::withdrawal::record::{Counts, Purge, PurgeId, Stage, Why};
+use crate::withdrawal::{Failure, Withdrawal};
+
+/// What a withdrawal would do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Preview {
+    /// Of the data, and after which wait.
+    pub course: Course,
+    /// What would go.
+    pub counts: Counts,
+    /// What would stay, where the data are retained.
+    pub records_kept: u64,
+    /// What has left the site already.
+    pub exports: Vec<HandedOut>,
+}
+
+/// Purges in numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pending {
+    /// Begun and not done.
+    pub begun: usize,
+    /// When the oldest of those was asked for.
+    pub oldest: Option<UnixSeconds>,
+    /// Waiting for a person to confirm or reject them.
+    pub awaiting: usize,
+}
+
+impl Withdrawal {
+    /// What it would do to let this participant leave now; nothing is changed.
+    pub fn preview(&self, participant: &OwnerId, word: Word) -> Result<Preview, Failure> {
+        let directory = self.parts.people.read();
+        let found = directory.participant(participant).ok_or(Refusal::Withdrawn)?;
+        let study = directory.study_of_id(&found.study).ok_or(Refusal::Withdrawn)?;
+        let course = course(&study.rules, word, None, self.now());
+        let (engine, catalog) = (&*self.parts.engine, &self.parts.catalog);
+        let held = catalog.count(participant);
+        let (records, records_kept, bytes) = match course.fate {
+            DataFate::Purge => (held, 0, catalog.stored_bytes(participant)),
+            DataFate::Retain => (0, held, catalog.identity_bytes(participant)),
+        };
+        let counts = Counts {
+            records,
+            bytes,
+            pulls: count_rows(engine, participant.as_bytes(), table::PULL)?,
+            quarantined: count_rows(engine, participant.as_bytes(), table::QUARANTINE)?,
+            links: directory.links(participant).len() as u64,
+        };
+        let exports = self.parts.people.exports_with(&study.id, &found.code)?;
+        Ok(Preview { course, counts, records_kept, exports })
+    }
+
+    /// Every purge, or those under way alone; the first that was asked for first.
+    pub fn purges(&self, all: bool) -> Vec<Purge> {
+        self.log.all(|purge| all || purge.is_open())
+    }
+
+    /// The newest purge of a participant that was not rejected.
+    pub fn purge_of(&self, study: &str, code: &str) -> Option<Purge> {
+        let is_theirs = |purge: &Purge| purge.study == study && purge.code == code && purge.stage != Stage::Rejected;
+        self.log.all(is_theirs).pop()
+    }
+
+    /// How many purges are under way.
+    pub fn in_numbers(&self) -> Pending {
+        let open = self.log.all(Purge::is_open);
+        let begun = || open.iter().filter(|purge| !purge.is_waiting());
+        let flooded = |purge: &&Purge| purge.is_waiting() && purge.wait.is_some_and(|wait| wait.why == Why::Flood);
+        Pending {
+            begun: begun().count(),
+            oldest: begun().map(|purge| purge.times.requested).min(),
+            awaiting: open.iter().filter(flooded).count(),
+        }
+    }
+
+    /// The receipt of a purge that is done; `None` for one that is not.
+    pub fn receipt(&self, purge: &Purge) -> Result<Option<Receipt>, Failure> {
+        if purge.stage != Stage::Erased {
+            return Ok(None);
+        }
+        let directory = self.parts.people.read();
+        let exports = match directory.study(&purge.study) {
+            Ok(study) => self.parts.people.exports_with(&study.id, &purge.code)?,
+            Err(_) => Vec::new(),
+        };
+        let seed = self.parts.keyring.site().signing_seed.clone();
+        Ok(Some(receipt::signed(purge, &exports, &seed)))
+    }
+
+    /// The audit log has this entry of the purge; durable on return, and in the receipt from then on.
+    pub fn audited(&self, id: &PurgeId, entry: u64) -> Result<(), Failure> {
+        // A turn, so that no step of the purge is written between reading and writing.
+        let _turn = self.parts.people.turn();
+        match self.log.find(id) {
+            Some(purge) => self.log.write(&[Purge { audit: Some(entry), ..purge }]),
+            None => Ok(()),
+        }
+    }
+}
