@@ -15,7 +15,9 @@ use crate::app::failure::{Failure, Kind};
 use crate::app::gauges;
 use crate::app::pulling::Pulling;
 use crate::app::site::{Site, seconds};
+use crate::app::trail;
 use crate::app::watch::Watch;
+use crate::audit::Log;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, UnassignedPolicy};
 use crate::crypto::key::{Key, Rng};
@@ -30,6 +32,7 @@ use crate::ingest::door::{Door, Settings as DoorSettings};
 use crate::journal::Journal;
 use crate::lifecycle::{Readiness, Reason, Stop, Stopped};
 use crate::store::format::DataDirectory;
+use crate::telemetry::audit::AuditMetrics;
 use crate::telemetry::filing::FilingMetrics;
 use crate::telemetry::http::HttpMetrics;
 use crate::telemetry::ingest::IngestMetrics;
@@ -43,6 +46,7 @@ pub struct Gateway {
     stop: Stop,
     readiness: Arc<Readiness>,
     journal: Journal,
+    audit: Arc<Log>,
     listeners: JoinSet<()>,
     watching: JoinHandle<Result<(), Failure>>,
     pulling: JoinHandle<Result<(), Failure>>,
@@ -63,8 +67,10 @@ impl Gateway {
         let (stop, stopped) = Stop::new();
         let certificate = certificate(config)?;
 
-        let site = Site::open(config, root_key, &rng, clock.now())?;
         let registry = Arc::new(Registry::new());
+        let site = Site::open(config, root_key, &rng, &clock, AuditMetrics::register(&registry))?;
+        let audit = Arc::clone(&site.audit);
+        audit.started().map_err(Failure::storage)?;
         let (http, ingest) = (HttpMetrics::register(&registry), IngestMetrics::register(&registry));
         let people = PeopleMetrics::register(&registry);
         let (exports, filing_metrics) = (ExportMetrics::register(&registry), FilingMetrics::register(&registry));
@@ -74,6 +80,7 @@ impl Gateway {
         let controls = ControlDesk {
             withdrawal: Arc::clone(&site.withdrawal),
             readiness: Arc::clone(&readiness),
+            audit: Arc::clone(&audit),
             metrics: ingest.clone(),
         };
         let door = Door::new(
@@ -96,6 +103,7 @@ impl Gateway {
             space: Arc::clone(&site.space),
             certificate: Arc::clone(&certificate),
             clock: Arc::clone(&clock),
+            audit: Arc::clone(&audit),
             highest_time: site.progress.highest_time,
             metrics: http.clone(),
         });
@@ -126,12 +134,14 @@ impl Gateway {
         };
 
         let local = LocalSocket::bind(&config.local.socket).map_err(|error| Failure::new(Kind::Listener, error))?;
-        let routes = Arc::new(Routes::new(Arc::clone(&site.people), Arc::new(desk), Arc::clone(&clock)));
+        let routes =
+            Arc::new(Routes::new(Arc::clone(&site.people), Arc::new(desk), Arc::clone(&audit), Arc::clone(&clock)));
         let (metrics, local_stopped) = (http.clone(), stopped.clone());
         listeners.spawn(async move {
             local.serve(routes, ConnectionLimits::default(), &metrics, local_stopped).await;
         });
 
+        listeners.spawn(trail::keep(Arc::clone(&audit), Arc::clone(&clock), stopped.clone()));
         let journal = site.journal.clone();
         let (directory, filing) = start_filing(config, site, rng, clock, filing_metrics, &readiness, &stopped)?;
         watch.look();
@@ -145,6 +155,7 @@ impl Gateway {
             stop,
             readiness,
             journal,
+            audit,
             listeners,
             watching,
             pulling,
@@ -198,11 +209,10 @@ impl Gateway {
         // What it fetched is to be in the journal before that closes; how it ended is told by whoever waits for it.
         let pulled = self.pulling.await.unwrap_or_else(|_| Err(Failure::storage("pulling ended unexpectedly")));
         self.journal.close();
-        match self.filing.take() {
-            Some(filing) => filing.await.unwrap_or_else(|_| Err(Failure::storage("filing ended unexpectedly"))),
-            None => Ok(()),
+        if let Some(filing) = self.filing.take() {
+            filing.await.unwrap_or_else(|_| Err(Failure::storage("filing ended unexpectedly")))?;
         }
-        .and(pulled)
+        self.audit.stopped().map(|_| ()).map_err(Failure::storage).and(pulled)
     }
 }
 
@@ -287,6 +297,7 @@ fn start_filing(
         reader,
         progress,
         withdrawal,
+        audit,
         ..
     } = site;
     let parts = Parts {
@@ -297,6 +308,7 @@ fn start_filing(
         queue,
         callbacks,
         withdrawal,
+        audit,
         engine,
         keyring,
         journal,

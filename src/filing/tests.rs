@@ -8,6 +8,7 @@ mod places;
 mod quarantine;
 mod revisions;
 mod site;
+mod trail;
 mod windows;
 mod withdrawals;
 

@@ -11,6 +11,8 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::NOW;
 use super::hand::Hand;
+use super::trail::{self, copy_folder};
+use crate::audit::{Event, Log};
 use crate::clock::Clock as _;
 use crate::crypto::key::{Key, Rng};
 use crate::crypto::keyring::Keyring;
@@ -83,6 +85,7 @@ pub(super) struct Running {
     pub(super) queue: Arc<Queue>,
     pub(super) journal: Journal,
     pub(super) withdrawal: Arc<Withdrawal>,
+    pub(super) audit: Arc<Log>,
     pub(super) metrics: FilingMetrics,
     pub(super) filing: Filing,
 }
@@ -184,6 +187,10 @@ impl Site {
         );
         let withdrawal = Arc::new(withdrawal.map_err(text)?);
         let metrics = FilingMetrics::register(&Registry::new());
+        let space = Space::new(self.dir.path(), 0).map_err(text)?;
+        let clock = Arc::clone(&self.clock) as _;
+        let trail = (space, Arc::clone(&engine), Arc::clone(&keyring), Arc::clone(&rng), clock);
+        let audit = Arc::new(trail::open(self.dir.path(), trail)?);
         let parts = Parts {
             settings: self.settings.clone(),
             people: Arc::clone(&people),
@@ -192,6 +199,7 @@ impl Site {
             queue: Arc::clone(&queue),
             callbacks,
             withdrawal: Arc::clone(&withdrawal),
+            audit: Arc::clone(&audit),
             engine,
             keyring: Arc::clone(&keyring),
             journal: journal.clone(),
@@ -201,8 +209,19 @@ impl Site {
         };
         let mut filing = Filing::new(parts, reader, progress).map_err(text)?;
         filing.patience = Duration::from_millis(5);
-        self.running =
-            Some(Running { blobs, keyring, people, catalog, quarantine, queue, journal, withdrawal, metrics, filing });
+        self.running = Some(Running {
+            blobs,
+            keyring,
+            people,
+            catalog,
+            quarantine,
+            queue,
+            journal,
+            withdrawal,
+            audit,
+            metrics,
+            filing,
+        });
         Ok(())
     }
 
@@ -295,13 +314,14 @@ impl Site {
         }
     }
 
-    /// Applies the control items of a notification.
-    pub(super) fn apply(&self, body: &str) {
+    /// Applies the control items of a notification; returns what belongs in the audit log.
+    pub(super) fn apply(&self, body: &str) -> Vec<Event> {
         let controls: Vec<_> = entries(body).into_iter().filter(is_control).collect();
-        if !controls.is_empty() {
-            let withdrawal = &self.at().withdrawal;
-            withdrawal.apply(&ClientId::single(), self.clock.now(), &controls).expect("applied");
+        if controls.is_empty() {
+            return Vec::new();
         }
+        let withdrawal = &self.at().withdrawal;
+        withdrawal.apply(&ClientId::single(), self.clock.now(), &controls).expect("applied").events
     }
 
     /// Files until nothing is left to do.
@@ -353,18 +373,6 @@ impl Site {
     pub(super) fn counted(&self, summary_type: &str, result: RecordResult) -> u64 {
         let label = SummaryType::named(summary_type).label();
         self.at().metrics.records.with_label_values(&[label, result.name()]).get()
-    }
-}
-
-fn copy_folder(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).expect("a folder");
-    for entry in std::fs::read_dir(from).expect("a folder").flatten() {
-        let target = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy_folder(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), target).expect("a file");
-        }
     }
 }
 

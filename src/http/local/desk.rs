@@ -5,6 +5,7 @@ use std::io;
 use serde_json::Value;
 use tokio::sync::mpsc;
 
+use crate::audit::Who;
 use crate::http::local_api::StreamPiece;
 use crate::model::{id::OwnerId, participant::Window, time::UnixSeconds};
 use crate::people::refusal::Refusal;
@@ -48,8 +49,9 @@ pub trait Desk: Send + Sync {
     /// Gives a job up; durable on return.
     fn drop_pull(&self, id: &str, now: UnixSeconds) -> Result<(), Refusal>;
 
-    /// Begins an export; refused before its first byte, or a stream.
-    fn export(&self, request: ExportRequest) -> Result<ExportStream, Refusal>;
+    /// Begins an export for this caller; refused before its first byte, or a stream. Its beginning is in the audit log
+    /// before its first byte is made, and how it ends before its end is told.
+    fn export(&self, request: ExportRequest, who: Who) -> Result<ExportStream, Refusal>;
 }
 
 /// How a quarantined item is tried again.
