@@ -184,10 +184,10 @@ fn callbacks_lead_only_where_the_site_may_send_them() {
     let config = site.load().expect("a configuration");
     let ca = site.file.with_file_name("ca.pem");
     assert_eq!(config.pull.ca_file, ca);
-    let fault = config.upstream().err().expect("the authority is not there").to_string();
+    let fault = config.upstream().map(drop).expect_err("the authority is not there").to_string();
     assert!(fault.starts_with(&format!("{}: pull.ca_file cannot be read", ca.display())), "{fault}");
     fs::write(&ca, "no certificate").expect("written");
-    let fault = config.upstream().err().expect("it is no certificate").to_string();
+    let fault = config.upstream().map(drop).expect_err("it is no certificate").to_string();
     assert!(fault.contains("pull.ca_file holds no usable certificate"), "{fault}");
 }
 

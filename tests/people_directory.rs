@@ -13,9 +13,9 @@ use studygate::model::{
 };
 use studygate::people::{
     LinkRequest, People, Settings,
-    change::Permissions,
-    decide::{link::Target, participant::NewParticipant, participant::Step, study::NewStudy},
+    decide::{link::Target, participant::NewParticipant, participant::Step, permission::Telling, study::NewStudy},
     held::HeldNote,
+    permissions::{Came, Told},
     refusal::{Kind, Refusal},
     standing::Standing,
 };
@@ -92,6 +92,11 @@ fn to_handle(text: &str) -> LinkRequest {
     LinkRequest { target: Target::Handle(text.into()), window: Window::default() }
 }
 
+/// What a notice told a moment ago.
+fn told(granted: &[&str]) -> Told {
+    Told::new(granted.iter().copied(), NOW, Came { received: NOW, body: 1 }, 0)
+}
+
 /// All that readers can see, as text.
 fn seen(people: &People, users: &[&str]) -> String {
     use std::fmt::Write as _;
@@ -135,8 +140,8 @@ fn directory_is_the_same_after_a_start() {
     let items = BTreeMap::from([("epochs".to_owned(), 4)]);
     turn.held_note(&held, &HeldNote { now: NOW.plus(60), items, device: Some("Forerunner".into()) });
     let one = people.digest(&ClientId::single(), "user-one");
-    let granted = vec!["HEALTH_EXPORT".to_owned()];
-    assert_eq!(turn.permissions(&one, Permissions { granted, changed: NOW }, NOW), 2);
+    let Telling::Applied(changes) = turn.permissions(&one, &told(&["HEALTH_EXPORT"])) else { panic!("it is newer") };
+    assert_eq!(changes.len(), 2, "one for each of its participants");
     turn.tombstone(&[people.digest(&ClientId::single(), "user-two")], NOW.plus(60));
     turn.withdraw(&gone);
     turn.erase(&gone, NOW);
@@ -296,7 +301,7 @@ fn erased_participant_leaves_only_a_code_that_is_not_given_again() {
     let id = site.add("A", "P1", Some(to_user("u"))).expect("added");
     let digest = people.digest(&ClientId::single(), "u");
     let mut turn = people.turn();
-    turn.permissions(&digest, Permissions { granted: Vec::new(), changed: NOW }, NOW);
+    turn.permissions(&digest, &told(&[]));
     turn.commit().expect("committed");
     assert_eq!(site.rows().len(), before + 3, "participant, links, permissions");
 
@@ -318,7 +323,7 @@ fn purge_that_stopped_after_its_keys_went_is_found_and_finished_at_the_next_star
     let id = site.add("A", "P1", Some(to_user("u"))).expect("added");
     let digest = site.people.digest(&ClientId::single(), "u");
     let mut turn = site.people.turn();
-    turn.permissions(&digest, Permissions { granted: Vec::new(), changed: NOW }, NOW);
+    turn.permissions(&digest, &told(&[]));
     turn.commit().expect("committed");
     site.keyring.rotate(&[keyring::Change::Destroy(id)]).expect("rotated");
 

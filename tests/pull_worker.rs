@@ -213,3 +213,57 @@ async fn job_whose_time_is_over_expires_without_another_request() {
     assert_eq!(dailies, 1);
     site.stop().await;
 }
+
+/// A notice that [`pull_support::USER`] permits these since then.
+fn permitted(list: &str, changed: i64) -> String {
+    let user = pull_support::USER;
+    format!(
+        r#"{{"userPermissionsChange":[{{"userId":"{user}","permissions":[{list}],"changeTimeInSeconds":{changed}}}]}}"#
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn job_that_waits_for_a_type_not_permitted_any_more_ends_without_a_request() {
+    let server = Server::start(HOST, |_| (answer("200 OK", "", &day("1")), Then::Serve));
+    let disk = Disk::new();
+    let mut site = disk.start(&server);
+    site.enrol();
+    site.receive(ping("dailies", 1, "token=T")).await;
+    site.receive(ping("activities", 1, "token=T")).await;
+    site.receive(permitted(r#""ACTIVITY_EXPORT""#, 100)).await;
+    site.pull(Settings::default());
+    site.until("end of both", |site| site.records() == 1 && ended(site) == [(End::NotPermitted, None)]).await;
+    assert_eq!(server.heads().len(), 1, "what is permitted was asked for, and nothing else");
+    assert_eq!(site.counted("dailies", "not_permitted"), 1);
+
+    site.receive(permitted(r#""HEALTH_EXPORT""#, 101)).await;
+    site.receive(ping("dailies", 1, "token=U")).await;
+    site.until("end of the renewed job", |site| site.states().is_empty()).await;
+    assert_eq!(site.records(), 2);
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answer_412_is_noted_until_a_notice_says_what_holds() {
+    let server = Server::start(HOST, |_| (answer("412 Precondition Failed", "", "{}"), Then::Serve));
+    let disk = Disk::new();
+    let mut site = disk.start(&server);
+    site.enrol();
+    site.pull(Settings::default());
+    site.receive(ping("sleeps", 1, "token=T")).await;
+    site.until("end", |site| !ended(site).is_empty()).await;
+    let known = site.permissions();
+    assert_eq!(
+        (known.current(), known.refused().keys().map(String::as_str).collect::<Vec<_>>()),
+        (None, vec!["sleeps"])
+    );
+    site.stop().await;
+
+    let site = disk.start(&server);
+    assert_eq!(site.permissions(), known, "a restart knows it");
+    disk.ahead(10);
+    site.receive(permitted(r#""HEALTH_EXPORT""#, 100)).await;
+    let told = site.permissions();
+    assert!(told.refused().is_empty() && told.current().is_some_and(|told| told.granted == ["HEALTH_EXPORT"]));
+    site.stop().await;
+}

@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use crate::audit::{Event, Log, Who};
 use crate::ingest::controls::{Controls, StoreFailed};
+use crate::journal::{Header, Position};
 use crate::lifecycle::{Readiness, Reason};
-use crate::model::connection::ClientId;
 use crate::model::entry::Entry;
-use crate::model::time::UnixSeconds;
 use crate::telemetry::ingest::IngestMetrics;
-use crate::withdrawal::Withdrawal;
+use crate::withdrawal::{PermissionChanges, Withdrawal};
 
 /// Applies control items, and counts what came of them.
 pub struct ControlDesk {
@@ -24,14 +23,15 @@ pub struct ControlDesk {
 }
 
 impl Controls for ControlDesk {
-    fn apply(&self, client: &ClientId, received: UnixSeconds, controls: &[Entry]) -> Result<(), StoreFailed> {
-        match self.withdrawal.apply(client, received, controls) {
+    fn apply(&self, position: Position, header: &Header, controls: &[Entry]) -> Result<(), StoreFailed> {
+        match self.withdrawal.apply(position, header, controls) {
             Ok(applied) => {
                 let count = |result: &str, count: usize| {
                     self.metrics.deregistrations.with_label_values(&[result]).inc_by(count as u64);
                 };
                 count("applied", applied.withdrawn + applied.dropped);
                 count("unknown", applied.unknown);
+                self.permissions(&applied.permissions);
                 self.enter(applied.events)
             }
             Err(failure) => {
@@ -53,5 +53,31 @@ impl ControlDesk {
             tracing::error!(%error, "a notice was applied, but could not be audited");
             StoreFailed
         })
+    }
+
+    fn permissions(&self, changes: &PermissionChanges) {
+        let PermissionChanges { applied, older, ahead, unknown, unreadable } = *changes;
+        let results = [
+            ("applied", applied),
+            ("older", older),
+            ("ahead", ahead),
+            ("unknown", unknown),
+            ("unreadable", unreadable),
+        ];
+        for (result, count) in results {
+            self.metrics.permission_changes.with_label_values(&[result]).inc_by(count as u64);
+        }
+        if ahead > 0 {
+            tracing::warn!(
+                ahead,
+                "permission changes were refused: they claim to be more than a day ahead of this clock; check the clock"
+            );
+        }
+        if unreadable > 0 {
+            tracing::warn!(unreadable, "permission changes were refused: they name no list, or no time");
+        }
+        if applied > 0 {
+            tracing::info!(applied, "permission changes applied");
+        }
     }
 }

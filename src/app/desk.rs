@@ -148,7 +148,7 @@ impl Desk for GatewayDesk {
                 "records": records,
                 "sequence": self.catalog.sequence(),
                 "database_bytes": self.engine.bytes(),
-                "blob_bytes": self.blobs.bytes().unwrap_or(0),
+                "blob_bytes": self.blobs.bytes(),
                 "epoch": self.keyring.epoch(),
             },
             "journal": { "bodies": bodies, "bytes": bytes },

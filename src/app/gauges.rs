@@ -39,7 +39,7 @@ fn store(registry: &Registry, site: &Site) {
     let (engine, blobs) = (Arc::clone(&site.engine), Arc::clone(&site.blobs));
     registry.on_scrape(Box::new(move || {
         metrics.bytes.with_label_values(&["database"]).set(gauge(engine.bytes()));
-        metrics.bytes.with_label_values(&["blobs"]).set(gauge(blobs.bytes().unwrap_or(0)));
+        metrics.bytes.with_label_values(&["blobs"]).set(gauge(blobs.bytes()));
     }));
 }
 

@@ -6,6 +6,7 @@ use std::io::{self, Write as _};
 use std::sync::Arc;
 use std::thread;
 
+use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
@@ -13,7 +14,7 @@ use crate::app::desk::unavailable;
 use crate::app::pieces::{PIECES_WAITING, Pieces};
 use crate::app::site::Site;
 use crate::filing::failure::Failure;
-use crate::filing::quarantine::{Holder, ItemId, Listed, Quarantine, Sent, SentAs, kind};
+use crate::filing::quarantine::{Holder, ItemId, Listed, Quarantine, Reason, Sent, SentAs, kind};
 use crate::http::local::desk::Retry;
 use crate::http::local_api::StreamPiece;
 use crate::journal::{self, Journal};
@@ -24,6 +25,8 @@ use crate::people::People;
 use crate::people::directory::Directory;
 use crate::people::refusal::{Kind, Refusal};
 use crate::people::standing::Standing;
+use crate::upstream::refusal::Refused;
+use crate::upstream::rules::Rules;
 
 /// So much of an item's text is shown.
 const TEXT_BYTES_SHOWN: usize = 64 * 1024;
@@ -34,6 +37,7 @@ const FILE_BYTES_READ: usize = 512;
 pub(super) struct Decisions {
     quarantine: Arc<Quarantine>,
     people: Arc<People>,
+    callbacks: Arc<Rules>,
     journal: Journal,
 }
 
@@ -61,6 +65,7 @@ impl Decisions {
         Self {
             quarantine: Arc::clone(&site.quarantine),
             people: Arc::clone(&site.people),
+            callbacks: Arc::clone(&site.callbacks),
             journal: site.journal.clone(),
         }
     }
@@ -70,7 +75,7 @@ impl Decisions {
         let directory = self.people.read();
         let mut items = self.quarantine.list()?;
         items.sort_by_key(|listed| (listed.item.received, listed.id.text()));
-        let shown = items.iter().filter_map(|listed| Some(view(listed, whose(&directory, listed.holder)?)));
+        let shown = items.iter().filter_map(|listed| Some(self.view(listed, whose(&directory, listed.holder)?)));
         Ok(shown.collect())
     }
 
@@ -78,7 +83,7 @@ impl Decisions {
     pub(super) fn show(&self, id: &str) -> Result<Value, Refusal> {
         let (listed, whose) = self.found(id)?;
         let beginnings = self.beginnings(&listed)?;
-        let mut shown = view(&listed, whose);
+        let mut shown = self.view(&listed, whose);
         if let Some(members) = shown.as_object_mut() {
             let cut = listed.item.text_bytes() > beginnings.text.len() as u64;
             members.insert("text".to_owned(), json!(String::from_utf8_lossy(&beginnings.text)));
@@ -156,6 +161,24 @@ impl Decisions {
         if self.quarantine.drop_item(listed.id)? { Ok(()) } else { Err(unknown()) }
     }
 
+    fn view(&self, listed: &Listed, whose: Whose) -> Value {
+        let item = &listed.item;
+        let is_callback = item.reason == Reason::RefusedCallback;
+        let refused = item.text.as_deref().filter(|_| is_callback).and_then(|text| refused(&self.callbacks, text));
+        json!({
+            "id": listed.id.text(),
+            "received": item.received.to_string(),
+            "type": SummaryType::named(&item.member).label(),
+            "reason": item.reason.name(),
+            "detail": refused.map(|refused| refused.to_string()),
+            "bytes": item.bytes,
+            "file_bytes": item.file_bytes,
+            "study": whose.study,
+            "code": whose.code,
+            "unassigned": whose.handle,
+        })
+    }
+
     fn found(&self, id: &str) -> Result<(Listed, Whose), Refusal> {
         let id = ItemId::parse(id).ok_or_else(unknown)?;
         let listed = self.quarantine.find(id)?.ok_or_else(unknown)?;
@@ -222,19 +245,15 @@ fn whose(directory: &Directory, holder: Holder) -> Option<Whose> {
     stays.then(|| Whose { handle: Some(connection.held.handle.clone()), ..Whose::default() })
 }
 
-fn view(listed: &Listed, whose: Whose) -> Value {
-    let item = &listed.item;
-    json!({
-        "id": listed.id.text(),
-        "received": item.received.to_string(),
-        "type": SummaryType::named(&item.member).label(),
-        "reason": item.reason.name(),
-        "bytes": item.bytes,
-        "file_bytes": item.file_bytes,
-        "study": whose.study,
-        "code": whose.code,
-        "unassigned": whose.handle,
-    })
+/// What speaks against a ping's callback URL, by the rules as they are.
+fn refused(callbacks: &Rules, text: &str) -> Option<Refused> {
+    #[derive(Deserialize)]
+    struct Ping {
+        #[serde(rename = "callbackURL")]
+        url: String,
+    }
+    let ping: Ping = serde_json::from_str(text).ok()?;
+    callbacks.vet(&ping.url).err()
 }
 
 fn unknown() -> Refusal {
@@ -245,6 +264,15 @@ fn unknown() -> Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_speaks_against_a_callback_is_said_by_the_rules_as_they_are() {
+        let text = r#"{"userId":"u","callbackURL":"https://elsewhere.example/wellness-api/rest/mct?token=t"}"#;
+        let hosts = |host: &str| Rules::new(&[host.to_owned()], false).expect("a host");
+        assert_eq!(refused(&hosts("apis.example"), text), Some(Refused::Host));
+        assert_eq!(refused(&hosts("elsewhere.example"), text), None);
+        assert_eq!(refused(&hosts("apis.example"), "{"), None);
+    }
 
     /// The beginnings of a content that comes in pieces of this size, and whether more was asked for to the end.
     fn check(text: &str, file: Option<&[u8]>, piece_bytes: usize) -> (Vec<u8>, Vec<u8>, bool) {

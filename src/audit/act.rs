@@ -177,7 +177,10 @@ acts! {
         notices: u64,
     }
     /// A participant changed at Garmin what may be collected.
-    PermissionChanged = "permission-changed" {}
+    PermissionChanged = "permission-changed" {
+        /// Whether the same held already: the notice was replayed at a start, or filed before this was entered.
+        repeated: bool,
+    }
     /// A participant's data and keys were destroyed.
     PurgeCarriedOut = "purge-carried-out" {
         /// Records that went.

@@ -14,7 +14,7 @@ use crate::cli::{
 };
 use crate::dataset::{
     keyfile::{self, Identities},
-    manifest::FileEntry,
+    lines::Line,
     open::{self, Summary},
 };
 use crate::model::time::UnixSeconds;
@@ -66,11 +66,11 @@ fn show(form: Form, summary: &Summary) -> Result<(), Failure> {
     let entries = files.iter().map(|file| json!({"path": file.path, "bytes": file.bytes, "rows": file.rows}));
     let whole = json!({"study": study, "number": number, "made_at": made_at, "site_key": site_key,
                        "files": entries.collect::<Vec<_>>()});
-    let row = |file: &FileEntry| {
-        let rows = file.rows.map(|rows| rows.to_string()).unwrap_or_default();
-        vec![file.path.clone(), rows, file.bytes.to_string()]
+    let row = |line: Line| {
+        let rows = line.rows.map(|rows| rows.to_string()).unwrap_or_default();
+        vec![line.name, rows, line.bytes.to_string()]
     };
-    output::list(form, &whole, &["FILE", "ROWS", "BYTES"], files.iter().map(row).collect())?;
+    output::list(form, &whole, &["FILE", "ROWS", "BYTES"], summary.lines().into_iter().map(row).collect())?;
     let told = format!("{study}, export {number}, made {made_at}; the site's public key is {site_key}");
     output::message(&told);
     Ok(())

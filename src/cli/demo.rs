@@ -31,7 +31,7 @@ pub(super) fn run(dir: Option<&Path>) -> Result<(), Failure> {
     for Opened { title, rows } in report?.datasets {
         output::line("")?;
         output::line(&title)?;
-        output::rows(&["file", "rows"], &rows)?;
+        output::rows(&["file", "rows", "bytes"], &rows)?;
     }
     let seconds = SystemClock.monotonic().saturating_sub(started).as_secs_f64();
     output::message(&format!("done in {seconds:.1} s{}", kept(dir)));

@@ -73,8 +73,8 @@ pub(super) fn run(command: Quarantine, gateway: &Gateway, form: Form) -> Result<
 }
 
 fn list(gateway: &Gateway, form: Form) -> Result<(), Failure> {
-    let head = ["ID", "RECEIVED", "TYPE", "REASON", "BYTES", "STUDY", "CODE"];
-    let members = ["id", "received", "type", "reason", "bytes", "study", "code"];
+    let head = ["ID", "RECEIVED", "TYPE", "REASON", "BYTES", "STUDY", "CODE", "DETAIL"];
+    let members = ["id", "received", "type", "reason", "bytes", "study", "code", "detail"];
     let answer = gateway.get(&Resource::of(&["quarantine"]))?;
     let row = |item: &Value| members.iter().map(|member| cell(&item[*member])).collect();
     output::list(form, &answer, &head, items(&answer).iter().map(row).collect())

@@ -23,10 +23,9 @@ use crate::model::time::UnixSeconds;
 use crate::simulate::account::Account;
 use crate::simulate::callbacks::fault::Faults;
 use crate::simulate::callbacks::{self, Callbacks};
-use crate::simulate::message::Files;
 use crate::simulate::plan;
 use crate::simulate::run::{Cast, Progress, Settings, play};
-use crate::simulate::sender::{self, Again, Sender, Target};
+use crate::simulate::sender::{self, Sender, Target};
 use crate::simulate::user::Population;
 
 const DAY_S: i64 = 86_400;
@@ -141,7 +140,7 @@ pub(super) fn run(simulate: &Simulate) -> Result<(), Failure> {
     let account = runtime.block_on(async {
         target.try_out().await.map_err(|error| unreachable(&error))?;
         let ledger = simulate.ledger.as_deref().map(create).transpose()?;
-        let cast = Cast { sender: sender(simulate, target), callbacks: callbacks(simulate).await?, files: files() };
+        let cast = Cast { sender: sender(simulate, target), callbacks: callbacks(simulate).await? };
         let mut meter = Meter { days: simulate.days, is_shown: io::stderr().is_terminal() };
         let account = play(&settings, cast, &mut |progress| meter.show(progress)).await;
         meter.end();
@@ -194,20 +193,14 @@ fn target(simulate: &Simulate) -> Result<Target, Failure> {
 }
 
 fn sender(simulate: &Simulate, target: Target) -> Arc<Sender> {
-    let usual = sender::Settings::default();
     let settings = sender::Settings {
-        again: Again { attempts_max: simulate.attempts, ..usual.again },
+        attempts_max: simulate.attempts,
         client_id: simulate.client_id.clone(),
         concurrency: usize::from(simulate.concurrency),
         seed: simulate.seed,
-        ..usual
+        ..sender::Settings::default()
     };
     Arc::new(Sender::new(target, settings))
-}
-
-/// Activities come without files.
-fn files() -> Files {
-    Arc::new(|_, _| Vec::new())
 }
 
 /// The callback server, where one is needed, and what the gateway must be told of it.

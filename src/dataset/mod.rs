@@ -20,6 +20,7 @@ pub mod fields;
 pub mod files;
 pub mod filter;
 pub mod keyfile;
+pub mod lines;
 pub mod manifest;
 pub mod open;
 pub mod path;

@@ -1,4 +1,5 @@
-//! The whole job on loopback: a gateway in a folder, studies, simulated participants, HTTPS pushes, a dataset opened.
+//! The whole job on loopback: a gateway in a folder, studies, simulated participants, pushes and pulls over HTTPS,
+//! a dataset opened.
 //!
 //! Never: a way into the gateway that its users do not have; an address outside this machine.
 
@@ -21,7 +22,7 @@ pub struct Report {
 pub struct Opened {
     /// Study, number and who signed it.
     pub title: String,
-    /// File and rows of every file with rows.
+    /// File, rows and bytes of every table with rows; all activity files in one line.
     pub rows: Vec<Vec<String>>,
 }
 

@@ -1,12 +1,15 @@
-//! The demo's site: a gateway in a folder, spoken to over its socket and over HTTPS as anybody would.
+//! The demo's site: a gateway in a folder, spoken to over its socket and over HTTPS as anybody would, and the callback
+//! server that it fetches from.
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::{Method, StatusCode};
+use bytes::Bytes;
+use hyper::Method;
 use ring::rand::SystemRandom;
 use serde_json::Value;
 use tokio::io::AsyncWriteExt;
@@ -18,28 +21,38 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Tls};
 use crate::crypto::key::Key;
 use crate::demo::Failure;
-use crate::tls::generate::self_signed;
+use crate::simulate::callbacks::{self, Callbacks};
+use crate::simulate::notification::Notification;
+use crate::simulate::sender::{self, Body, Sender, Target};
+use crate::tls::generate::{Pair, self_signed};
 
 const ANSWER_BYTES_MAX: usize = 1 << 20;
 const PATH: &str = "/garmin/demo";
-/// How long filing may take to catch up.
+/// Callbacks that are answered at once.
+const PULLS_AT_ONCE: usize = 8;
+/// How long pulls and filing may take to catch up.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A running gateway and the two ways to it.
+/// A running gateway, the two ways to it, and the one way out of it.
 pub(super) struct Site {
     gateway: Gateway,
     local: Connection,
-    ingress: Connection,
+    sender: Arc<Sender>,
+    callbacks: Arc<Callbacks>,
 }
 
 impl Site {
-    /// Makes keys and certificate in the folder, and starts the gateway on free ports of loopback.
-    pub(super) async fn start(dir: &Path) -> Result<Site, Failure> {
+    /// Makes keys and certificates in the folder, and starts the callback server and the gateway on free ports of
+    /// loopback.
+    pub(super) async fn start(dir: &Path, seed: u64) -> Result<Site, Failure> {
         let here = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let pair =
-            self_signed(&["localhost".to_owned()], SystemClock.now(), 30).map_err(|_| "no certificate".to_owned())?;
+        let ca_file = dir.join("callbacks.pem");
+        let settings = callbacks::Settings { seed, ..callbacks::Settings::default() };
+        let callbacks_pair = certificate(&ca_file)?;
+        let callbacks = Callbacks::start(settings, &callbacks_pair, Arc::new(SystemClock)).await.map_err(said)?;
+
         let tls = Tls { certificate: dir.join("certificate.pem"), private_key: dir.join("private.key") };
-        write(&tls.certificate, pair.certificate.as_bytes())?;
+        let pair = certificate(&tls.certificate)?;
         write(&tls.private_key, pair.private_key.as_bytes())?;
         let root_key = Key::random(&SystemRandom::new());
         write(&dir.join("root.key"), hex(&root_key).as_bytes())?;
@@ -50,28 +63,41 @@ impl Site {
         config.ingress.tls = Some(tls);
         config.metrics.listen = Some(here);
         config.local.socket = dir.join("studygate.sock");
+        config.pull.hosts = vec![callbacks.host().to_owned()];
+        config.pull.allow_private = true;
+        config.pull.ca_file = ca_file;
+        config.pull.concurrency = PULLS_AT_ONCE;
         let gateway = Gateway::start(&config, &root_key).await.map_err(said)?;
 
         let trust =
             Trust::roots(pair.certificate.as_bytes()).map_err(|_| "the certificate is not trusted".to_owned())?;
         let address = gateway.ingress().first().ok_or("the gateway listens nowhere")?.to_string();
-        let ingress = Connection::https(&address, "localhost", &trust).await.map_err(said)?;
+        let target = Target::of(&format!("https://{address}{PATH}"), trust).map_err(said)?;
+        let sender = Sender::new(target, sender::Settings { seed, ..sender::Settings::default() });
         let local = Connection::unix(&config.local.socket).await.map_err(said)?;
-        Ok(Site { gateway, local, ingress })
+        Ok(Site { gateway, local, sender: Arc::new(sender), callbacks: Arc::new(callbacks) })
     }
 
     /// Where notifications go.
     pub(super) fn address(&self) -> String {
-        let port = self.gateway.ingress().first().map_or(0, SocketAddr::port);
-        format!("https://localhost:{port}{PATH}")
+        let address = self.gateway.ingress().first().map(ToString::to_string).unwrap_or_default();
+        format!("https://{address}{PATH}")
     }
 
-    /// Pushes one notification, which must be answered 200.
-    pub(super) async fn push(&mut self, body: String) -> Result<(), Failure> {
-        let answer = self.ingress.send(Outgoing::post_json(format!("{PATH}/push"), body)).await.map_err(said)?;
-        let status = answer.status;
-        answer.whole(ANSWER_BYTES_MAX).await.map_err(said)?;
-        if status == StatusCode::OK { Ok(()) } else { Err(format!("a notification was answered {status}")) }
+    /// Who posts notifications.
+    pub(super) fn sender(&self) -> Arc<Sender> {
+        Arc::clone(&self.sender)
+    }
+
+    /// Who answers callbacks.
+    pub(super) fn callbacks(&self) -> Arc<Callbacks> {
+        Arc::clone(&self.callbacks)
+    }
+
+    /// Posts one notification, which must be answered 200.
+    pub(super) async fn post(&self, notification: &Notification) -> Result<(), Failure> {
+        let body = Body::Text(Bytes::from(notification.to_json()));
+        self.sender.post(&body).await.map_err(|miss| format!("a notification was {miss}"))
     }
 
     /// Asks the local API.
@@ -88,17 +114,25 @@ impl Site {
         if status.is_success() { Ok(value) } else { Err(super::text(&value, "detail").to_owned()) }
     }
 
-    /// Waits until everything that was answered is filed, and nothing waits to be purged or picked up.
+    /// Waits until everything that was answered is filed, everything that was pinged is fetched or has another end, and
+    /// nothing waits to be purged.
     pub(super) async fn settled(&mut self) -> Result<(), Failure> {
         let started = SystemClock.monotonic();
         loop {
             let status = self.ask(Method::GET, "status", &Value::Null).await?;
-            let waiting = [&status["journal"]["bodies"], &status["purges_pending"]];
+            let pulls = &status["pulls"];
+            let waiting = [
+                &status["journal"]["bodies"],
+                &status["purges_pending"],
+                &pulls["waiting"],
+                &pulls["running"],
+                &pulls["delivered"],
+            ];
             if waiting.iter().all(|count| count.as_u64() == Some(0)) {
                 return Ok(());
             }
             if SystemClock.monotonic().saturating_sub(started) > PATIENCE {
-                return Err("filing does not catch up; look at the log".to_owned());
+                return Err("filing or fetching does not catch up; look at the log".to_owned());
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
@@ -122,8 +156,8 @@ impl Site {
 
     /// Stops the gateway.
     pub(super) async fn stop(self) -> Result<(), Failure> {
-        let Site { gateway, local, ingress } = self;
-        drop((local, ingress));
+        let Site { gateway, local, sender, callbacks } = self;
+        drop((local, sender, callbacks));
         gateway.stop().await.map_err(said)
     }
 }
@@ -131,6 +165,14 @@ impl Site {
 /// What went wrong, as a sentence.
 pub(super) fn said(cause: impl std::fmt::Display) -> Failure {
     cause.to_string()
+}
+
+/// A certificate for this machine, in this file; its key is not written.
+fn certificate(path: &Path) -> Result<Pair, Failure> {
+    let name = Ipv4Addr::LOCALHOST.to_string();
+    let pair = self_signed(&[name], SystemClock.now(), 30).map_err(|_| "no certificate".to_owned())?;
+    write(path, pair.certificate.as_bytes())?;
+    Ok(pair)
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {

@@ -5,6 +5,7 @@ use crate::journal::{Header, Position};
 use crate::model::connection::ConnectionDigest;
 use crate::model::entry::Entry;
 use crate::model::summary::SummaryType;
+use crate::people::permissions::Came;
 
 /// An item whose user can be read.
 pub struct Arrival<'a> {
@@ -25,6 +26,11 @@ pub struct Arrival<'a> {
 }
 
 impl<'a> Arrival<'a> {
+    /// When its body came.
+    pub fn came(&self) -> Came {
+        Came { received: self.header.received, body: self.position.0 }
+    }
+
     /// The item of this user.
     pub fn new(
         entry: &'a Entry,

@@ -11,11 +11,13 @@ use crate::filing::refused::reason;
 use crate::filing::tally::Tally;
 use crate::model::entry::{Entry, Shape};
 use crate::model::id::OwnerId;
-use crate::model::pull::PullRef;
+use crate::model::pull::{PullId, PullRef};
 use crate::model::summary::{DEREGISTRATIONS, PERMISSION_CHANGES, SummaryType};
 use crate::model::time::UnixSeconds;
+use crate::people::directory::Directory;
 use crate::people::held::HeldNote;
 use crate::people::standing::LinkedTo;
+use crate::queue::job::is_file;
 use crate::queue::{Queue, Told};
 use crate::records::catalog::Catalog;
 use crate::store::engine::Batch as Rows;
@@ -58,6 +60,8 @@ pub struct Batch<'a> {
     pub held_bytes: u64,
     /// What the queue of pulls learns once it is committed.
     pub told: Vec<Told>,
+    /// The newest ping of each job in it: when it came, and its place in the journal.
+    pub(super) pinged: HashMap<PullId, (UnixSeconds, u64)>,
     pub(super) bytes: usize,
 }
 
@@ -83,6 +87,7 @@ impl<'a> Batch<'a> {
             newest: UnixSeconds(0),
             held_bytes: 0,
             told: Vec::new(),
+            pinged: HashMap::new(),
             bytes: 0,
         }
     }
@@ -92,15 +97,26 @@ impl<'a> Batch<'a> {
         self.bytes
     }
 
-    /// An item of a connection with links: a copy for every participant whose window covers it.
-    pub fn linked(&mut self, arrival: &Arrival<'_>, bytes: &mut Bytes<'_>, links: &[LinkedTo]) -> Result<(), Failure> {
-        // A ping is kept while its participant takes part: what it leads to says when that happened.
+    /// An item of a connection with links: a copy for every participant whose window covers it, whose study takes it,
+    /// and for whom the user permits it.
+    pub fn linked(
+        &mut self,
+        arrival: &Arrival<'_>,
+        bytes: &mut Bytes<'_>,
+        links: &[LinkedTo],
+        directory: &Directory,
+    ) -> Result<(), Failure> {
+        // A ping is kept while its participant takes part: what it leads to says when that happened. A file's own ping
+        // says it already.
         let is_ping = arrival.entry.shape == Shape::Ping;
-        let time = arrival.facts.start.filter(|_| !is_ping).unwrap_or(arrival.header.received);
+        let says_when = !is_ping || is_file(&arrival.summary_type);
+        let time = arrival.facts.start.filter(|_| says_when).unwrap_or(arrival.header.received);
         let mut targets: Vec<Target> = Vec::new();
         let mut result = RecordResult::OutsideWindow;
         for linked in links.iter().filter(|linked| linked.collects(time)) {
-            if linked.study.rules.collects(arrival.summary_type.name()) {
+            let (owner, summary_type) = (&linked.participant.id, &arrival.summary_type);
+            let permits = directory.permits(owner, &arrival.connection, summary_type, arrival.came());
+            if permits && linked.study.rules.collects(summary_type.name()) {
                 targets.push(Target::Participant(linked.participant.id));
                 if !is_ping {
                     self.tally.stored(linked.study.id, arrival.header.received);
@@ -136,9 +152,7 @@ impl<'a> Batch<'a> {
 
     /// The body that answers this ping is in the batch, or in those before it: the job ends with it.
     pub fn answered(&mut self, pull: PullRef) {
-        let renewed =
-            |told: &Told| matches!(told, Told::Pinged(pinged) if pinged.id == pull.id && pinged.ping > pull.ping);
-        if !self.told.iter().any(renewed) {
+        if self.pinged.get(&pull.id).is_none_or(|(_, ping)| *ping <= pull.ping) {
             self.tools.queue.rows(&pull).into_iter().for_each(|row| self.rows.delete(row));
             self.told.push(Told::Answered(pull));
         }

@@ -69,7 +69,7 @@ impl Filing {
         if seen == UnixSeconds(0) || now.0.saturating_sub(seen.0).abs() <= CLOCK_JUMP_MAX {
             let parts = &self.parts;
             parts.quarantine.expire(now.plus(-parts.settings.quarantine_for))?;
-            parts.queue.expire(now.plus(-parts.settings.quarantine_for), now)?;
+            parts.queue.expire(now.plus(-parts.settings.quarantine_for))?;
             if parts.withdrawal.expire_held(now, parts.settings.hold_for)? > 0 {
                 self.recount_held();
             }

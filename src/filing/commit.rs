@@ -36,20 +36,22 @@ impl Filing {
         self.progress.filed = filed;
         self.progress.sequence = sequence;
         self.progress.highest_time = self.progress.highest_time.max(newest);
-        if held.is_empty() {
-            rows.append(self.progress_row());
-            catalog.commit(prepared, rows)?;
-        } else {
-            let mut turn = self.parts.people.turn();
-            held.iter().for_each(|(owner, note)| turn.held_note(owner, note));
-            let (noted, pending) = turn.sealed().map_err(Failure::People)?;
-            rows.append(noted);
-            rows.append(self.progress_row());
-            catalog.commit(prepared, rows)?;
-            pending.apply();
-        }
+        self.parts.queue.filing(told, self.parts.clock.now(), || -> Result<(), Failure> {
+            if held.is_empty() {
+                rows.append(self.progress_row());
+                catalog.commit(prepared, rows)?;
+            } else {
+                let mut turn = self.parts.people.turn();
+                held.iter().for_each(|(owner, note)| turn.held_note(owner, note));
+                let (noted, pending) = turn.sealed().map_err(Failure::People)?;
+                rows.append(noted);
+                rows.append(self.progress_row());
+                catalog.commit(prepared, rows)?;
+                pending.apply();
+            }
+            Ok(())
+        })?;
         catalog.reached(sequence);
-        self.parts.queue.filed(told, self.parts.clock.now());
         self.held_bytes = self.held_bytes.saturating_add(held_bytes);
         self.parts.metrics.quarantine_items.set(gauge(self.parts.quarantine.items()));
         let directory = self.parts.people.read();

@@ -4,15 +4,19 @@
 use std::collections::BTreeMap;
 use std::io;
 
+use memchr::memchr;
+
 use crate::filing::failure::Failure;
 use crate::filing::worker::Parts;
 use crate::journal::{Header, Spool};
 use crate::json::split::Splitter;
+use crate::model::entry::{BEFORE_FILE, Entry, Field, Shape};
 use crate::model::id::OwnerId;
 use crate::model::time::UnixSeconds;
+use crate::queue::job::is_file;
 use crate::queue::view::HeldPing;
 use crate::records::head::PackId;
-use crate::records::index::IndexEntry;
+use crate::records::index::{IndexEntry, Place};
 use crate::records::read::Window;
 
 /// A notification being written from held items.
@@ -21,6 +25,17 @@ struct Resent<'a> {
     splitter: Splitter,
     user: &'a str,
     failed: Option<Failure>,
+    /// Of a body that may hold a file.
+    file: Option<File>,
+}
+
+/// What is known by and by of a record that may be a file.
+#[derive(Default)]
+struct File {
+    /// The item that announced it.
+    item: Option<Entry>,
+    /// The file's length so far, once the item is over.
+    bytes: Option<u64>,
 }
 
 /// Puts everything held under this owner back into the journal. The caller destroys what was held then; after a crash
@@ -37,9 +52,18 @@ pub fn send_again(parts: &Parts, owner: &OwnerId) -> Result<(), Failure> {
     for (received, mut entries) in arrivals {
         entries.sort_by(|(_, left), (_, right)| left.sort_key().cmp(&right.sort_key()));
         items += entries.len() as u64;
-        let mut resent = Resent::new(parts, held.user.expose())?;
-        resent.body(parts, owner, &entries)?;
-        resent.commit(Header { received, client: held.client.clone(), pull: None })?;
+        let (files, objects): (Vec<_>, Vec<_>) = entries.into_iter().partition(|(_, entry)| may_be_file(entry));
+        let header = || Header { received, client: held.client.clone(), pull: None };
+        if !objects.is_empty() {
+            let mut resent = Resent::new(parts, held.user.expose())?;
+            resent.body(parts, owner, &objects)?;
+            resent.commit(header())?;
+        }
+        for (pack, entry) in files {
+            let mut resent = Resent::new(parts, held.user.expose())?;
+            resent.file(parts, owner, &pack, &entry)?;
+            resent.commit(header())?;
+        }
     }
     for ping in parts.queue.held_pings(owner)? {
         items += 1;
@@ -51,9 +75,14 @@ pub fn send_again(parts: &Parts, owner: &OwnerId) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Files stand by themselves; so does what was pushed in their place, if it is as large.
+fn may_be_file(entry: &IndexEntry) -> bool {
+    is_file(&entry.summary_type) && matches!(entry.data, Place::Large(_))
+}
+
 impl<'a> Resent<'a> {
     fn new(parts: &Parts, user: &'a str) -> Result<Self, Failure> {
-        Ok(Self { spool: parts.journal.spool()?, splitter: Splitter::new(), user, failed: None })
+        Ok(Self { spool: parts.journal.spool()?, splitter: Splitter::new(), user, failed: None, file: None })
     }
 
     /// A notification of one ping, as it came.
@@ -79,6 +108,25 @@ impl<'a> Resent<'a> {
             self.item(parts, owner, pack, entry, &mut window)?;
         }
         self.write(if before.is_none() { b"{}" } else { b"]}" })
+    }
+
+    /// A body of one file: the item that announced it, and behind it the file.
+    fn file(&mut self, parts: &Parts, owner: &OwnerId, pack: &PackId, entry: &IndexEntry) -> Result<(), Failure> {
+        let name = serde_json::to_string(entry.summary_type.name()).expect("text is written to memory");
+        self.file = Some(File::default());
+        self.write(format!("{{{name}:[").as_bytes())?;
+        self.item(parts, owner, pack, entry, &mut Window::default())?;
+        let bytes = self.file.as_ref().and_then(|file| file.bytes);
+        if bytes.is_none() {
+            self.write(BEFORE_FILE.as_bytes())?;
+        }
+        let mut item = self.file.take().and_then(|file| file.item).ok_or(Failure::Inconsistent)?;
+        if let Some(bytes) = bytes {
+            item.shape = Shape::File;
+            item.fields.retain(|(field, _)| *field != Field::CallbackUrl);
+            item.fields.push((Field::FileBytes, bytes.to_string().into()));
+        }
+        Ok(self.spool.entry(&item)?)
     }
 
     /// The held object with its `userId` put back in front.
@@ -117,19 +165,33 @@ impl<'a> Resent<'a> {
 
     fn keep_error(&mut self, bytes: &[u8]) {
         if self.failed.is_none()
-            && let Err(failure) = self.write(bytes)
+            && let Err(failure) = self.content(bytes)
         {
             self.failed = Some(failure);
         }
     }
 
+    /// The next bytes of a record: the first line feed ends the object, and a file follows.
+    fn content(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        let Some(file) = &mut self.file else { return self.write(bytes) };
+        if let Some(length) = &mut file.bytes {
+            *length += bytes.len() as u64;
+            return Ok(self.spool.write(bytes)?);
+        }
+        let Some(end) = memchr(b'\n', bytes) else { return self.write(bytes) };
+        file.bytes = Some(0);
+        self.write(&bytes[..end])?;
+        self.write(BEFORE_FILE.as_bytes())?;
+        self.content(&bytes[end + 1..])
+    }
+
     fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         let mut outcome = Ok(());
-        let spool = &mut self.spool;
-        let split = self.splitter.feed(bytes, &mut |entry| {
-            if outcome.is_ok() {
-                outcome = spool.entry(&entry);
-            }
+        let Self { spool, splitter, file, .. } = self;
+        let split = splitter.feed(bytes, &mut |entry| match file {
+            Some(file) => file.item = Some(entry),
+            None if outcome.is_ok() => outcome = spool.entry(&entry),
+            None => {}
         });
         split.map_err(|_| Failure::Inconsistent)?;
         outcome?;

@@ -46,11 +46,16 @@ impl Batch<'_> {
             ping: arrival.position.0,
         };
         let rng = Arc::clone(&self.tools.catalog.rng);
+        let newer_in_batch = self.pinged.get(&id).is_some_and(|(received, _)| *received > arrival.header.received);
         for target in targets {
             let owner = self.owner(&target.owner())?;
             let name = owner.pseudonyms.pull(&parts);
             let is_held = matches!(target, Target::Held(_));
             let owner_id = target.owner();
+            // What was held comes back later than it came: a newer ping for the same window stands.
+            if newer_in_batch || queue.has_newer(&id, &(owner_id, name), arrival.header.received) {
+                continue;
+            }
             // Without an identity key the participant has no link that is open.
             let sealed = new.seal(&owner_id, &name, &owner.keys, is_held, &*rng);
             let Some((row, sealed)) = sealed else { continue };
@@ -60,6 +65,7 @@ impl Batch<'_> {
             if let Target::Held(id) = target {
                 self.note_held(*id, &arrival.summary_type, length as u64);
             }
+            self.pinged.insert(id, (arrival.header.received, arrival.position.0));
             self.told.push(Told::Pinged(Pinged {
                 id,
                 ping: arrival.position.0,

@@ -12,7 +12,8 @@ impl Filing {
     /// Whether this much more may be held.
     pub(super) fn has_room(&self, batch: &Batch<'_>, entry: &Entry) -> bool {
         let held = self.held_bytes.saturating_add(batch.held_bytes);
-        let size = entry.span.end - entry.span.start;
+        let file = entry.file().map_or(0, |file| file.end - file.start);
+        let size = (entry.span.end - entry.span.start).saturating_add(file);
         self.parts.settings.hold && held.saturating_add(size) <= self.parts.settings.hold_bytes_max
     }
 

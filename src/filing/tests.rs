@@ -4,6 +4,8 @@
 mod crashes;
 mod hand;
 mod held;
+mod permissions;
+mod pings;
 mod places;
 mod quarantine;
 mod revisions;

@@ -286,8 +286,11 @@ impl Filing {
             directory = self.parts.people.read();
         }
         match directory.standing(&connection) {
-            Standing::Linked(links) => batch.linked(&arrival, bytes, links)?,
+            Standing::Linked(links) => batch.linked(&arrival, bytes, links, &directory)?,
             Standing::Tombstoned => batch.drop_item(entry, RecordResult::DroppedPurged),
+            Standing::Held(owner) if !directory.permits(&owner, &connection, &arrival.summary_type, arrival.came()) => {
+                batch.drop_item(entry, RecordResult::NotPermitted);
+            }
             Standing::Held(owner) if self.has_room(batch, entry) => batch.hold(&arrival, bytes, owner)?,
             Standing::Held(_) | Standing::Unknown => batch.drop_item(entry, RecordResult::NotHeld),
         }

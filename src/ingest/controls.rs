@@ -1,11 +1,10 @@
 //! Control items: deregistrations and permission changes, which hold from their 200 on.
 
 use crate::ingest::refusal::Refusal;
+use crate::journal::{Header, Position};
 use crate::model::{
-    connection::ClientId,
     entry::{Entry, Shape, Whose},
     summary::{DEREGISTRATIONS, PERMISSION_CHANGES},
-    time::UnixSeconds,
 };
 
 /// The control items of one body were not made durable.
@@ -14,9 +13,9 @@ pub struct StoreFailed;
 
 /// What obeys control items.
 pub trait Controls: Send + Sync {
-    /// Applies the control items of a durable body, in their order; returns when reads obey them, durably. Called on
+    /// Applies the control items of the durable body at this place, in their order; returns when reads obey them, durably. Called on
     /// a blocking thread; filing may hand the same items in again.
-    fn apply(&self, client: &ClientId, received: UnixSeconds, controls: &[Entry]) -> Result<(), StoreFailed>;
+    fn apply(&self, position: Position, header: &Header, controls: &[Entry]) -> Result<(), StoreFailed>;
 }
 
 /// The most control items of one body, and their size in memory in bytes; a body with more is too large. Garmin

@@ -97,9 +97,9 @@ impl Work for FileWork {
         let entry = reading.entry(entry)?;
         spool.entry(&entry)?;
         let received = gate.clock.now();
-        spool.commit(reading.header(received))?;
+        let position = spool.commit(reading.header(received))?;
         drop(slot);
-        let taken = reading.settle(&gate.metrics, received)?;
+        let taken = reading.settle(&gate.metrics, position, received)?;
         Ok(Taken { expected: entry.shape == Shape::File, ..taken })
     }
 }

@@ -62,9 +62,9 @@ impl Work for Large {
     fn commit(self) -> Result<Taken, Refusal> {
         let Self { gate, sink: SpoolSink { spool, reading }, slot, .. } = self;
         let received = gate.clock.now();
-        spool.commit(reading.header(received))?;
+        let position = spool.commit(reading.header(received))?;
         drop(slot);
-        reading.settle(&gate.metrics, received)
+        reading.settle(&gate.metrics, position, received)
     }
 }
 

@@ -59,11 +59,11 @@ impl Small {
     async fn commit(self) -> Result<Taken, Refusal> {
         let Self { gate, bytes, entries, reading } = self;
         let received = gate.clock.now();
-        gate.journal.commit(reading.header(received), bytes, entries).await?;
+        let position = gate.journal.commit(reading.header(received), bytes, entries).await?;
         if !reading.has_controls() {
-            return reading.settle(&gate.metrics, received);
+            return reading.settle(&gate.metrics, position, received);
         }
-        let settled = spawn_blocking(move || reading.settle(&gate.metrics, received)).await;
+        let settled = spawn_blocking(move || reading.settle(&gate.metrics, position, received)).await;
         settled.unwrap_or(Err(Refusal::StoreFailed))
     }
 }

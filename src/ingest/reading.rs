@@ -10,7 +10,7 @@ use crate::ingest::{
     refusal::{Malformed, Refusal},
     tally::Tally,
 };
-use crate::journal::Header;
+use crate::journal::{Header, Position};
 use crate::model::{
     connection::{ClientId, GarminUserId},
     entry::{Entry, Field, Shape, Whose},
@@ -83,12 +83,18 @@ impl Reading {
         }
     }
 
-    /// The body is durable: its control items are applied, its items counted.
-    pub(crate) fn settle(self, metrics: &DoorMetrics, received: UnixSeconds) -> Result<Taken, Refusal> {
-        if let As::Notification { client, controls, found } = self.as_what {
+    /// The body is durable at this place: its control items are applied, its items counted.
+    pub(crate) fn settle(
+        self,
+        metrics: &DoorMetrics,
+        position: Position,
+        received: UnixSeconds,
+    ) -> Result<Taken, Refusal> {
+        let header = self.header(received);
+        if let As::Notification { controls, found, .. } = self.as_what {
             let items = found.into_items();
             if !items.is_empty() {
-                controls.apply(&client, received, &items).map_err(|_| Refusal::StoreFailed)?;
+                controls.apply(position, &header, &items).map_err(|_| Refusal::StoreFailed)?;
             }
         }
         self.tally.publish(metrics, received);

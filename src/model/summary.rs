@@ -47,6 +47,20 @@ pub enum Permission {
     Mct,
 }
 
+impl Permission {
+    /// Every permission that a type falls under.
+    pub const ALL: [Self; 3] = [Self::Activity, Self::Health, Self::Mct];
+
+    /// Its name in Garmin's notices.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Activity => "ACTIVITY_EXPORT",
+            Self::Health => "HEALTH_EXPORT",
+            Self::Mct => "MCT_EXPORT",
+        }
+    }
+}
+
 /// What is known of a summary type.
 #[derive(Debug)]
 pub struct Known {

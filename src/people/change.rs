@@ -11,7 +11,7 @@ use crate::model::{
     study::Study,
     time::UnixSeconds,
 };
-use crate::people::{digests::TombstoneDigest, held::Held};
+use crate::people::{digests::TombstoneDigest, held::Held, permissions::Permissions};
 
 /// A link and the digest of its connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,16 +30,6 @@ pub struct Retired {
     pub code: String,
     /// When everything of the participant was erased.
     pub at: UnixSeconds,
-}
-
-/// The Garmin permissions of a connection, as last told.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Permissions {
-    /// The whole list that holds; empty = all withdrawn.
-    pub granted: Vec<String>,
-    /// When they changed, as Garmin says.
-    pub changed: UnixSeconds,
 }
 
 /// One change.
@@ -63,7 +53,7 @@ pub enum Change {
     Tombstone(TombstoneDigest, UnixSeconds),
     /// The tombstone has expired.
     TombstoneGone(TombstoneDigest),
-    /// The owner's connection has these permissions.
+    /// This is known of the permissions of the owner's connection.
     Permissions(OwnerId, ConnectionDigest, Permissions),
 }
 

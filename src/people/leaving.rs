@@ -1,9 +1,13 @@
 //! What leaving needs of the directory; the order of the steps, and the keys, are withdrawal's.
 
-use crate::model::{connection::ConnectionDigest, id::OwnerId, time::UnixSeconds};
+use crate::model::{connection::ConnectionDigest, id::OwnerId, summary::SummaryType, time::UnixSeconds};
 use crate::people::{
-    change::{Change, Permissions, Retired},
-    decide::{link, participant, permission},
+    change::{Change, Retired},
+    decide::{
+        link, participant,
+        permission::{self, Telling},
+    },
+    permissions::Told,
     turn::Turn,
 };
 
@@ -62,12 +66,33 @@ impl Turn<'_> {
         }
     }
 
-    /// The connection has these permissions, for each of its owners who was not told of a later state; returns for
-    /// how many owners something was kept.
-    pub fn permissions(&mut self, connection: &ConnectionDigest, told: Permissions, now: UnixSeconds) -> usize {
-        let changes = permission::told(self.directory(), connection, told, now);
-        let count = changes.len();
-        changes.into_iter().for_each(|change| self.change(change));
-        count
+    /// The connection has these permissions, for each of its owners who was not told of a later state.
+    pub fn permissions(&mut self, connection: &ConnectionDigest, told: &Told) -> Telling {
+        let telling = permission::told(self.directory(), connection, told);
+        if let Telling::Applied(changes) = &telling {
+            self.permission_changes(changes.clone());
+        }
+        telling
+    }
+
+    /// Garmin has refused this type, asked at this time, as one that the user does not permit.
+    pub fn refused(
+        &mut self,
+        connection: &ConnectionDigest,
+        owners: &[OwnerId],
+        summary_type: &SummaryType,
+        asked: UnixSeconds,
+    ) {
+        let changes = permission::refused(self.directory(), connection, owners, summary_type, asked);
+        self.permission_changes(changes);
+    }
+
+    /// Who is being purged has no key any more to keep anything under, which must not stop the others' changes.
+    fn permission_changes(&mut self, changes: Vec<Change>) {
+        for change in changes {
+            if matches!(&change, Change::Permissions(owner, ..) if self.has_keys(owner)) {
+                self.change(change);
+            }
+        }
     }
 }

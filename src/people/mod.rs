@@ -21,6 +21,7 @@ mod holding;
 mod leaving;
 mod load;
 mod participants;
+pub mod permissions;
 pub mod refusal;
 mod rows;
 pub mod standing;

@@ -157,18 +157,30 @@ impl Shared {
         if now >= job.deadline {
             return self.apply(&job, Event::Overdue).await;
         }
-        let Some(ask) = self.open(&job).await? else {
+        // One small row, nearly always in the store's memory: a thread for it would cost many times what reading does.
+        let Some(ask) = queue.open(&job)? else {
             drop(slot);
             // Where it was pinged again a moment ago, the queue is told so by then.
             self.filed(self.journal.newest()).await;
             return self.apply(&job, Event::Dropped).await;
         };
+        if !queue.is_permitted(&job, &ask) {
+            drop(slot);
+            return self.apply(&job, Event::NotPermitted).await;
+        }
         let fetched = self.requests.fetch(&job, &ask, now).await?;
         drop(slot);
         let event = match fetched {
             Fetched::Whole(pending) => self.delivered(pending).await,
             Fetched::Answered { status, retry_after } => {
-                let held = if status == 410 { self.is_held(&job, ask).await } else { Ok(false) };
+                let held = match status {
+                    410 => self.is_held(&job, ask).await,
+                    412 => {
+                        self.note_refused(&job, ask, now).await;
+                        Ok(false)
+                    }
+                    _ => Ok(false),
+                };
                 match held {
                     Ok(held) => Event::Answered { status, retry_after, held },
                     Err(Error::Store(error)) => return Err(Error::Store(error)),
@@ -183,11 +195,6 @@ impl Shared {
         self.apply(&job, event).await
     }
 
-    async fn open(&self, job: &Job) -> Result<Option<Ask>, Error> {
-        let (queue, job) = (Arc::clone(&self.requests.queue), job.clone());
-        spawn_blocking(move || queue.open(&job)).await.expect("opening a row does not panic")
-    }
-
     async fn delivered(&self, pending: Pending) -> Event {
         match pending.durable().await {
             Ok(_) => Event::Delivered,
@@ -200,6 +207,13 @@ impl Shared {
         self.filed(self.journal.newest()).await;
         let (queue, job) = (Arc::clone(&self.requests.queue), job.clone());
         spawn_blocking(move || queue.is_held(&job, &ask)).await.expect("looking a file up does not panic")
+    }
+
+    /// Garmin says that the user does not permit what was asked for then.
+    async fn note_refused(&self, job: &Job, ask: Ask, asked: UnixSeconds) {
+        let (queue, job) = (Arc::clone(&self.requests.queue), job.clone());
+        let noted = spawn_blocking(move || queue.note_refused(&job, &ask, asked)).await;
+        noted.expect("noting a refusal does not panic");
     }
 
     /// Returns when filing has come as far as this.

@@ -8,6 +8,7 @@ use crate::queue::job::{Job, Phase, State, URL_LIFE_S};
 use crate::queue::plan::{self, Event};
 use crate::queue::schedule::Schedule;
 use crate::queue::{Pinged, Queue, Told, keys_of};
+use crate::records::index::KeyDigest;
 
 impl Queue {
     /// The job that this connection's ping belongs to; `parts` as [`stored::parts`] gives them.
@@ -23,16 +24,34 @@ impl Queue {
         table.get(id).is_some() || table.len() + further < self.settings.schedule.jobs_max
     }
 
+    /// Whether this row holds a ping that came later.
+    pub fn has_newer(&self, id: &PullId, row: &(OwnerId, KeyDigest), received: UnixSeconds) -> bool {
+        self.table().get(id).is_some_and(|job| job.received > received && job.rows.contains(row))
+    }
+
     /// The rows that go with the answer to this ping; none where it was pinged again since.
     pub fn rows(&self, pull: &PullRef) -> Vec<Vec<u8>> {
         self.table().rows(pull).map_or_else(Vec::new, keys_of)
     }
 
-    /// Filing has committed this, in this order.
-    pub fn filed(&self, told: Vec<Told>, now: UnixSeconds) {
+    /// Has filing commit, and takes in what was committed, in this order. In between, nothing of the queue's own is
+    /// written: a row that is new on the disk is not one of the job that is known until then.
+    pub fn filing<E>(
+        &self,
+        told: Vec<Told>,
+        now: UnixSeconds,
+        commit: impl FnOnce() -> Result<(), E>,
+    ) -> Result<(), E> {
         if told.is_empty() {
-            return;
+            return commit();
         }
+        let _writing = self.writing();
+        commit()?;
+        self.filed(told, now);
+        Ok(())
+    }
+
+    fn filed(&self, told: Vec<Told>, now: UnixSeconds) {
         let mut table = self.table();
         for told in told {
             match told {
@@ -53,7 +72,7 @@ impl Queue {
         let Pinged { id, ping, summary_type, host, received, row } = pinged;
         let host = self.host(&host);
         let renewed = table.update(&id, |job| {
-            if ping > job.ping {
+            if ping > job.ping && received >= job.received {
                 let turn = self.turn(now, 0.0);
                 job.state = plan::step(job, ping, Event::Pinged, &turn).state;
                 (job.ping, job.received, job.deadline, job.host) = (ping, received, received.plus(URL_LIFE_S), host);

@@ -64,7 +64,7 @@ pub enum Phase {
 pub enum End {
     /// Garmin refused it for good: 400, 401, 403 and the like; or the URL leads elsewhere.
     Refused,
-    /// The user has not permitted this type: 412.
+    /// The user has not permitted this type: a notice said so, or Garmin did by 412.
     NotPermitted,
     /// The file was downloaded before: 410, or its only download broke off.
     Gone,
@@ -100,6 +100,15 @@ impl Job {
     /// The ping that an answer of it would be to.
     pub fn pull(&self) -> PullRef {
         PullRef { id: self.id, ping: self.ping }
+    }
+
+    /// A clock that was ahead is put right: nothing that it said lies further ahead than it could.
+    pub(crate) fn put_back(&mut self, now: UnixSeconds) {
+        self.received = self.received.min(now);
+        self.deadline = self.deadline.min(now.plus(URL_LIFE_S));
+        if let Phase::Waiting(at) = &mut self.state.phase {
+            *at = (*at).min(now);
+        }
     }
 
     /// Whether it is a file, which can be downloaded once.

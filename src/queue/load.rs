@@ -1,6 +1,7 @@
 //! A start: the jobs are read back from the rows of everybody there are keys for.
 
 use std::collections::HashMap;
+use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::Notify;
@@ -35,6 +36,7 @@ impl Queue {
             settings,
             hosts: Mutex::default(),
             ids,
+            seen: AtomicI64::new(now.0),
             table: Mutex::new(Schedule::new(settings.schedule)),
             writing: Mutex::default(),
             changed: Notify::new(),
@@ -54,6 +56,7 @@ impl Queue {
                 job.state = State { phase, attempts: state.attempts, last: state.last, begun: state.begun };
                 job.state = step(&job, job.ping, Event::Restarted, &turn).state;
             }
+            job.put_back(now);
             if table.insert(job).is_err() {
                 tracing::error!("more pings wait than the gateway takes; they are pulled after a restart");
                 break;
@@ -113,10 +116,10 @@ impl Queue {
         let phase = Phase::Waiting(received);
         let fresh = State { phase, attempts: 0, last: None, begun: false };
         let known = found.entry(id).or_insert_with(|| Found {
-            job: Job { id, ping, summary_type, host, received, deadline, state: fresh, rows: Vec::new() },
+            job: Job { id, ping, summary_type, host, received, deadline, state: fresh, rows: Vec::with_capacity(1) },
             state: None,
         });
-        if ping > known.job.ping {
+        if (received, ping) > (known.job.received, known.job.ping) {
             (known.job.ping, known.job.received, known.job.deadline, known.job.host) = (ping, received, deadline, host);
             known.state = None;
         }

@@ -16,6 +16,7 @@
 mod filed;
 pub mod job;
 mod load;
+mod permission;
 pub mod plan;
 pub mod schedule;
 pub mod stored;
@@ -23,6 +24,7 @@ pub mod view;
 mod work;
 
 use std::fmt;
+use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -132,6 +134,8 @@ pub struct Queue {
     /// The hosts that URLs have named, by their place in jobs.
     hosts: Mutex<Vec<Box<str>>>,
     ids: DigestKey,
+    /// The time at the last look, in seconds.
+    seen: AtomicI64,
     table: Mutex<Schedule>,
     writing: Mutex<()>,
     changed: Notify,
@@ -156,7 +160,7 @@ impl Queue {
         Some((self.parts.keyring.owner(owner)?, is_held))
     }
 
-    /// Held while rows of states are written.
+    /// Held while rows are written, until the table says the same; taken before the table.
     pub(super) fn writing(&self) -> MutexGuard<'_, ()> {
         self.writing.lock().unwrap_or_else(PoisonError::into_inner)
     }

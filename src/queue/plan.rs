@@ -59,6 +59,8 @@ pub enum Event {
     Restarted,
     /// Nobody may have the data any more.
     Dropped,
+    /// The user has withdrawn the permission since: nothing is asked for.
+    NotPermitted,
 }
 
 /// What to do about the next state.
@@ -136,11 +138,13 @@ pub fn step(job: &Job, of: u64, event: Event, turn: &Turn) -> Step {
             Phase::Running => keep(State { phase: Phase::Waiting(turn.now), ..job.state }),
             Phase::Waiting(_) | Phase::Delivered | Phase::Ended(..) => unchanged(job),
         },
-        Event::Answered { .. } | Event::Failed { .. } | Event::Delivered | Event::Dropped => match job.state.phase {
-            Phase::Running if of == job.ping => outcome(job, event, turn),
-            Phase::Running => keep(State { phase: Phase::Waiting(turn.now), ..job.state }),
-            Phase::Waiting(_) | Phase::Delivered | Phase::Ended(..) => unchanged(job),
-        },
+        Event::Answered { .. } | Event::Failed { .. } | Event::Delivered | Event::Dropped | Event::NotPermitted => {
+            match job.state.phase {
+                Phase::Running if of == job.ping => outcome(job, event, turn),
+                Phase::Running => keep(State { phase: Phase::Waiting(turn.now), ..job.state }),
+                Phase::Waiting(_) | Phase::Delivered | Phase::Ended(..) => unchanged(job),
+            }
+        }
     }
 }
 
@@ -189,6 +193,7 @@ fn outcome(job: &Job, event: Event, turn: &Turn) -> Step {
         Event::Delivered => keep(State { phase: Phase::Delivered, last: None, ..job.state }),
         Event::Answered { status, retry_after, held } => answered(job, status, retry_after, held, turn),
         Event::Failed { setback, data_began } => failed(job, setback, data_began, turn),
+        Event::NotPermitted => end(job, End::NotPermitted, turn),
         Event::Pinged
         | Event::Started
         | Event::Overdue

@@ -218,9 +218,9 @@ impl Schedule {
     }
 
     /// The jobs that ended without data before this time.
-    pub fn ended_before(&self, time: UnixSeconds) -> Vec<PullRef> {
+    pub fn ended_before(&self, time: UnixSeconds) -> Vec<PullId> {
         let is_over = |job: &&Job| matches!(job.state.phase, Phase::Ended(_, at) if at < time);
-        self.jobs.values().filter(is_over).map(Job::pull).collect()
+        self.jobs.values().filter(is_over).map(|job| job.id).collect()
     }
 
     /// Takes the rows of an owner out, and the jobs that have no others; returns the rows.

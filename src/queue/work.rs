@@ -1,5 +1,6 @@
 //! The worker's side of the queue: what is due, what it asks for, and what came of it.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::model::entry::Field;
@@ -9,6 +10,7 @@ use crate::model::summary::NaturalKey;
 use crate::model::time::UnixSeconds;
 use crate::queue::job::{Job, State};
 use crate::queue::plan::{self, Action, Event, Step};
+use crate::queue::schedule::Filter;
 use crate::queue::stored::{Ping, StoredState, ping_row};
 use crate::queue::{Ask, Error, Queue, keys_of};
 use crate::records::pseudonym::Pseudonyms;
@@ -16,13 +18,23 @@ use crate::store::engine::Batch;
 
 /// How long a look at the queue may be put off, in seconds.
 const WAIT_S_MAX: i64 = 60;
+/// A clock that goes back by more than this, in seconds, was ahead before.
+const CLOCK_BACK_S: i64 = 300;
 /// A job that a person wants tried again has so long at least, in seconds.
 const RETRY_S_MIN: i64 = 600;
 
 impl Queue {
     /// The next job that is due, running from then on; the slot of its host is held until it is released.
     pub fn take(&self, now: UnixSeconds) -> Option<Job> {
-        self.table().take(now)
+        let mut table = self.table();
+        let before = self.seen.swap(now.0, Ordering::Relaxed);
+        if now.plus(CLOCK_BACK_S).0 < before {
+            let jobs: Vec<_> = table.list(&Filter::default()).map(|job| job.id).collect();
+            for id in jobs {
+                table.update(&id, |job| job.put_back(now));
+            }
+        }
+        table.take(now)
     }
 
     /// The request for this job has ended: its host's slot is free.
@@ -42,6 +54,7 @@ impl Queue {
     /// What a job asks for; `None` where nobody may have it any more, or its row is gone.
     pub fn open(&self, job: &Job) -> Result<Option<Ask>, Error> {
         let directory = self.parts.people.read();
+        let mut older = None;
         for (owner, name) in &job.rows {
             let is_held = directory.held_owner(owner).is_some();
             let takes_part =
@@ -53,12 +66,14 @@ impl Queue {
             let Some(sealed) = self.parts.engine.get(&ping_row(owner, name))? else { continue };
             match Ping::open(owner, name, &keys, is_held, &sealed) {
                 Some(ping) if ping.ping == job.ping => return Ok(Some(ping.ask)),
+                // The newest ping was for somebody else, who may have left since.
+                Some(ping) if (ping.received, ping.ping) < (job.received, job.ping) => older = older.or(Some(ping.ask)),
                 // It was pinged again a moment ago, and the job is about to be renewed.
                 Some(_) => {}
                 None => tracing::error!("a ping does not open; it was altered"),
             }
         }
-        Ok(None)
+        Ok(older)
     }
 
     /// Whether everybody the job is for has the file already.
@@ -80,12 +95,15 @@ impl Queue {
     /// A file's only download is about to begin; durable on return.
     pub fn begun(&self, job: &Job) -> Result<(), Error> {
         let state = StoredState { begun: true, ..StoredState::of(job) };
+        let _writing = self.writing();
         self.persist(&job.pull(), &state)
     }
 
     /// What has happened to a job, as of this ping: durable where a restart must know it. Returns how far the job has
     /// come then; `None` where it is over.
     pub fn apply(&self, pull: &PullRef, event: Event, now: UnixSeconds, jitter: f64) -> Result<Option<State>, Error> {
+        // What is never written need not wait for what is.
+        let _writing = (event != Event::Delivered).then(|| self.writing());
         let mut table = self.table();
         let Some(job) = table.get(&pull.id) else { return Ok(None) };
         let mut job = job.clone();
@@ -105,24 +123,25 @@ impl Queue {
         match action {
             Action::Nothing | Action::Keep => {}
             Action::Persist => self.persist(&job.pull(), &StoredState::of(&job))?,
-            Action::Remove => self.delete(&job)?,
+            Action::Remove => self.delete(std::slice::from_ref(&job))?,
         }
         self.changed.notify_one();
         Ok((!over).then_some(job.state))
     }
 
     /// Forgets jobs that ended without data before this time; returns how many.
-    pub fn expire(&self, before: UnixSeconds, now: UnixSeconds) -> Result<usize, Error> {
-        let over = self.table().ended_before(before);
-        for pull in &over {
-            self.apply(pull, Event::Dropped, now, 0.0)?;
-        }
+    pub fn expire(&self, before: UnixSeconds) -> Result<usize, Error> {
+        let _writing = self.writing();
+        let mut table = self.table();
+        let over: Vec<Job> = table.ended_before(before).iter().filter_map(|id| table.remove(id)).collect();
+        drop(table);
+        self.delete(&over)?;
         Ok(over.len())
     }
 
-    /// Puts it beside the rows that filing wrote; not for a ping that was renewed, or for who has left since.
+    /// Puts it beside the rows that filing wrote; not for a ping that was renewed, or for who has left since. The
+    /// caller holds [`Queue::writing`].
     fn persist(&self, pull: &PullRef, state: &StoredState) -> Result<(), Error> {
-        let _writing = self.writing();
         let rows = self.table().rows(pull).map_or_else(Vec::new, <[_]>::to_vec);
         let mut batch = Batch::default();
         for (owner, name) in &rows {
@@ -135,9 +154,13 @@ impl Queue {
         Ok(self.parts.engine.commit(batch)?)
     }
 
-    fn delete(&self, job: &Job) -> Result<(), Error> {
+    /// The rows of these jobs; the caller holds [`Queue::writing`].
+    fn delete(&self, jobs: &[Job]) -> Result<(), Error> {
         let mut batch = Batch::default();
-        keys_of(&job.rows).into_iter().for_each(|row| batch.delete(row));
+        jobs.iter().flat_map(|job| keys_of(&job.rows)).for_each(|row| batch.delete(row));
+        if batch.is_empty() {
+            return Ok(());
+        }
         Ok(self.parts.engine.commit(batch)?)
     }
 }

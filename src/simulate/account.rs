@@ -4,17 +4,15 @@ mod view;
 
 use std::collections::{HashMap, HashSet};
 
-use ring::digest::{SHA256, digest};
-
-use crate::model::summary::{Permission, SummaryType};
+use crate::model::summary::SummaryType;
 use crate::simulate::callbacks::fault::Fault;
 use crate::simulate::callbacks::offer::OfferId;
 use crate::simulate::callbacks::{Fetch, Served};
+use crate::simulate::file::FileOf;
 use crate::simulate::large::Tally;
 use crate::simulate::ledger::Ledger;
-use crate::simulate::message::{ActivityFile, Window};
+use crate::simulate::message::Window;
 use crate::simulate::plan::Settings;
-use crate::simulate::record::{Record, plain};
 use crate::simulate::sender::Delivery;
 use crate::simulate::user::Population;
 
@@ -54,18 +52,10 @@ pub struct PingedWindow {
 }
 
 /// A file that was pinged.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct PingedFile {
-    /// Whose.
-    pub user: usize,
-    /// The activity's id, without quotes.
-    pub activity_id: String,
-    /// `FIT`, `TCX` or `GPX`.
-    pub file_type: String,
-    /// Its SHA-256, in hexadecimal digits.
-    pub sha256: String,
-    /// Its length.
-    pub bytes: usize,
+    /// The file.
+    pub file: FileOf,
     /// Where it lay ready.
     pub offer: OfferId,
     /// Whether its ping was answered 200.
@@ -130,12 +120,9 @@ impl Account {
 
     /// What lies ready of this user and falls under none of these permissions.
     pub(super) fn offers_not_permitted(&self, user: usize, granted: &[&str]) -> impl Iterator<Item = OfferId> {
-        let permits = |summary_type: &str| match SummaryType::named(summary_type).known().map(|known| known.permission)
-        {
-            Some(Permission::Activity) => granted.contains(&"ACTIVITY_EXPORT"),
-            Some(Permission::Health) => granted.contains(&"HEALTH_EXPORT"),
-            Some(Permission::Mct) => granted.contains(&"MCT_EXPORT"),
-            None => true,
+        let permits = |summary_type: &str| {
+            let needed = SummaryType::named(summary_type).known().map(|known| known.permission.name());
+            needed.is_none_or(|needed| granted.contains(&needed))
         };
         let windows = self.windows.iter().filter(move |pinged| pinged.window.user == user);
         windows.filter(move |pinged| !permits(&pinged.window.summary_type)).flat_map(|pinged| pinged.offers.clone())
@@ -147,7 +134,7 @@ impl Account {
         let waits = |offers: &[OfferId]| end_of(&ends, offers) == End::Waiting;
         let windows =
             self.windows.iter().filter(|pinged| pinged.is_acknowledged && !left.contains(&pinged.window.user));
-        let files = self.files.iter().filter(|file| file.is_acknowledged && !left.contains(&file.user));
+        let files = self.files.iter().filter(|file| file.is_acknowledged && !left.contains(&file.file.record().user));
         windows.filter(|pinged| waits(&pinged.offers)).count() + files.filter(|file| waits(&[file.offer])).count()
     }
 
@@ -215,20 +202,6 @@ fn end_of(ends: &HashMap<OfferId, End>, offers: &[OfferId]) -> End {
         return End::Whole;
     }
     offers.last().map_or(End::Waiting, of)
-}
-
-impl PingedFile {
-    pub(super) fn new(activity: &Record, file: &ActivityFile, offer: OfferId) -> Self {
-        Self {
-            user: activity.user,
-            activity_id: activity.content.get("activityId").map(plain).unwrap_or_default(),
-            file_type: file.file_type.clone(),
-            sha256: data_encoding::HEXLOWER.encode(digest(&SHA256, &file.bytes).as_ref()),
-            bytes: file.bytes.len(),
-            offer,
-            is_acknowledged: false,
-        }
-    }
 }
 
 impl Control {

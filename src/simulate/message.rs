@@ -1,23 +1,9 @@
 //! What stands in a notification, before it has a body: pushes, pings and control items.
 
-use std::sync::Arc;
-
 use crate::model::time::UnixSeconds;
+use crate::simulate::file::FileOf;
 use crate::simulate::random::Random;
 use crate::simulate::record::Record;
-use crate::simulate::user::User;
-
-/// What the files of an activity hold.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ActivityFile {
-    /// `FIT`, `TCX` or `GPX`.
-    pub file_type: String,
-    /// The file.
-    pub bytes: Vec<u8>,
-}
-
-/// Makes the files of a user's activity from its record.
-pub type Files = Arc<dyn Fn(&User, &Record) -> Vec<ActivityFile> + Send + Sync>;
 
 /// One item of a notification.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,12 +13,7 @@ pub enum Part {
     /// A ping for summaries.
     Window(Window),
     /// A ping for a file.
-    File {
-        /// The activity's record.
-        activity: Record,
-        /// The file.
-        file: ActivityFile,
-    },
+    File(FileOf),
     /// A user ended its registration.
     Deregistration(usize),
     /// These permissions hold from now on.

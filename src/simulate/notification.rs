@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::model::summary::{DEREGISTRATIONS, PERMISSION_CHANGES};
 use crate::model::time::UnixSeconds;
+use crate::simulate::file::{ACTIVITY_FILES, FileOf};
 use crate::simulate::record::Record;
 use crate::simulate::user::User;
 
@@ -54,6 +55,14 @@ impl Notification {
             "uploadEndTimeInSeconds": uploaded.0 + 300,
         });
         self.raw(summary_type, item.to_string())
+    }
+
+    /// Adds a ping for the file of an activity, with what Garmin tells of it.
+    pub fn ping_file(self, user: &User, file: &FileOf, url: &str) -> Self {
+        let mut item = file.record().content.clone();
+        item.insert("userId".to_owned(), json!(user.id));
+        item.insert("callbackURL".to_owned(), json!(url));
+        self.raw(ACTIVITY_FILES, Value::Object(item).to_string())
     }
 
     /// Adds the notice that a user ended its registration.

@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 
 use crate::model::summary::{KNOWN, Permission, SummaryType};
 use crate::model::time::UnixSeconds;
-use crate::simulate::message::{Files, Part, Wave, Window, mixed, shuffle};
+use crate::simulate::file::{ACTIVITY_FILES, FileOf};
+use crate::simulate::message::{Part, Wave, Window, mixed, shuffle};
 use crate::simulate::random::Random;
 use crate::simulate::record::{Density, Record, day};
 use crate::simulate::user::Population;
@@ -15,8 +16,6 @@ use crate::simulate::user::Population;
 pub(super) const DAY_S: i64 = 86_400;
 /// The length of a window of uploads, in seconds.
 const WINDOW_S: i64 = 300;
-/// The key of files' pings.
-pub(super) const ACTIVITY_FILES: &str = "activityFiles";
 /// How many days late data are late, at most.
 const LATE_DAYS_MAX: u64 = 3;
 
@@ -103,7 +102,6 @@ const WITHOUT_HEALTH: &[&str] = &["ACTIVITY_EXPORT", "MCT_EXPORT"];
 pub struct Plan {
     settings: Settings,
     population: Population,
-    files: Files,
     number: u32,
     late: BTreeMap<u32, Vec<Record>>,
 }
@@ -111,14 +109,16 @@ pub struct Plan {
 /// The records of a day, by when they come.
 #[derive(Default)]
 struct Sorted {
+    /// The files of the day's activities: each once, whatever becomes of the activity.
+    files: Vec<FileOf>,
     first: Vec<Record>,
     then: Vec<Record>,
 }
 
 impl Plan {
-    /// The plan of a population; `files` are pinged with each activity.
-    pub fn new(settings: Settings, population: Population, files: Files) -> Self {
-        Self { settings, population, files, number: 0, late: BTreeMap::new() }
+    /// The plan of a population.
+    pub fn new(settings: Settings, population: Population) -> Self {
+        Self { settings, population, number: 0, late: BTreeMap::new() }
     }
 
     /// The waves of the next day; `None` after the last.
@@ -133,10 +133,13 @@ impl Plan {
         let sorted = self.sorted(number, midnight, &mut random);
         // Uploads of a day fall into the next; each wave has windows of its own.
         let uploaded = midnight.plus(DAY_S);
-        let mut first = self.parts(sorted.first, uploaded, &mut random);
+        let mut first: Vec<Part> = sorted.files.into_iter().map(Part::File).collect();
+        first.extend(self.parts(sorted.first, uploaded));
+        shuffle(&mut first, &mut random);
         let again = self.again(&first, &mut random);
         first.extend(self.empty(&first, number, uploaded, &mut random));
-        let mut then = self.parts(sorted.then, uploaded.plus(WINDOW_S), &mut random);
+        let mut then = self.parts(sorted.then, uploaded.plus(WINDOW_S));
+        shuffle(&mut then, &mut random);
         then.extend(again);
         let controls = self.controls(number, uploaded);
         let waves = [first, then, controls].into_iter().filter(|parts| !parts.is_empty());
@@ -187,6 +190,10 @@ impl Plan {
         let late = self.late.remove(&number).unwrap_or_default();
         sorted.first.extend(late.into_iter().filter(|record| self.comes(record, number)));
         own.retain(|record| self.comes(record, number));
+        if self.settings.mode != Mode::Push && self.is_sent(ACTIVITY_FILES) {
+            let file = |record: &Record| FileOf::of(self.population.user(record.user), record);
+            sorted.files.extend(own.iter().filter_map(file));
+        }
         for record in own {
             let Oddities { late, revised, out_of_order, .. } = self.settings.oddities;
             let ranks = record.revised(1).rank() > record.rank();
@@ -215,15 +222,11 @@ impl Plan {
         !self.has_left(record.user, number) && self.permits(record.user, &record.summary_type, number)
     }
 
-    /// The items for these records: pushes, windows, and the files of activities.
-    fn parts(&self, records: Vec<Record>, from: UnixSeconds, random: &mut Random) -> Vec<Part> {
+    /// The items for these records: pushes and windows.
+    fn parts(&self, records: Vec<Record>, from: UnixSeconds) -> Vec<Part> {
         let mut parts = Vec::new();
         let mut windows: BTreeMap<(usize, String), Vec<Record>> = BTreeMap::new();
         for record in records {
-            if record.summary_type == "activities" && self.settings.mode != Mode::Push && self.is_sent(ACTIVITY_FILES) {
-                let files = (self.files)(self.population.user(record.user), &record).into_iter();
-                parts.extend(files.map(|file| Part::File { activity: record.clone(), file }));
-            }
             if !self.is_sent(&record.summary_type) {
                 continue;
             }
@@ -241,7 +244,6 @@ impl Plan {
                 Part::Window(Window { user, summary_type, from, to: from.plus(WINDOW_S), records: records.to_vec() })
             }));
         }
-        shuffle(&mut parts, random);
         parts
     }
 

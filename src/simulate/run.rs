@@ -16,7 +16,7 @@ use crate::simulate::account::Account;
 use crate::simulate::callbacks::Callbacks;
 use crate::simulate::large::{LargeBody, Layout, Tally};
 use crate::simulate::ledger::Sending;
-use crate::simulate::message::{Files, Wave};
+use crate::simulate::message::Wave;
 use crate::simulate::outbox::Outbox;
 use crate::simulate::plan::{self, DAY_S, Mode, Plan};
 use crate::simulate::random::Random;
@@ -55,8 +55,6 @@ pub struct Cast {
     pub sender: Arc<Sender>,
     /// Answers the callbacks; without it everything is pushed.
     pub callbacks: Option<Arc<Callbacks>>,
-    /// Makes activities' files.
-    pub files: Files,
 }
 
 /// How far a run is.
@@ -111,7 +109,7 @@ impl Stage<'_> {
         if self.cast.callbacks.is_none() {
             plan_settings.mode = Mode::Push;
         }
-        let mut plan = Plan::new(plan_settings, self.account.population.clone(), Arc::clone(&self.cast.files));
+        let mut plan = Plan::new(plan_settings, self.account.population.clone());
         let mut outbox: Outbox<(u32, Wave)> = Outbox::default();
         let mut day = 0;
         while let Some(waves) = plan.next_day() {

@@ -19,6 +19,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
+use crate::backoff::Backoff;
 use crate::client::connection::{Connection, Error, Outgoing, Sent};
 use crate::client::trust::Trust;
 use crate::simulate::random::Random;
@@ -50,23 +51,14 @@ pub struct Settings {
     pub client_id: String,
     /// How long an answer may take.
     pub limit: Duration,
-    /// How failures are sent again.
-    pub again: Again,
+    /// How long it rests before a failed notification is sent again.
+    pub backoff: Backoff,
+    /// After this many attempts a notification is given up.
+    pub attempts_max: u32,
     /// At most this many requests are under way at once.
     pub concurrency: usize,
     /// What the back-off's jitter comes from.
     pub seed: u64,
-}
-
-/// When a failed notification is sent again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Again {
-    /// The rest after the first failure; each further one doubles it.
-    pub first: Duration,
-    /// It grows no longer than this.
-    pub longest: Duration,
-    /// After this many attempts the notification is given up.
-    pub attempts_max: u32,
 }
 
 /// What is sent.
@@ -132,19 +124,16 @@ impl Target {
 
 impl Default for Settings {
     fn default() -> Self {
-        let again = Again { first: Duration::from_millis(500), longest: Duration::from_secs(60), attempts_max: 10 };
-        Self { client_id: String::new(), limit: LIMIT, again, concurrency: 4, seed: 0 }
+        let backoff = Backoff { base: Duration::from_millis(500), cap: Duration::from_secs(60) };
+        Self { client_id: String::new(), limit: LIMIT, backoff, attempts_max: 10, concurrency: 4, seed: 0 }
     }
 }
 
-impl Again {
-    /// The rest before the attempt after this many failures: doubled each time, then between a half and the whole
-    /// of it, by these numbers.
-    pub fn rest(&self, failures: u32, mut random: Random) -> Duration {
-        let factor = 2_u32.checked_pow(failures.saturating_sub(1)).unwrap_or(u32::MAX);
-        let whole = self.first.saturating_mul(factor).min(self.longest);
-        let half = whole / 2;
-        half + half.mul_f64(random.decimal(0.0, 1.0, 6))
+impl Settings {
+    /// The rest before this notification is sent again.
+    fn rest(&self, number: u64, attempts: u32) -> Duration {
+        let mut random = Random::at(self.seed, &[u64::from(b'j'), number, u64::from(attempts)]);
+        self.backoff.wait(attempts, random.decimal(0.0, 1.0, 6))
     }
 }
 
@@ -161,11 +150,10 @@ impl Sender {
         loop {
             attempts += 1;
             let Err(miss) = self.post(body).await else { return Delivery { attempts, failure: None } };
-            if attempts >= self.settings.again.attempts_max {
+            if attempts >= self.settings.attempts_max {
                 return Delivery { attempts, failure: Some(miss) };
             }
-            let random = Random::at(self.settings.seed, &[u64::from(b'j'), number, u64::from(attempts)]);
-            sleep(self.settings.again.rest(attempts, random)).await;
+            sleep(self.settings.rest(number, attempts)).await;
         }
     }
 

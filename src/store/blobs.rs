@@ -12,6 +12,10 @@ use std::{
     io::{self, Write},
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use crate::model::id::BlobId;
@@ -20,6 +24,8 @@ use crate::model::id::BlobId;
 #[derive(Debug)]
 pub struct Blobs {
     dir: PathBuf,
+    /// Bytes of all files that are whole.
+    bytes: Arc<AtomicU64>,
 }
 
 /// A file being written; dropped unfinished, it is removed.
@@ -28,6 +34,7 @@ pub struct Draft {
     path: PathBuf,
     file: Option<io::BufWriter<File>>,
     bytes: u64,
+    all_bytes: Arc<AtomicU64>,
 }
 
 impl Blobs {
@@ -45,14 +52,18 @@ impl Blobs {
         if made {
             sync_dir(dir)?;
         }
-        Ok(Blobs { dir: dir.to_owned() })
+        let blobs = Blobs { dir: dir.to_owned(), bytes: Arc::default() };
+        let found = blobs.ids()?.into_iter().map(|id| blobs.size(id)).sum();
+        blobs.bytes.store(found, Ordering::Relaxed);
+        Ok(blobs)
     }
 
     /// Starts a file of this random id.
     pub fn draft(&self, id: BlobId) -> io::Result<Draft> {
         let path = self.path(id);
         let file = File::options().write(true).create_new(true).open(&path)?;
-        Ok(Draft { id, path, file: Some(io::BufWriter::with_capacity(128 * 1024, file)), bytes: 0 })
+        let file = Some(io::BufWriter::with_capacity(128 * 1024, file));
+        Ok(Draft { id, path, file, bytes: 0, all_bytes: Arc::clone(&self.bytes) })
     }
 
     /// A file to be read by position.
@@ -77,7 +88,10 @@ impl Blobs {
         let path = self.path(id);
         let bytes = self.size(id);
         match fs::remove_file(&path) {
-            Ok(()) => sync_dir(path.parent().unwrap_or(&self.dir)).map(|()| bytes),
+            Ok(()) => {
+                self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+                sync_dir(path.parent().unwrap_or(&self.dir)).map(|()| bytes)
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
             Err(error) => Err(error),
         }
@@ -109,9 +123,9 @@ impl Blobs {
         Ok(ids)
     }
 
-    /// Bytes of all files.
-    pub fn bytes(&self) -> io::Result<u64> {
-        Ok(self.ids()?.into_iter().map(|id| self.size(id)).sum())
+    /// Bytes of all files; kept as they come and go, since it is asked for often.
+    pub fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
     }
 
     fn path(&self, id: BlobId) -> PathBuf {
@@ -143,6 +157,7 @@ impl Draft {
         let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
         file.sync_data()?;
         sync_dir(self.path.parent().unwrap_or(&self.path))?;
+        self.all_bytes.fetch_add(self.bytes, Ordering::Relaxed);
         Ok(self.id)
     }
 }

@@ -6,7 +6,7 @@
 //! | format | what came with it |
 //! |---|---|
 //! | 1 | the first |
-//! | 2 | bodies in the journal that answer a ping or hold a file; rows of pings that name user and place |
+//! | 2 | bodies in the journal that answer a ping or hold a file; rows of pings that name user and place; permissions with the time of their arrival |
 //!
 //! A directory of format 1 is marked 2 when it is opened, before anything new is written; what it holds stays as it is,
 //! and is read as it was written.

@@ -32,7 +32,7 @@ pub enum RecordResult {
     Held,
     /// No participant's window covers it.
     OutsideWindow,
-    /// The study does not take it.
+    /// The study does not take it, or the user does not permit it.
     NotPermitted,
     /// Its connection was purged.
     DroppedPurged,

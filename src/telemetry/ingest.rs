@@ -18,6 +18,8 @@ group! {
         last_notification: IntGaugeVec = "studygate_last_notification_timestamp_seconds" ["type"],
         /// Deregistration notices by what was done about them.
         deregistrations: IntCounterVec = "studygate_deregistrations_total" ["result"],
+        /// Permission changes by what was done about them.
+        permission_changes: IntCounterVec = "studygate_permission_changes_total" ["result"],
     }
 }
 
@@ -86,6 +88,9 @@ impl IngestMetrics {
         }
         for result in ["applied", "repeated", "unknown"] {
             self.deregistrations.with_label_values(&[result]);
+        }
+        for result in ["applied", "older", "ahead", "unknown", "unreadable"] {
+            self.permission_changes.with_label_values(&[result]);
         }
     }
 

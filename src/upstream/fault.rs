@@ -13,7 +13,7 @@ pub enum Fault {
     Unreachable,
     /// The server did not prove to be the host, or spoke no TLS; the request was not sent.
     Tls,
-    /// Connecting, the head or the next piece of the body took too long.
+    /// The head or the next piece of the body took too long; the server may have seen the request.
     TimedOut,
     /// The answer was cut short or is no HTTP; the server may have seen the request.
     Broken,
@@ -38,14 +38,13 @@ impl Fault {
     pub(super) fn of(error: &reqwest::Error) -> Self {
         if let Some(refused) = cause::<Refused>(error) {
             Self::Refused(*refused)
+        } else if error.is_connect() {
+            // Nothing was asked for, however long it took.
+            if cause::<rustls::Error>(error).is_some() { Self::Tls } else { Self::Unreachable }
         } else if error.is_timeout() {
             Self::TimedOut
-        } else if !error.is_connect() {
-            Self::Broken
-        } else if cause::<rustls::Error>(error).is_some() {
-            Self::Tls
         } else {
-            Self::Unreachable
+            Self::Broken
         }
     }
 }

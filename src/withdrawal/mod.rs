@@ -27,8 +27,8 @@ use crate::queue::Queue;
 use crate::records::catalog::Catalog;
 use crate::store::engine::Engine;
 pub use crate::withdrawal::failure::Failure;
-pub use crate::withdrawal::notice::Applied;
 use crate::withdrawal::notice::events;
+pub use crate::withdrawal::notice::{Applied, PermissionChanges};
 use crate::withdrawal::places::erase_rows;
 
 /// Settings.

@@ -1,15 +1,18 @@
 //! Notices: deregistrations and permission changes, applied before their 200.
 
+use serde_json::Value;
+
 use crate::audit::{Act, Event};
 use crate::journal::{Header, Position};
-use crate::model::connection::{ClientId, ConnectionDigest};
+use crate::model::connection::ConnectionDigest;
 use crate::model::entry::{Entry, Field, Whose};
 use crate::model::id::OwnerId;
 use crate::model::participant::ParticipantState;
-use crate::model::summary::DEREGISTRATIONS;
+use crate::model::summary::{DEREGISTRATIONS, PERMISSION_CHANGES};
 use crate::model::time::UnixSeconds;
-use crate::people::change::Permissions;
+use crate::people::decide::permission::Telling;
 use crate::people::directory::Directory;
+use crate::people::permissions::{Came, Told};
 use crate::people::turn::Turn;
 use crate::withdrawal::{Failure, Withdrawal};
 
@@ -25,17 +28,34 @@ pub struct Applied {
     pub dropped: usize,
     /// Notices of connections that are neither linked nor held.
     pub unknown: usize,
-    /// Permission changes kept.
-    pub permissions: usize,
+    /// Permission changes.
+    pub permissions: PermissionChanges,
     /// Of the unknown, those of connections whose participants had left before.
     pub repeated: usize,
     /// The same for the audit log, which the caller writes before anybody is told.
     pub events: Vec<Event>,
 }
 
+/// Permission changes by what became of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PermissionChanges {
+    /// They hold.
+    pub applied: usize,
+    /// A later state was told before.
+    pub older: usize,
+    /// They claim to be more than a day ahead of the clock.
+    pub ahead: usize,
+    /// Their connection is neither linked nor held.
+    pub unknown: usize,
+    /// They name no list, or no time.
+    pub unreadable: usize,
+}
+
 impl Withdrawal {
     /// Applies deregistrations and permission changes; durable on return.
-    pub fn apply(&self, client: &ClientId, received: UnixSeconds, controls: &[Entry]) -> Result<Applied, Failure> {
+    pub fn apply(&self, position: Position, header: &Header, controls: &[Entry]) -> Result<Applied, Failure> {
+        let Header { client, received, .. } = header;
+        let came = Came { received: *received, body: position.0 };
         let mut applied = Applied::default();
         let mut owners = Vec::new();
         let mut turn = self.people.turn();
@@ -43,15 +63,15 @@ impl Withdrawal {
             let Whose::User(user) = &entry.whose else { continue };
             let connection = self.people.digest(client, user);
             if &*entry.member == DEREGISTRATIONS {
-                self.deregister(&mut turn, &connection, received, &mut applied, &mut owners);
-            } else if let Some(told) = permissions(entry) {
-                let kept = turn.permissions(&connection, told, received);
-                applied.permissions += kept;
-                if kept > 0 {
-                    let holders = turn.directory().link_holders(&connection, received).current;
-                    let act = |_: &OwnerId| Act::PermissionChanged {};
+                self.deregister(&mut turn, &connection, *received, &mut applied, &mut owners);
+            } else {
+                let told = told(entry, came).map(|told| turn.permissions(&connection, &told));
+                if let Some(Telling::Applied(changes)) = &told {
+                    let holders = turn.directory().link_holders(&connection, *received).current;
+                    let act = |_: &OwnerId| Act::PermissionChanged { repeated: changes.is_empty() };
                     applied.events.extend(events(turn.directory(), &holders, act));
                 }
+                applied.permissions.count(told.as_ref());
             }
         }
         applied.note_counts();
@@ -104,12 +124,19 @@ impl Withdrawal {
     }
 
     /// A control item met while filing: one that was taken before the start is applied again, since nobody knows
-    /// whether it was; the others have been.
+    /// whether it was. Of the others a change of permissions may be about to be: it holds before anything that came
+    /// later is filed, and to apply it twice changes nothing. Returns what belongs in the audit log.
     pub fn confirm(&self, position: Position, entry: &Entry, header: &Header) -> Result<Vec<Event>, Failure> {
-        if position > self.replayed {
+        let replayed = position <= self.replayed;
+        if !replayed && &*entry.member != PERMISSION_CHANGES {
             return Ok(Vec::new());
         }
-        Ok(self.apply(&header.client, header.received, std::slice::from_ref(entry))?.events)
+        let mut events = self.apply(position, header, std::slice::from_ref(entry))?.events;
+        if !replayed {
+            // Whoever took the body enters what it repeats.
+            events.retain(|event| event.act != Act::PermissionChanged { repeated: true });
+        }
+        Ok(events)
     }
 }
 
@@ -137,9 +164,22 @@ pub(super) fn events(directory: &Directory, owners: &[OwnerId], act: impl Fn(&Ow
     owners.iter().filter_map(event).collect()
 }
 
-/// The permissions that a change item tells; `None` where it is not readable.
-fn permissions(entry: &Entry) -> Option<Permissions> {
-    let granted = serde_json::from_str(entry.field(Field::Permissions)?).ok()?;
-    let changed = UnixSeconds(entry.field(Field::ChangeTime)?.parse().ok()?);
-    Some(Permissions { granted, changed })
+impl PermissionChanges {
+    fn count(&mut self, told: Option<&Telling>) {
+        let counter = match told {
+            Some(Telling::Applied(_)) => &mut self.applied,
+            Some(Telling::Older) => &mut self.older,
+            Some(Telling::Ahead) => &mut self.ahead,
+            Some(Telling::Unknown) => &mut self.unknown,
+            None => &mut self.unreadable,
+        };
+        *counter += 1;
+    }
+}
+
+/// What a change item of a body that came then tells; `None` where it is not readable.
+fn told(entry: &Entry, came: Came) -> Option<Told> {
+    let listed: Vec<Value> = serde_json::from_str(entry.field(Field::Permissions)?).ok()?;
+    let changed = UnixSeconds::of_number(entry.field(Field::ChangeTime)?)?;
+    Some(Told::new(listed.iter().filter_map(Value::as_str), changed, came, entry.span.start))
 }

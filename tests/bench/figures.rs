@@ -6,12 +6,18 @@
 #![expect(clippy::print_stdout, reason = "the figures are what this program is for")]
 
 mod big_push;
+mod callbacks;
+mod dead;
 mod figure;
 mod machine;
 mod memory;
 mod million;
 mod nginx;
+mod pings;
 mod process;
+mod pull_dead_upstream;
+mod pull_memory;
+mod pull_rate;
 #[path = "../site/mod.rs"]
 mod site;
 mod slow_fsync;
@@ -34,10 +40,14 @@ pub(crate) struct Effort {
     long_s: u64,
     /// Summaries of the large store.
     summaries: usize,
+    /// Jobs of one stretch of pulls.
+    pulls: usize,
+    /// Jobs that wait while memory is looked at.
+    waiting: usize,
 }
 
-const FULL: Effort = Effort { rounds: 9, round_s: 5, long_s: 60, summaries: 1_000_000 };
-const QUICK: Effort = Effort { rounds: 3, round_s: 2, long_s: 10, summaries: 100_000 };
+const FULL: Effort = Effort { rounds: 9, round_s: 5, long_s: 60, summaries: 1_000_000, pulls: 10_000, waiting: 80_000 };
+const QUICK: Effort = Effort { rounds: 3, round_s: 2, long_s: 10, summaries: 100_000, pulls: 2_000, waiting: 20_000 };
 
 type Scenario = (&'static str, fn(Effort) -> Vec<Figure>);
 
@@ -46,6 +56,9 @@ const SCENARIOS: &[Scenario] = &[
     ("memory", memory::measure),
     ("small-push", small_push::measure),
     ("slow-fsync", slow_fsync::measure),
+    ("pull-rate", pull_rate::measure),
+    ("pull-memory", pull_memory::measure),
+    ("pull-dead-upstream", pull_dead_upstream::measure),
     ("million", million::measure),
     ("million-mixed", million::measure_mixed),
 ];
@@ -53,6 +66,9 @@ const SCENARIOS: &[Scenario] = &[
 fn main() -> ExitCode {
     // Cargo itself passes `--bench`.
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    if let Some((callbacks::ROLE, rest)) = arguments.split_first().map(|(first, rest)| (first.as_str(), rest)) {
+        return callbacks::serve(rest);
+    }
     let effort = if arguments.iter().any(|argument| argument == "--quick") { QUICK } else { FULL };
     let wanted: Vec<&str> = arguments.iter().filter(|name| *name != "--quick").map(String::as_str).collect();
     if let Some(unknown) = wanted.iter().find(|name| SCENARIOS.iter().all(|(known, _)| known != *name)) {

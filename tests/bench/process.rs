@@ -1,4 +1,4 @@
-//! What the kernel tells of a process: memory and bytes written.
+//! What the kernel tells of a process: memory, bytes written, processor time.
 
 use std::fs;
 
@@ -22,6 +22,15 @@ pub(crate) fn bytes_written(pid: u32) -> u64 {
     let text = fs::read_to_string(format!("/proc/{pid}/io")).expect("a process of ours");
     let line = text.lines().find_map(|line| line.strip_prefix("write_bytes:"));
     line.and_then(|value| value.trim().parse().ok()).expect("a count")
+}
+
+/// Seconds of processor time that all its threads, those that have ended as well, have taken so far.
+pub(crate) fn processor_s(pid: u32) -> f64 {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat")).expect("a process of ours");
+    // Its name, the second field, may hold anything; the state follows, and the 12th and 13th from there on are meant.
+    let (_, fields) = text.rsplit_once(") ").expect("Linux tells the name so");
+    let ticks = fields.split(' ').skip(11).take(2).map(|ticks| ticks.parse::<f64>().expect("a count"));
+    ticks.sum::<f64>() / rustix::param::clock_ticks_per_second() as f64
 }
 
 /// The processes that this one started and that still run.

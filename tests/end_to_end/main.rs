@@ -8,6 +8,7 @@ mod identity;
 mod kills;
 mod large;
 mod metrics;
+mod permissions;
 mod pushes;
 mod quarantine;
 mod revisions;

@@ -125,16 +125,16 @@ pub(crate) fn push(site: &Site, body: &str) {
     splitter.finish().expect("whole JSON");
     let controls: Vec<_> = entries.iter().filter(|entry| is_control(entry)).cloned().collect();
     let header = Header { received: NOW, client: ClientId::single(), pull: None };
-    if body.len() <= INLINE_BYTES_MAX {
+    let position = if body.len() <= INLINE_BYTES_MAX {
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-        runtime.block_on(site.journal.commit(header, body.as_bytes().to_vec(), entries)).expect("durable");
+        runtime.block_on(site.journal.commit(header.clone(), body.as_bytes().to_vec(), entries)).expect("durable")
     } else {
         let mut spool = site.journal.spool().expect("a spool");
         spool.write(body.as_bytes()).expect("written");
         entries.iter().for_each(|entry| spool.entry(entry).expect("written"));
-        spool.commit(header).expect("durable");
-    }
-    site.withdrawal.apply(&ClientId::single(), NOW, &controls).expect("applied");
+        spool.commit(header.clone()).expect("durable")
+    };
+    site.withdrawal.apply(position, &header, &controls).expect("applied");
 }
 
 /// Files all that is in the journal; the data directory is closed then.
@@ -203,7 +203,7 @@ pub(crate) fn read(site: &Site) -> Value {
                     "window": found.window,
                     "consent": found.consent,
                     "users": links.iter().map(|known| known.link.user.expose()).collect::<Vec<_>>(),
-                    "permissions": permissions.map(|told| told.granted.clone()).collect::<Vec<_>>(),
+                    "permissions": permissions.filter_map(|known| Some(known.current()?.granted.clone())).collect::<Vec<_>>(),
                     "records": records(site, &found.id),
                 });
                 (found.code.clone(), shown)

@@ -32,7 +32,7 @@ use studygate::{
         controls::{Controls, StoreFailed},
         door::{self, Door},
     },
-    journal::{self, Body, Journal, Position, Reader},
+    journal::{self, Body, Header, Journal, Position, Reader},
     lifecycle::{Readiness, Stop},
     model::{
         connection::ClientId,
@@ -89,8 +89,8 @@ impl Clock for Frozen {
 }
 
 impl Controls for Obeyed {
-    fn apply(&self, client: &ClientId, received: UnixSeconds, controls: &[Entry]) -> Result<(), StoreFailed> {
-        assert_eq!(received, NOW);
+    fn apply(&self, position: Position, header: &Header, controls: &[Entry]) -> Result<(), StoreFailed> {
+        assert!(position > Position(0) && header.received == NOW && header.pull.is_none());
         if self.fails.load(Ordering::SeqCst) {
             return Err(StoreFailed);
         }
@@ -99,7 +99,7 @@ impl Controls for Obeyed {
             let Whose::User(user) = &entry.whose else {
                 panic!("only items with a user are control items");
             };
-            users.push((client.clone(), entry.member.to_string(), user.to_string()));
+            users.push((header.client.clone(), entry.member.to_string(), user.to_string()));
         }
         Ok(())
     }

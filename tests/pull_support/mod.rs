@@ -24,6 +24,7 @@ use studygate::model::participant::Window;
 use studygate::model::study::Rules as StudyRules;
 use studygate::model::time::UnixSeconds;
 use studygate::people::decide::{link::Target, participant::NewParticipant, study::NewStudy};
+use studygate::people::permissions::Permissions;
 use studygate::people::{LinkRequest, People, Settings as PeopleSettings};
 use studygate::pull::worker::{Parts, Settings, Worker};
 use studygate::queue::job::State;
@@ -258,6 +259,14 @@ impl Site {
         let study = directory.study("S").expect("a study").id;
         let id = directory.participant_coded(&study, "P1").expect("a participant").id;
         self.catalog.entries(&id).expect("an index").len()
+    }
+
+    /// What is known of what [`USER`] permits.
+    pub(crate) fn permissions(&self) -> Permissions {
+        let directory = self.people.read();
+        let connection = self.people.digest(&ClientId::single(), USER);
+        let participant = directory.linked(&connection).first().expect("a participant").participant.id;
+        directory.permissions(&participant, &connection).map(|known| Permissions::clone(known)).unwrap_or_default()
     }
 
     /// How often a metric of a type and a result was counted.

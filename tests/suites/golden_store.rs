@@ -66,7 +66,7 @@ fn write(folder: &Folder) {
                   "lastUpdatedTimeInSeconds": NOW.0, "pregnancySnapshot": { "title": "ours", "weeks": 9 } }],
         "unheardOf": [{ "userId": "golden-user-2", "deep": [{ "a": 1.50 }] }],
         "epochs": [{ "userId": "golden-user-9", "summaryId": "h1", "n": 1 }, "malformed"],
-        "userPermissionsChange": [{ "userId": "golden-user-1", "summaryId": "p", "permissions": ["MCT_EXPORT"],
+        "userPermissionsChange": [{ "userId": "golden-user-1", "summaryId": "p", "permissions": ["ACTIVITY_EXPORT", "HEALTH_EXPORT", "MCT_EXPORT"],
                                     "changeTimeInSeconds": NOW.0 }],
         "dailies": [{ "userId": "golden-user-1", "callbackURL": "https://apis.example/dailies?token=t",
                       "uploadStartTimeInSeconds": 1, "uploadEndTimeInSeconds": 2 },

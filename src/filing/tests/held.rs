@@ -1,15 +1,17 @@
 //! Data of unknown connections: held, limited, picked up, expired.
 
+use super::quarantine::pulled_file;
 use super::{Site, noise, push, rows, texts};
+use crate::model::entry::Shape;
 use crate::model::participant::Window;
 use crate::model::time::UnixSeconds;
 use crate::people::LinkRequest;
 use crate::people::decide::{link::Target, participant::NewParticipant};
 use crate::store::engine::{row, table};
-use crate::telemetry::filing::RecordResult::{Held, NotHeld, Stored};
+use crate::telemetry::filing::RecordResult::{Duplicate, Held, NotHeld, Stored};
 
 /// Adds a participant who is linked to the connection that is held.
-fn link_held(site: &Site, code: &str) {
+pub(super) fn link_held(site: &Site, code: &str) {
     let handle = site.at().people.read().held().next().expect("one is held").1.held.handle.clone();
     let new = NewParticipant { code: Some(code.into()), ..NewParticipant::default() };
     let link = LinkRequest { target: Target::Handle(handle), window: Window::default() };
@@ -47,6 +49,40 @@ fn what_was_held_is_filed_for_whom_it_is_linked_to_with_the_time_it_came() {
     assert!(held_files.iter().all(|file| !site.at().blobs.ids().expect("listed").contains(file)));
     site.receive(&push("activities", "u3", r#""summaryId":"a2","n":2"#));
     assert_eq!(site.counted("activities", Stored), 2, "what comes later takes the straight way");
+}
+
+#[test]
+fn held_file_is_filed_whole_for_whom_its_connection_is_linked_to() {
+    for file in ["", "\n", "]}\n{\"userId\":", &noise(1, 200_000)] {
+        let mut site = Site::with(&[]);
+        let came = UnixSeconds(super::NOW);
+        site.receive(&push("activityFiles", "u3", r#""summaryId":"f0","fileType":"FIT""#));
+        site.receive(&push("activityFiles", "u3", &format!(r#""summaryId":"l1","x":"{}""#, noise(2, 70_000))));
+        pulled_file(&mut site, "u3", file.as_bytes(), Shape::File);
+        site.receive(&push("dailies", "u3", r#""summaryId":"d1""#));
+        site.wait(500);
+        link_held(&site, "P3");
+        site.file();
+        let records = site.records("S", "P3");
+        assert_eq!(records.len(), 4, "{}", file.len());
+        assert!(records.iter().all(|record| record.entry.received == came));
+        let whole = format!("{{\"fileType\":\"FIT\"}}\n{file}");
+        assert_eq!(texts(&records).iter().filter(|text| ***text == whole).count(), 1, "{}", file.len());
+        assert_eq!(site.at().people.read().held_count(), 0);
+        pulled_file(&mut site, "u3", file.as_bytes(), Shape::File);
+        assert_eq!(site.counted("activityFiles", Duplicate), 1, "the same file that comes again is known");
+    }
+}
+
+#[test]
+fn file_that_does_not_fit_into_what_may_be_held_is_not_held() {
+    let mut site = Site::stopped();
+    site.settings.hold_bytes_max = 10_000;
+    site.restart();
+    pulled_file(&mut site, "u3", noise(1, 10_000).as_bytes(), Shape::File);
+    assert_eq!(site.counted("activityFiles", NotHeld), 1);
+    pulled_file(&mut site, "u3", noise(1, 9_000).as_bytes(), Shape::File);
+    assert_eq!(site.counted("activityFiles", Held), 1);
 }
 
 #[test]

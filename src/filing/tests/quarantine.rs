@@ -36,8 +36,13 @@ pub(super) fn refused(site: &mut Site, user: &str, item: &str) {
 
 /// Files a pulled file that is not what it was announced as.
 pub(super) fn unexpected_file(site: &mut Site, user: &str, file: &[u8]) {
+    pulled_file(site, user, file, Shape::UnexpectedFile);
+}
+
+/// Files a pulled file.
+pub(super) fn pulled_file(site: &mut Site, user: &str, file: &[u8], shape: Shape) {
     let body = format!(r#"{{"activityFiles":[{{"userId":"{user}","summaryId":"f1","fileType":"FIT"}}]}}"#);
-    take_known(site, user, &body, file, Some(Shape::UnexpectedFile));
+    take_known(site, user, &body, file, Some(shape));
     site.file();
 }
 

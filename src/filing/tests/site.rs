@@ -22,7 +22,7 @@ use crate::filing::failure::Failure;
 use crate::filing::progress;
 use crate::filing::quarantine::Quarantine;
 use crate::filing::worker::{Filing, Parts, Settings};
-use crate::journal::{Header, Journal, Limits, Settings as JournalSettings};
+use crate::journal::{Header, Journal, Limits, Position, Settings as JournalSettings};
 use crate::json::split::Splitter;
 use crate::model::connection::{ClientId, ConnectionDigest, GarminUserId};
 use crate::model::entry::Entry;
@@ -136,10 +136,14 @@ impl Site {
 
     /// Starts what is on disk, with an engine of this fault; why it does not start.
     pub(super) fn start(&mut self, fault: Fault) -> Result<(), String> {
+        self.start_on(Arc::new(Faulty::new(Arc::clone(&self.memory), fault)))
+    }
+
+    /// The same, with this engine over the site's memory.
+    pub(super) fn start_on(&mut self, engine: Arc<dyn Engine>) -> Result<(), String> {
         self.kill();
         let dir = self.dir.path();
         let rng: Arc<Rng> = Arc::new(SystemRandom::new());
-        let engine: Arc<dyn Engine> = Arc::new(Faulty::new(Arc::clone(&self.memory), fault));
         let keyring = Arc::new(open_keyring(&dir.join("keyring")));
         let blobs = Arc::new(Blobs::open(&dir.join("blobs")).map_err(text)?);
         let quarantine =
@@ -294,34 +298,36 @@ impl Site {
 
     /// Takes a notification as the door does: durable first, then its control items.
     pub(super) fn push(&self, body: &str) {
-        self.take(body);
-        self.apply(body);
+        let position = self.take(body);
+        self.apply(position, body);
     }
 
-    /// Takes a notification into the journal, and nothing more.
-    pub(super) fn take(&self, body: &str) {
+    /// Takes a notification into the journal, and nothing more; returns its place.
+    pub(super) fn take(&self, body: &str) -> Position {
         let mut entries = entries(body);
         let header = Header { received: self.clock.now(), client: ClientId::single(), pull: None };
         let journal = &self.at().journal;
         if body.len() <= self.inline_bytes_max {
             let bytes = body.as_bytes().to_vec();
-            self.runtime.block_on(journal.commit(header, bytes, entries)).expect("durable");
+            self.runtime.block_on(journal.commit(header, bytes, entries)).expect("durable")
         } else {
             let mut spool = journal.spool().expect("a spool");
             body.as_bytes().chunks(60_000).for_each(|chunk| spool.write(chunk).expect("written"));
             entries.drain(..).for_each(|entry| spool.entry(&entry).expect("written"));
-            spool.commit(header).expect("durable");
+            spool.commit(header).expect("durable")
         }
     }
 
-    /// Applies the control items of a notification; returns what belongs in the audit log.
-    pub(super) fn apply(&self, body: &str) -> Vec<Event> {
+    /// Applies the control items of a notification that came now, and stands there; returns what belongs in the audit
+    /// log.
+    pub(super) fn apply(&self, position: Position, body: &str) -> Vec<Event> {
         let controls: Vec<_> = entries(body).into_iter().filter(is_control).collect();
         if controls.is_empty() {
             return Vec::new();
         }
+        let header = Header { received: self.clock.now(), client: ClientId::single(), pull: None };
         let withdrawal = &self.at().withdrawal;
-        withdrawal.apply(&ClientId::single(), self.clock.now(), &controls).expect("applied").events
+        withdrawal.apply(position, &header, &controls).expect("applied").events
     }
 
     /// Files until nothing is left to do.

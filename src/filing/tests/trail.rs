@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::audit::{Log, Parts, Settings};
+use serde_json::Value;
+
+use crate::audit::{Entry, Log, Parts, Settings, list::Filter};
 use crate::clock::Clock;
 use crate::crypto::key::Rng;
 use crate::crypto::keyring::Keyring;
@@ -20,6 +22,16 @@ pub(super) fn open(dir: &Path, (space, engine, keyring, rng, clock): Rest) -> Re
     let parts = Parts { space, engine, keyring, rng, clock };
     let metrics = AuditMetrics::register(&Registry::new());
     Log::open(Settings::new(dir.join("audit")), parts, metrics).map_err(|error| error.to_string())
+}
+
+/// Act, who, code and details of every entry.
+pub(super) fn entered(log: &Log) -> Vec<(String, String, Option<String>, Value)> {
+    let entries = log.list(&Filter::default()).expect("listed").entries;
+    let told = |entry: Entry| {
+        let who = entry.who["by"].as_str().expect("somebody").to_owned();
+        (entry.act, who, entry.code, entry.details)
+    };
+    entries.into_iter().map(told).collect()
 }
 
 /// Copies a folder with all that is in it.

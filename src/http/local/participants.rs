@@ -1,8 +1,9 @@
 //! `studies/{study}/participants`: add, list, show, set, rename, link, unlink, pause, resume, complete, withdraw.
 //!
 //! A participant: `{"code", "state": "active|paused|completed|withdrawn", "from", "to", "pauses": [{"from", "to"}],
-//! "consent": {"version", "date"}, "added", "erased", "links": [{"number", "client", "from", "to", "current"}]}`. Of
-//! one who was erased only `code`, `state` and `erased` are left.
+//! "consent": {"version", "date"}, "added", "erased", "links": [{"number", "client", "from", "to", "current"}],
+//! "permissions": [{"link", "granted", "since", "told", "answered_412": {TYPE: time}}]}`. Of one who was erased only
+//! `code`, `state` and `erased` are left; a link of whose user nothing was told has no `permissions`.
 //!
 //! | request | body | answer |
 //! |---|---|---|

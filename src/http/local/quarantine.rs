@@ -8,8 +8,9 @@
 //! | POST quarantine/{id}/retry `{"accept"?}` | `{"id", "retried": true}` |
 //! | DELETE quarantine/{id} `{"reason"}` | `{"id", "dropped": true}` |
 //!
-//! ITEM: `{"id", "received", "type", "reason", "bytes", "file_bytes", "study", "code", "unassigned"}`; the last four
-//! are null where there is no file, or nobody's it is.
+//! ITEM: `{"id", "received", "type", "reason", "detail", "bytes", "file_bytes", "study", "code", "unassigned"}`;
+//! `detail` says what speaks against a refused callback now; the last four are null where there is no file, or nobody's
+//! it is.
 //!
 //! Never: content of an item in the log.
 

@@ -15,6 +15,7 @@ use crate::people::{
     change::{KnownLink, Retired},
     directory::Directory,
     held::Held,
+    permissions::Permissions,
     refusal::state_name,
     standing::is_current,
 };
@@ -63,6 +64,17 @@ pub(super) struct ParticipantView<'a> {
     added: Option<String>,
     erased: Option<String>,
     links: Vec<LinkView<'a>>,
+    permissions: Vec<PermissionsView<'a>>,
+}
+
+/// What a link's user permits, where anything was told. `since` is Garmin's time, `told` the gateway's.
+#[derive(Serialize)]
+struct PermissionsView<'a> {
+    link: usize,
+    granted: Option<&'a [String]>,
+    since: Option<String>,
+    told: Option<String>,
+    answered_412: BTreeMap<&'a str, String>,
 }
 
 #[derive(Serialize)]
@@ -155,6 +167,9 @@ impl<'a> RulesView<'a> {
 impl<'a> ParticipantView<'a> {
     pub(super) fn present(directory: &'a Directory, participant: &'a Participant, now: UnixSeconds) -> Self {
         let links = directory.links(&participant.id).iter().zip(1..);
+        let permissions = links.clone().filter_map(|(known, number)| {
+            Some(PermissionsView::new(number, directory.permissions(&participant.id, &known.digest)?))
+        });
         let window = WindowView::new(&participant.window);
         Self {
             code: &participant.code,
@@ -166,6 +181,7 @@ impl<'a> ParticipantView<'a> {
             added: Some(participant.added.to_string()),
             erased: None,
             links: links.map(|(known, number)| LinkView::new(known, number, now)).collect(),
+            permissions: permissions.collect(),
         }
     }
 
@@ -180,6 +196,7 @@ impl<'a> ParticipantView<'a> {
             added: None,
             erased: Some(retired.at.to_string()),
             links: Vec::new(),
+            permissions: Vec::new(),
         }
     }
 
@@ -196,6 +213,19 @@ impl<'a> LinkView<'a> {
             client: known.link.client.as_str(),
             window: WindowView::new(window),
             current: is_current(window, now),
+        }
+    }
+}
+
+impl<'a> PermissionsView<'a> {
+    fn new(link: usize, known: &'a Permissions) -> Self {
+        let current = known.current();
+        Self {
+            link,
+            granted: current.map(|told| told.granted.as_slice()),
+            since: current.map(|told| told.changed.to_string()),
+            told: current.map(|told| told.came.received.to_string()),
+            answered_412: known.refused().iter().map(|(name, at)| (name.as_str(), at.to_string())).collect(),
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::model::{
 };
 use crate::people::{
     change::{Change, KnownLink},
-    decide::participant::checked_window,
+    decide::{participant::checked_window, permission},
     directory::Directory,
     held::Held,
     refusal::Refusal,
@@ -26,7 +26,8 @@ pub enum Target {
     Handle(String),
 }
 
-/// The changes that link this participant: the links, and what is held is marked to be picked up.
+/// The changes that link this participant: the links, what is known of the permissions, and what is held is marked to
+/// be picked up.
 ///
 /// The directory need not know the participant yet.
 pub fn link(
@@ -49,8 +50,9 @@ pub fn link(
     let mut links = directory.links(&participant.id).to_vec();
     links.push(KnownLink { digest, link: Link { client, user, window } });
     let mut changes = vec![Change::Links(participant.id, links)];
+    changes.extend(permission::taken_over(directory, &digest, &participant.id));
     if let Some(owner) = directory.held_of(&digest) {
-        changes.extend(picked_up(directory, owner, participant.id));
+        changes.extend(picked_up(directory, owner));
     }
     Ok(changes)
 }
@@ -123,15 +125,8 @@ fn refuse_overlap(
     }
 }
 
-/// The held data wait for filing; what is known of the permissions holds for the participant from here on.
-fn picked_up(directory: &Directory, owner: OwnerId, participant: OwnerId) -> Vec<Change> {
-    let mut changes = Vec::new();
-    if let Some(found) = directory.held_owner(&owner) {
-        let held = Held { linked: true, ..Held::clone(&found.held) };
-        changes.push(Change::Held(owner, found.digest, held));
-        if let Some(permissions) = directory.permissions(&owner, &found.digest) {
-            changes.push(Change::Permissions(participant, found.digest, (**permissions).clone()));
-        }
-    }
-    changes
+/// The held data wait for filing.
+fn picked_up(directory: &Directory, owner: OwnerId) -> Option<Change> {
+    let found = directory.held_owner(&owner)?;
+    Some(Change::Held(owner, found.digest, Held { linked: true, ..Held::clone(&found.held) }))
 }

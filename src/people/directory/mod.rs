@@ -12,12 +12,14 @@ use crate::model::{
     id::{OwnerId, StudyId},
     participant::Participant,
     study::Study,
+    summary::SummaryType,
     time::UnixSeconds,
 };
 use crate::people::{
-    change::{KnownLink, Permissions, Retired},
+    change::{KnownLink, Retired},
     code::{NAME_CHARS_MAX, folded},
     digests::{Digests, TombstoneDigest},
+    permissions::{Came, Permissions},
     refusal::Refusal,
     standing::{HeldConnection, LinkHolders, LinkedTo, PickUp, Standing, is_current},
 };
@@ -204,8 +206,19 @@ impl Directory {
         self.tombstones.iter().map(|(digest, expires)| (*digest, *expires))
     }
 
-    /// The permissions last told of an owner's connection.
+    /// What is known of the permissions of an owner's connection.
     pub fn permissions(&self, owner: &OwnerId, connection: &ConnectionDigest) -> Option<&Arc<Permissions>> {
         self.permissions.get(&(*owner, *connection))
+    }
+
+    /// Whether the user permitted a record of this type that came then to be had for this owner.
+    pub fn permits(
+        &self,
+        owner: &OwnerId,
+        connection: &ConnectionDigest,
+        summary_type: &SummaryType,
+        came: Came,
+    ) -> bool {
+        self.permissions(owner, connection).is_none_or(|known| known.permits(summary_type, came))
     }
 }

@@ -87,6 +87,7 @@ fn every_event_in_every_phase_leads_to_its_own_phase() {
         (PING, answered(410), running(Phase::Ended(End::Gone, NOW), Persist)),
         (PING, Event::Answered { status: 410, retry_after: None, held: true }, running(Phase::Running, Remove)),
         (PING, answered(412), running(Phase::Ended(End::NotPermitted, NOW), Persist)),
+        (PING, Event::NotPermitted, running(Phase::Ended(End::NotPermitted, NOW), Persist)),
         (PING, answered(202), running(again, Keep)),
         (PING, answered(204), running(again, Keep)),
         (PING, answered(408), running(again, Keep)),
@@ -106,6 +107,7 @@ fn every_event_in_every_phase_leads_to_its_own_phase() {
         (PING - 1, failed(Setback::Cut), outdated),
         (PING - 1, Event::Delivered, outdated),
         (PING - 1, Event::Dropped, outdated),
+        (PING - 1, Event::NotPermitted, outdated),
     ];
     for (of, event, expected) in table {
         for (phase, (next, action)) in PHASES.into_iter().zip(expected) {

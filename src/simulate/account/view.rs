@@ -4,6 +4,7 @@
 //! is the SHA-256 of what a dataset under default rules holds of it: its members, sorted, without spaces, and without
 //! the pseudonymous ids.
 
+use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
 
 use crate::simulate::account::{Account, End, PingedFile, PingedWindow, end_of};
@@ -72,15 +73,17 @@ impl Account {
 
     fn files_json(&self) -> Vec<Value> {
         let ends = self.ends();
-        let of_file = |file: &PingedFile| {
+        let of_file = |PingedFile { file, offer, is_acknowledged }: &PingedFile| {
+            let user = file.record().user;
+            let bytes = file.bytes(self.population.user(user));
             json!({
-                "user": file.user,
-                "activity_id": file.activity_id,
-                "type": file.file_type,
-                "sha256": file.sha256,
-                "bytes": file.bytes,
-                "acknowledged": file.is_acknowledged,
-                "end": end_of(&ends, &[file.offer]).name(),
+                "user": user,
+                "activity_id": file.activity_id(),
+                "type": file.file_type().name(),
+                "sha256": data_encoding::HEXLOWER.encode(digest(&SHA256, &bytes).as_ref()),
+                "bytes": bytes.len(),
+                "acknowledged": is_acknowledged,
+                "end": end_of(&ends, &[*offer]).name(),
             })
         };
         self.files.iter().map(of_file).collect()

@@ -10,7 +10,9 @@ use ring::digest::{SHA256, digest};
 
 use crate::model::time::UnixSeconds;
 use crate::simulate::callbacks::fault::{Fault, Faults};
+use crate::simulate::file::{ACTIVITY_FILES, FileOf};
 use crate::simulate::random::Random;
+use crate::simulate::user::User;
 
 /// Below this path lies everything.
 pub(super) const BASE: &str = "/wellness-api/rest/";
@@ -34,7 +36,14 @@ pub enum Ready {
         /// A bare JSON array.
         array: Bytes,
     },
-    /// An activity's file.
+    /// The file of a user's activity, made when it is asked for.
+    Recorded {
+        /// Whose.
+        user: User,
+        /// Which.
+        file: FileOf,
+    },
+    /// These bytes, as an activity's file.
     File {
         /// The `id` of its URL.
         id: String,
@@ -86,7 +95,8 @@ impl Offers {
                 from.0,
                 to.0
             ),
-            Ready::File { id, .. } => format!("{BASE}{}?id={id}&token={token}", path_of("activityFiles")),
+            Ready::Recorded { file, .. } => file_target(file.activity_id(), &token),
+            Ready::File { id, .. } => file_target(id, &token),
         };
         self.tokens.insert(token, place);
         let offer = Offer {
@@ -144,12 +154,14 @@ impl Offer {
     }
 
     fn serve(&mut self, fault: Option<Fault>) -> Reply {
-        let (body, media) = match &self.ready {
-            Ready::Window { array, .. } => (array.clone(), "application/json;charset=UTF-8"),
-            Ready::File { bytes, .. } => (bytes.clone(), "application/octet-stream"),
+        let (body, is_file) = match &self.ready {
+            Ready::Window { array, .. } => (array.clone(), false),
+            Ready::Recorded { user, file } => (Bytes::from(file.bytes(user)), true),
+            Ready::File { bytes, .. } => (bytes.clone(), true),
         };
+        let media = if is_file { "application/octet-stream" } else { "application/json;charset=UTF-8" };
         let is_whole = matches!(fault, None | Some(Fault::Slow));
-        self.is_used_up |= is_whole && matches!(self.ready, Ready::File { .. });
+        self.is_used_up |= is_whole && is_file;
         match fault {
             Some(fault) => Reply::Spoiled(fault, body, media),
             None => Reply::Good(body, media),
@@ -166,9 +178,14 @@ impl Ready {
                     && says("uploadStartTimeInSeconds", &from.0.to_string())
                     && says("uploadEndTimeInSeconds", &to.0.to_string())
             }
-            Self::File { id, .. } => resource == path_of("activityFiles") && says("id", id),
+            Self::Recorded { file, .. } => resource == path_of(ACTIVITY_FILES) && says("id", file.activity_id()),
+            Self::File { id, .. } => resource == path_of(ACTIVITY_FILES) && says("id", id),
         }
     }
+}
+
+fn file_target(id: &str, token: &str) -> String {
+    format!("{BASE}{}?id={id}&token={token}", path_of(ACTIVITY_FILES))
 }
 
 /// A token, as it may be shown.
@@ -184,7 +201,7 @@ pub(super) fn parameter<'a>(query: &'a str, name: &str) -> Option<&'a str> {
 /// The resource that a type is pulled from; most have their own name.
 fn path_of(summary_type: &str) -> &str {
     match summary_type {
-        "activityFiles" => "activityFile",
+        ACTIVITY_FILES => "activityFile",
         "moveIQActivities" => "moveiq",
         "pulseox" => "pulseOx",
         "allDayRespiration" => "respiration",
@@ -195,6 +212,8 @@ fn path_of(summary_type: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::simulate::record::{Density, day};
+    use crate::simulate::user::Population;
 
     const NOW: UnixSeconds = UnixSeconds(1_793_509_200);
     const DAY: i64 = 86_400;
@@ -247,6 +266,23 @@ mod tests {
         for (target, expected) in [(&file, 200), (&window, 200), (&file, 410), (&window, 200)] {
             assert_eq!(status(&ask(&mut offers, target, NOW)), expected);
         }
+    }
+
+    #[test]
+    fn recorded_file_is_given_as_the_watch_wrote_it_and_once() {
+        let population = Population::new(6, 1);
+        let user = population.user(0);
+        let days = (0..14).flat_map(|number| day(user, NOW.plus(number * DAY), Density::default()));
+        let file = days.into_iter().find_map(|record| FileOf::of(user, &record)).expect("a fortnight has a run");
+        let mut offers = Offers::new(6, DAY, Faults::none());
+        let (_, target) = offers.add(Ready::Recorded { user: user.clone(), file: file.clone() }, None, NOW);
+        let begin = format!("{BASE}activityFile?id={}&token=", file.activity_id());
+        assert!(target.starts_with(&begin), "{target}");
+        let other = target.replace(file.activity_id(), "1");
+        assert_eq!(status(&ask(&mut offers, &other, NOW)), 400);
+        let Reply::Good(bytes, media) = ask(&mut offers, &target, NOW) else { panic!("it lies ready") };
+        assert_eq!((bytes, media), (Bytes::from(file.bytes(user)), "application/octet-stream"));
+        assert_eq!(status(&ask(&mut offers, &target, NOW)), 410);
     }
 
     #[test]

@@ -16,6 +16,9 @@ use crate::simulate::record::Record;
 use crate::simulate::track::Degrees;
 use crate::simulate::user::User;
 
+/// The key of files' pings.
+pub(super) const ACTIVITY_FILES: &str = "activityFiles";
+
 /// A format that watches write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FileType {
@@ -39,7 +42,7 @@ impl FileType {
 }
 
 /// The file of an activity, made when it is asked for.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct FileOf {
     file_type: FileType,
     id: String,
@@ -67,8 +70,13 @@ impl FileOf {
         facts.insert("summaryId".to_owned(), json!(format!("{id}-file")));
         facts.insert("fileType".to_owned(), json!(file_type.name()));
         facts.insert("manual".to_owned(), json!(false));
-        let record = Record::new(user, "activityFiles", Value::Object(facts));
+        let record = Record::new(user, ACTIVITY_FILES, Value::Object(facts));
         Some(Self { file_type, id, start, seconds, record })
+    }
+
+    /// The id of its activity, without quotes.
+    pub fn activity_id(&self) -> &str {
+        &self.id
     }
 
     /// Its format.

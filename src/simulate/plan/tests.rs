@@ -1,21 +1,15 @@
 //! The plan: what comes, in which order, and what does not.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use super::*;
-use crate::simulate::message::ActivityFile;
 
 fn settings(mode: Mode) -> Settings {
     Settings { mode, deregistered: 1, permission_changes: 1, ..Settings::new(71, UnixSeconds(1_793_491_200), 9) }
 }
 
-fn files() -> Files {
-    Arc::new(|_, _| vec![ActivityFile { file_type: "GPX".to_owned(), bytes: b"<gpx/>".to_vec() }])
-}
-
 fn days(settings: &Settings) -> Vec<Vec<Wave>> {
-    let mut plan = Plan::new(settings.clone(), Population::new(settings.seed, 6), files());
+    let mut plan = Plan::new(settings.clone(), Population::new(settings.seed, 6));
     std::iter::from_fn(|| plan.next_day()).collect()
 }
 
@@ -32,7 +26,7 @@ fn plan_is_the_same_in_every_run_and_has_every_record_of_all_days() {
         .flat_map(|part| match part {
             Part::Push(record) => vec![record.clone()],
             Part::Window(window) => window.records.clone(),
-            Part::File { .. } | Part::Deregistration(_) | Part::Permissions { .. } => Vec::new(),
+            Part::File(_) | Part::Deregistration(_) | Part::Permissions { .. } => Vec::new(),
         })
         .map(|record| (record.user, record.summary_type.clone(), record.natural_key()))
         .collect();
@@ -57,12 +51,33 @@ fn mode_decides_what_is_pushed_and_what_is_pinged() {
         (
             of(|part| matches!(part, Part::Push(_))) > 0,
             of(|part| matches!(part, Part::Window(_))) > 0,
-            of(|part| matches!(part, Part::File { .. })) > 0,
+            of(|part| matches!(part, Part::File(_))) > 0,
         )
     };
     assert_eq!(count(Mode::Push), (true, false, false));
     assert_eq!(count(Mode::Ping), (false, true, true));
     assert_eq!(count(Mode::Mixed), (true, true, true));
+}
+
+#[test]
+fn each_activity_that_was_recorded_has_its_file_once_as_it_was_before_any_revision() {
+    let oddities = Oddities { late: 200, revised: 300, out_of_order: 300, ..Oddities::default() };
+    let settings = Settings { oddities, deregistered: 0, permission_changes: 0, ..settings(Mode::Mixed) };
+    let days = days(&settings);
+    let pinged = parts(&days).filter_map(|part| if let Part::File(file) = part { Some(file.clone()) } else { None });
+    let mut pinged: Vec<FileOf> = pinged.collect();
+    let population = Population::new(71, 6);
+    let records = (0..9).flat_map(|number| {
+        let midnight = settings.start.plus(number * DAY_S);
+        population.users().iter().flat_map(move |user| day(user, midnight, settings.density))
+    });
+    let mut expected: Vec<FileOf> =
+        records.filter_map(|record| FileOf::of(population.user(record.user), &record)).collect();
+    let id = |file: &FileOf| file.activity_id().to_owned();
+    pinged.sort_by_key(id);
+    expected.sort_by_key(id);
+    assert!(expected.len() > 5);
+    assert_eq!(pinged, expected);
 }
 
 #[test]
@@ -130,7 +145,7 @@ fn only_the_chosen_types_come() {
     let others = parts(&days).filter(|part| match part {
         Part::Push(record) => record.summary_type != "sleeps",
         Part::Window(window) => window.summary_type != "sleeps",
-        Part::File { .. } => true,
+        Part::File(_) => true,
         Part::Deregistration(_) | Part::Permissions { .. } => false,
     });
     assert_eq!(others.count(), 0);

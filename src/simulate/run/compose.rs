@@ -1,15 +1,14 @@
 //! The body of a notification, and what lies ready because of it.
 
 use bytes::Bytes;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::simulate::account::{Control, PingedFile};
-use crate::simulate::message::{ActivityFile, Message, Part, Window};
+use crate::simulate::callbacks::offer::Ready;
+use crate::simulate::file::FileOf;
+use crate::simulate::message::{Message, Part, Window};
 use crate::simulate::notification::Notification;
-use crate::simulate::plan::ACTIVITY_FILES;
-use crate::simulate::record::Record;
 use crate::simulate::run::{Notes, Stage};
-use crate::simulate::user::User;
 
 impl Stage<'_> {
     /// The body of a notification; what it pings lies ready from now on.
@@ -19,7 +18,7 @@ impl Stage<'_> {
             notification = match part {
                 Part::Push(record) => notification.push(self.account.population.user(record.user), &record),
                 Part::Window(window) => self.ping(notification, window, &mut notes),
-                Part::File { activity, file } => self.ping_file(notification, &activity, &file, &mut notes),
+                Part::File(file) => self.ping_file(notification, file, &mut notes),
                 Part::Deregistration(user) => {
                     notes.controls.push(self.account.control(Control::left(user, day)));
                     notification.deregistration(self.account.population.user(user))
@@ -48,20 +47,14 @@ impl Stage<'_> {
         pinged
     }
 
-    fn ping_file(
-        &mut self,
-        notification: Notification,
-        activity: &Record,
-        file: &ActivityFile,
-        notes: &mut Notes,
-    ) -> Notification {
+    fn ping_file(&mut self, notification: Notification, file: FileOf, notes: &mut Notes) -> Notification {
         let Some(callbacks) = &self.cast.callbacks else { return notification };
-        let user = self.account.population.user(activity.user);
-        let offer = callbacks.offer_file(&activity.natural_key(), Bytes::from(file.bytes.clone()));
-        let item = file_item(user, activity, &file.file_type, &offer.url);
+        let user = self.account.population.user(file.record().user);
+        let offer = callbacks.offer(Ready::Recorded { user: user.clone(), file: file.clone() }, None);
+        let pinged = notification.ping_file(user, &file, &offer.url);
         notes.files.push(self.account.files.len());
-        self.account.files.push(PingedFile::new(activity, file, offer.id));
-        notification.raw(ACTIVITY_FILES, item.to_string())
+        self.account.files.push(PingedFile { file, offer: offer.id, is_acknowledged: false });
+        pinged
     }
 
     /// What lies ready of this user and is not among these permissions is given no more.
@@ -69,23 +62,4 @@ impl Stage<'_> {
         let Some(callbacks) = &self.cast.callbacks else { return };
         self.account.offers_not_permitted(user, granted).for_each(|offer| callbacks.forbid(offer));
     }
-}
-
-/// A ping's item for a file, with what Garmin tells of the activity.
-fn file_item(user: &User, activity: &Record, file_type: &str, url: &str) -> Value {
-    let mut item = json!({
-        "userId": user.id,
-        "summaryId": format!("{}-file", activity.natural_key()),
-        "fileType": file_type,
-        "callbackURL": url,
-        "manual": false,
-    });
-    for member in
-        ["activityId", "activityName", "activityDescription", "activityType", "deviceName", "startTimeInSeconds"]
-    {
-        if let Some(value) = activity.content.get(member) {
-            item[member] = value.clone();
-        }
-    }
-    item
 }

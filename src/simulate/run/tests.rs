@@ -6,16 +6,17 @@ use std::sync::Mutex;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::backoff::Backoff;
 use crate::client::connection::{Connection, Outgoing};
 use crate::client::trust::Trust;
 use crate::clock::{Clock as _, SystemClock};
 use crate::simulate::callbacks::fault::Faults;
 use crate::simulate::callbacks::{self, Served};
 use crate::simulate::ledger::Row;
-use crate::simulate::message::{ActivityFile, Part};
+use crate::simulate::message::Part;
 use crate::simulate::receiver::{Act, Receiver};
 use crate::simulate::record::Record;
-use crate::simulate::sender::{self, Again};
+use crate::simulate::sender;
 use crate::tls::generate::self_signed;
 
 const START: UnixSeconds = UnixSeconds(1_793_491_200);
@@ -33,15 +34,9 @@ fn settings(mode: Mode, days: u32) -> Settings {
 }
 
 fn post_to(receiver: &Receiver) -> Arc<Sender> {
-    let again = Again { first: Duration::from_millis(1), longest: Duration::from_millis(4), attempts_max: 5 };
-    Arc::new(Sender::new(receiver.target(), sender::Settings { again, ..sender::Settings::default() }))
-}
-
-fn files() -> Files {
-    Arc::new(|_, activity| {
-        let bytes = activity.natural_key().into_bytes();
-        vec![ActivityFile { file_type: "GPX".to_owned(), bytes }]
-    })
+    let backoff = Backoff { base: Duration::from_millis(1), cap: Duration::from_millis(4) };
+    let settings = sender::Settings { backoff, attempts_max: 5, ..sender::Settings::default() };
+    Arc::new(Sender::new(receiver.target(), settings))
 }
 
 async fn callbacks(faults: Faults) -> (Arc<Callbacks>, Trust) {
@@ -86,7 +81,7 @@ async fn play_silently(settings: &Settings, cast: Cast) -> Account {
 
 /// The rows of a gateway that holds the current version of every record.
 fn rows(account: &Account, settings: &Settings) -> Vec<Row> {
-    let mut plan = Plan::new(settings.plan.clone(), account.population.clone(), files());
+    let mut plan = Plan::new(settings.plan.clone(), account.population.clone());
     let all: Vec<Record> = std::iter::from_fn(|| plan.next_day())
         .flatten()
         .flatten()
@@ -94,7 +89,7 @@ fn rows(account: &Account, settings: &Settings) -> Vec<Row> {
         .flat_map(|part| match part {
             Part::Push(record) => vec![record],
             Part::Window(window) => window.records,
-            Part::File { .. } | Part::Deregistration(_) | Part::Permissions { .. } => Vec::new(),
+            Part::File(_) | Part::Deregistration(_) | Part::Permissions { .. } => Vec::new(),
         })
         .collect();
     let mut current: std::collections::BTreeMap<_, Record> = std::collections::BTreeMap::new();
@@ -116,7 +111,7 @@ fn rows(account: &Account, settings: &Settings) -> Vec<Row> {
 async fn pushed_days_are_acknowledged_whole_though_the_gateway_fails_at_times() {
     let receiver = Receiver::new(&[Act::Answer(503), Act::Close, Act::Answer(500), Act::Answer(204)]).await;
     let settings = settings(Mode::Push, 4);
-    let cast = Cast { sender: post_to(&receiver), callbacks: None, files: files() };
+    let cast = Cast { sender: post_to(&receiver), callbacks: None };
     let account = play_silently(&settings, cast).await;
     let json = account.to_json();
     let count = |name: &str| json["notifications"][name].as_u64().expect("a number");
@@ -140,7 +135,7 @@ async fn everything_that_is_pinged_is_fetched_whole_in_spite_of_passing_faults()
     let (callbacks, trust) = callbacks(Faults::passing()).await;
     let host = callbacks.host().to_owned();
     let settings = settings(Mode::Ping, 4);
-    let cast = Cast { sender: post_to(&receiver), callbacks: Some(callbacks), files: files() };
+    let cast = Cast { sender: post_to(&receiver), callbacks: Some(callbacks) };
     let account = tokio::select! {
         account = play_silently(&settings, cast) => account,
         () = follow(&receiver, host, trust) => unreachable!("it follows for ever"),
@@ -164,7 +159,7 @@ async fn faults_that_forbid_to_ask_again_are_ends_as_well() {
     let (callbacks, trust) = callbacks(Faults::all("https://127.0.0.1:1/")).await;
     let host = callbacks.host().to_owned();
     let settings = Settings { quiet: Duration::from_millis(300), ..settings(Mode::Mixed, 6) };
-    let cast = Cast { sender: post_to(&receiver), callbacks: Some(callbacks), files: files() };
+    let cast = Cast { sender: post_to(&receiver), callbacks: Some(callbacks) };
     let account = tokio::select! {
         account = play_silently(&settings, cast) => account,
         () = follow(&receiver, host, trust) => unreachable!("it follows for ever"),
@@ -180,7 +175,7 @@ async fn faults_that_forbid_to_ask_again_are_ends_as_well() {
 async fn notifications_on_hold_wait_and_come_all_at_the_release() {
     let receiver = Receiver::new(&[]).await;
     let settings = Settings { on_hold: 1..3, sent_again: 0, ..settings(Mode::Push, 5) };
-    let cast = Cast { sender: post_to(&receiver), callbacks: None, files: files() };
+    let cast = Cast { sender: post_to(&receiver), callbacks: None };
     let sent = Arc::new(Mutex::new(Vec::new()));
     let noted = Arc::clone(&sent);
     let mut tell = move |progress: Progress| noted.lock().expect("no panic").push(progress.notifications);
@@ -196,7 +191,7 @@ async fn who_left_is_told_and_is_not_in_what_a_dataset_must_hold() {
     let receiver = Receiver::new(&[]).await;
     let mut settings = settings(Mode::Push, 6);
     (settings.plan.deregistered, settings.plan.permission_changes) = (1, 1);
-    let cast = Cast { sender: post_to(&receiver), callbacks: None, files: files() };
+    let cast = Cast { sender: post_to(&receiver), callbacks: None };
     let account = play_silently(&settings, cast).await;
     let json = account.to_json();
     assert_eq!(json["users"][2]["deregistered"], json!({"day": 3, "acknowledged": true}));
@@ -216,7 +211,7 @@ async fn withdrawn_permission_ends_what_lies_ready_with_412() {
     let mut settings = Settings { quiet: Duration::from_millis(300), ..settings(Mode::Ping, 3) };
     settings.plan.permission_changes = 1;
     settings.plan.types = Some(vec!["dailies".to_owned()]);
-    let cast = Cast { sender: post_to(&receiver), callbacks: Some(callbacks), files: files() };
+    let cast = Cast { sender: post_to(&receiver), callbacks: Some(callbacks) };
     // Nobody follows before all days are over.
     let account = tokio::select! {
         account = play_silently(&settings, cast) => account,
@@ -236,7 +231,7 @@ async fn large_body_comes_in_its_whole_length() {
     let receiver = Receiver::new(&[]).await;
     let mut settings = Settings { large_bytes: Some(3_000_000), sent_again: 0, ..settings(Mode::Push, 1) };
     settings.plan.types = Some(vec!["sleeps".to_owned()]);
-    let cast = Cast { sender: post_to(&receiver), callbacks: None, files: files() };
+    let cast = Cast { sender: post_to(&receiver), callbacks: None };
     let account = play_silently(&settings, cast).await;
     let (tally, is_acknowledged) = account.large.expect("it was sent");
     assert!(is_acknowledged && tally.items > 1);
@@ -247,7 +242,7 @@ async fn large_body_comes_in_its_whole_length() {
 async fn rate_is_kept() {
     let receiver = Receiver::new(&[]).await;
     let settings = Settings { per_second: Some(200), sent_again: 0, ..settings(Mode::Push, 2) };
-    let cast = Cast { sender: post_to(&receiver), callbacks: None, files: files() };
+    let cast = Cast { sender: post_to(&receiver), callbacks: None };
     let began = SystemClock.monotonic();
     let account = play_silently(&settings, cast).await;
     let least = Duration::from_millis(5) * u32::try_from(account.notifications.len() - 1).expect("few");

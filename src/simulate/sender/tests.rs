@@ -6,8 +6,8 @@ use super::*;
 use crate::simulate::receiver::{Act, Receiver};
 
 fn quick() -> Settings {
-    let again = Again { first: Duration::from_millis(1), longest: Duration::from_millis(4), attempts_max: 6 };
-    Settings { again, limit: Duration::from_millis(400), ..Settings::default() }
+    let backoff = Backoff { base: Duration::from_millis(1), cap: Duration::from_millis(4) };
+    Settings { backoff, attempts_max: 6, limit: Duration::from_millis(400), ..Settings::default() }
 }
 
 fn sender(receiver: &Receiver, settings: Settings) -> Sender {
@@ -78,13 +78,16 @@ async fn made_body_is_made_anew_for_each_attempt() {
 }
 
 #[test]
-fn rests_grow_to_the_longest_and_are_the_same_in_every_run() {
-    let again = Again { first: Duration::from_secs(1), longest: Duration::from_secs(60), attempts_max: 10 };
-    let rests = || (1..12).map(|failures| again.rest(failures, Random::at(3, &[u64::from(failures)])));
-    assert!(rests().eq(rests()));
-    for (failures, rest) in (0..).zip(rests()) {
-        let whole = Duration::from_secs(2_u64.pow(failures).min(60));
-        assert!(rest >= whole / 2 && rest <= whole, "{rest:?} after {failures} and one more");
+fn rests_are_the_same_in_every_run_and_spread_those_that_failed_together() {
+    let rests = |seed| {
+        let settings = Settings { seed, ..Settings::default() };
+        (0..100).map(|number| settings.rest(number, 4)).collect::<Vec<_>>()
+    };
+    assert_eq!(rests(3), rests(3));
+    assert_ne!(rests(3), rests(4));
+    let bound = Duration::from_secs(4);
+    for half in [Duration::ZERO..bound / 2, bound / 2..bound] {
+        assert!(rests(3).iter().filter(|rest| half.contains(*rest)).count() > 25, "{half:?}");
     }
 }
 

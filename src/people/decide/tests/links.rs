@@ -6,14 +6,16 @@ use crate::model::{
     time::UnixSeconds,
 };
 use crate::people::{
-    change::{Change, Permissions},
+    change::Change,
     decide::{
         link::{self, Target},
-        permission, study,
+        permission::{self, Telling},
+        study,
         tests::{NOW, digest, directory, linked, user, window, with_participant, with_study},
     },
     directory::Directory,
     held::Held,
+    permissions::{Came, Permissions, Told},
     refusal::Refusal,
     standing::Standing,
 };
@@ -129,7 +131,7 @@ fn held_connection_resolves_to_its_participant_at_once_and_waits_to_be_picked_up
     };
     let connection = digest(&directory, "u");
     directory.apply(Change::Held(owner, connection, held));
-    let permissions = Permissions { granted: vec!["ACTIVITY_EXPORT".into()], changed: NOW };
+    let permissions = Permissions::default().after(told(&["ACTIVITY_EXPORT"], NOW.0, 1)).expect("newer");
     directory.apply(Change::Permissions(owner, connection, permissions.clone()));
     assert!(matches!(directory.standing(&connection), Standing::Held(of) if of == owner));
 
@@ -144,29 +146,67 @@ fn held_connection_resolves_to_its_participant_at_once_and_waits_to_be_picked_up
     assert!(directory.pickups().is_empty() && directory.held_of(&connection).is_none());
 }
 
+/// A list that came now, in this body.
+fn told(granted: &[&str], changed: i64, body: u64) -> Told {
+    Told::new(granted.iter().copied(), UnixSeconds(changed), Came { received: NOW, body }, 0)
+}
+
 #[test]
-fn permissions_follow_the_latest_change_and_of_equal_times_the_later_arrival() {
+fn notice_of_permissions_is_applied_older_ahead_or_of_nobody() {
     let mut directory = directory();
     let study = with_study(&mut directory, "A", 1);
     let p1 = with_participant(&mut directory, &study, "P1", 11);
     linked(&mut directory, &p1, user("u"), window(None, None)).expect("links");
     let connection = digest(&directory, "u");
-    let tell = |directory: &mut Directory, granted: &[&str], changed: i64| {
-        let granted = granted.iter().map(|name| (*name).to_owned()).collect();
-        let told = Permissions { granted, changed: UnixSeconds(changed) };
-        let changes = permission::told(directory, &connection, told, NOW);
-        changes.into_iter().for_each(|change| directory.apply(change));
-        directory.permissions(&p1.id, &connection).map(|kept| kept.granted.join(","))
-    };
-    let steps: [(&[&str], i64, &str); 6] = [
-        (&["HEALTH_EXPORT"], 10, "HEALTH_EXPORT"),
-        (&[], 10, ""),
-        (&["HEALTH_EXPORT"], 9, ""),
-        (&["MCT_EXPORT"], 11, "MCT_EXPORT"),
-        (&["ACTIVITY_EXPORT"], NOW.0 + 90_000, "MCT_EXPORT"),
-        (&["ACTIVITY_EXPORT"], NOW.0 + 80_000, "ACTIVITY_EXPORT"),
+    let steps: [(&[&str], i64, u64, &str, &str); 8] = [
+        (&["HEALTH_EXPORT"], 10, 1, "applied", "HEALTH_EXPORT"),
+        (&[], 10, 2, "applied", ""),
+        (&[], 10, 2, "applied", ""),
+        (&["HEALTH_EXPORT"], 9, 3, "older", ""),
+        (&["HEALTH_EXPORT"], 10, 1, "older", ""),
+        (&["MCT_EXPORT"], 11, 4, "applied", "MCT_EXPORT"),
+        (&["ACTIVITY_EXPORT"], NOW.0 + permission::AHEAD_MAX_SECONDS + 1, 5, "ahead", "MCT_EXPORT"),
+        (&["ACTIVITY_EXPORT"], NOW.0 + permission::AHEAD_MAX_SECONDS, 6, "applied", "ACTIVITY_EXPORT"),
     ];
-    for (granted, changed, expected) in steps {
-        assert_eq!(tell(&mut directory, granted, changed).as_deref(), Some(expected), "at {changed}");
+    for (granted, changed, body, expected, holds) in steps {
+        let telling = permission::told(&directory, &connection, &told(granted, changed, body));
+        let name = match telling {
+            Telling::Applied(changes) => {
+                changes.into_iter().for_each(|change| directory.apply(change));
+                "applied"
+            }
+            Telling::Older => "older",
+            Telling::Ahead => "ahead",
+            Telling::Unknown => "unknown",
+        };
+        assert_eq!(name, expected, "at {changed} in body {body}");
+        let current = directory.permissions(&p1.id, &connection).and_then(|known| known.current().cloned());
+        assert_eq!(current.map(|told| told.granted.join(",")).as_deref(), Some(holds), "at {changed} in body {body}");
     }
+    let stranger = digest(&directory, "v");
+    assert!(matches!(permission::told(&directory, &stranger, &told(&[], 1, 1)), Telling::Unknown));
+}
+
+#[test]
+fn second_participant_of_a_connection_takes_over_its_permissions_and_both_follow_it() {
+    let mut directory = directory();
+    let [first, second] = [("A", 1), ("B", 2)].map(|(name, number)| with_study(&mut directory, name, number));
+    let p1 = with_participant(&mut directory, &first, "P1", 11);
+    let q1 = with_participant(&mut directory, &second, "Q1", 12);
+    let connection = digest(&directory, "u");
+    let tell = |directory: &mut Directory, told: &Told| match permission::told(directory, &connection, told) {
+        Telling::Applied(changes) => {
+            let count = changes.len();
+            changes.into_iter().for_each(|change| directory.apply(change));
+            count
+        }
+        Telling::Older | Telling::Ahead | Telling::Unknown => 0,
+    };
+    linked(&mut directory, &p1, user("u"), window(None, None)).expect("links");
+    assert_eq!(tell(&mut directory, &told(&["MCT_EXPORT"], 10, 1)), 1);
+    linked(&mut directory, &q1, user("u"), window(None, None)).expect("links");
+    assert_eq!(directory.permissions(&q1.id, &connection), directory.permissions(&p1.id, &connection));
+    assert!(directory.permissions(&q1.id, &connection).is_some());
+    assert_eq!(tell(&mut directory, &told(&[], 11, 2)), 2);
+    assert_eq!(directory.permissions(&q1.id, &connection), directory.permissions(&p1.id, &connection));
 }
