@@ -221,6 +221,12 @@ impl Log {
         pieces(&self.dir)
     }
 
+    /// How many wait to be entered with the next group.
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> usize {
+        lock(&self.waiting).len()
+    }
+
     fn writer(&self) -> MutexGuard<'_, Writer> {
         lock(&self.writer)
     }

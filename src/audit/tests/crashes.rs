@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread;
 
-use super::site::{Box, Failing, add};
+use super::site::{Box, Failing, Held, PATIENCE, add};
 use crate::audit::list::Filter;
 use crate::audit::{Act, Error, Event, Who};
+use crate::clock::{Clock as _, SystemClock};
 
 #[test]
 fn write_that_ended_anywhere_leaves_the_entries_before_and_says_what_was_cut() {
@@ -112,20 +113,28 @@ fn full_disk_refuses_before_anything_is_written_and_goes_on_once_there_is_room()
 }
 
 #[test]
-fn one_fsync_serves_many_who_wait() {
+fn one_fsync_serves_all_who_came_during_the_one_before() {
+    const MANY: usize = 64;
     let site = Box::new();
-    let disk = Arc::new(Failing::default());
+    let disk = Arc::new(Held::default());
     let log = Arc::new(site.open_on(Arc::clone(&disk) as _).expect("opened"));
-    let many: Vec<_> = (0..64)
-        .map(|number| {
-            let log = Arc::clone(&log);
-            thread::spawn(move || add(&log, number))
-        })
-        .collect();
+    let enter = |number| {
+        let log = Arc::clone(&log);
+        thread::spawn(move || add(&log, number))
+    };
+    let first = enter(0);
+    disk.wait_for_sync();
+    let many: Vec<_> = (1..=MANY).map(enter).collect();
+    let began = SystemClock.monotonic();
+    while log.waiting() < MANY {
+        assert!(SystemClock.monotonic() - began < PATIENCE, "they do not wait together");
+        thread::yield_now();
+    }
+    disk.let_go();
     let mut numbers: Vec<_> = many.into_iter().map(|one| one.join().expect("entered")).collect();
     numbers.sort_unstable();
-    assert_eq!(numbers, (1..=64).collect::<Vec<_>>());
-    assert!(disk.syncs.load(Ordering::SeqCst) <= 64);
+    assert_eq!((first.join().expect("entered"), numbers), (1, (2..=MANY as u64 + 1).collect()));
+    assert_eq!(disk.syncs(), 2, "one for the first, one for all the others");
     log.stopped().expect("signed");
     assert_eq!(log.verify().expect("verified").findings, []);
 }

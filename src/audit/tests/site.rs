@@ -3,8 +3,9 @@
 use std::fs::{self, File};
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::time::Duration;
 
 use ring::rand::SystemRandom;
 use tempfile::TempDir;
@@ -27,6 +28,8 @@ use crate::telemetry::audit::AuditMetrics;
 use crate::telemetry::registry::Registry;
 
 pub(super) const NOW: i64 = 1_793_509_200;
+/// A test that waits longer than this has failed.
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 struct Noon;
 
@@ -82,6 +85,50 @@ impl Layer for Failing {
         if self.syncs.fetch_add(1, Ordering::SeqCst) >= self.sync {
             return Err(io::Error::other("the disk broke"));
         }
+        Plain.sync(file)
+    }
+}
+
+/// A disk whose first fsync ends when it is let go; the fsyncs are counted.
+#[derive(Default)]
+pub(super) struct Held {
+    state: Mutex<HeldState>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct HeldState {
+    syncs: u64,
+    let_go: bool,
+}
+
+impl Held {
+    /// Returns when the first fsync has begun.
+    pub(super) fn wait_for_sync(&self) {
+        let waited = self.changed.wait_timeout_while(self.state(), PATIENCE, |state| state.syncs == 0);
+        assert!(!waited.expect("unpoisoned").1.timed_out(), "nobody asks for an fsync");
+    }
+
+    pub(super) fn let_go(&self) {
+        self.state().let_go = true;
+        self.changed.notify_all();
+    }
+
+    pub(super) fn syncs(&self) -> u64 {
+        self.state().syncs
+    }
+
+    fn state(&self) -> MutexGuard<'_, HeldState> {
+        self.state.lock().expect("unpoisoned")
+    }
+}
+
+impl Layer for Held {
+    fn sync(&self, file: &File) -> io::Result<()> {
+        let mut state = self.state();
+        state.syncs += 1;
+        self.changed.notify_all();
+        drop(self.changed.wait_timeout_while(state, PATIENCE, |state| !state.let_go).expect("unpoisoned"));
         Plain.sync(file)
     }
 }
