@@ -83,6 +83,30 @@ fn every_call_that_reads_participants_or_changes_something_is_entered_once() {
 }
 
 #[test]
+fn what_was_decided_about_an_item_or_a_pull_is_entered_for_each_participant_it_concerns() {
+    let site = filled();
+    let (item, pull) = (format!("quarantine/{QUARANTINED}"), format!("pulls/{QUARANTINED}"));
+    let reason = json!({ "reason": "noise" });
+    let (of_one, of_nobody) = (vec!["A P1"], vec!["nobody"]);
+    let calls = [
+        ("GET", format!("{item}/content"), Value::Null, "quarantine-shown", of_one.clone()),
+        ("POST", format!("{item}/retry"), json!({}), "quarantine-retried", of_one),
+        ("DELETE", item, reason.clone(), "quarantine-dropped", of_nobody.clone()),
+        ("POST", format!("{pull}/retry"), json!({}), "pull-retried", vec!["A P1", "B P1"]),
+        ("DELETE", pull, reason, "pull-dropped", of_nobody),
+    ];
+    for (method, path, body, act, expected) in calls {
+        done(&site, method, &path, body);
+        let told = |entry: &Value| match (entry["study"].as_str(), entry["code"].as_str()) {
+            (Some(study), Some(code)) => format!("{study} {code}"),
+            _ => "nobody".to_owned(),
+        };
+        let found: Vec<_> = entries(&site, &format!("act={act}")).iter().map(told).collect();
+        assert_eq!(found, expected, "{method} {path}");
+    }
+}
+
+#[test]
 fn what_is_refused_or_reads_nobody_is_not_entered() {
     let site = filled();
     for (method, path) in [("GET", "studies"), ("GET", "studies/A"), ("GET", "status"), ("GET", "keys")] {

@@ -1,6 +1,5 @@
 //! What the local API asks of the gateway beside the directory of people: status, quarantine, withdrawal, export.
 
-use std::io;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -21,8 +20,7 @@ use crate::disk::Space;
 use crate::export::job::Export;
 use crate::export::select::Scope;
 use crate::filing::quarantine::Quarantine;
-use crate::http::local::desk::{Desk, ExportRequest, ExportStream, Retry, Revisions};
-use crate::http::local_api::StreamPiece;
+use crate::http::local::desk::{Concerned, Desk, ExportRequest, ExportStream, Pieces, Retry, Revisions};
 use crate::ingest::door::Door;
 use crate::journal::Journal;
 use crate::lifecycle::Readiness;
@@ -177,15 +175,15 @@ impl Desk for GatewayDesk {
         self.decisions.show(id)
     }
 
-    fn quarantined_content(&self, id: &str) -> Result<mpsc::Receiver<io::Result<StreamPiece>>, Refusal> {
+    fn quarantined_content(&self, id: &str) -> Result<(Option<Concerned>, Pieces), Refusal> {
         self.decisions.content(id)
     }
 
-    fn retry_quarantined(&self, id: &str, retry: Retry) -> Result<(), Refusal> {
+    fn retry_quarantined(&self, id: &str, retry: Retry) -> Result<Option<Concerned>, Refusal> {
         self.decisions.retry(id, retry)
     }
 
-    fn drop_quarantined(&self, id: &str) -> Result<(), Refusal> {
+    fn drop_quarantined(&self, id: &str) -> Result<Option<Concerned>, Refusal> {
         self.decisions.remove(id)
     }
 
@@ -193,11 +191,11 @@ impl Desk for GatewayDesk {
         self.pulls.list(all, after)
     }
 
-    fn retry_pull(&self, id: &str, now: UnixSeconds) -> Result<(), Refusal> {
+    fn retry_pull(&self, id: &str, now: UnixSeconds) -> Result<Vec<Concerned>, Refusal> {
         self.pulls.retry(id, now)
     }
 
-    fn drop_pull(&self, id: &str, now: UnixSeconds) -> Result<(), Refusal> {
+    fn drop_pull(&self, id: &str, now: UnixSeconds) -> Result<Vec<Concerned>, Refusal> {
         self.pulls.remove(id, now)
     }
 

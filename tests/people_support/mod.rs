@@ -13,7 +13,7 @@ use studygate::crypto::{key::Key, keyring::Keyring};
 use studygate::disk::Space;
 use studygate::http::local::{
     Routes,
-    desk::{Desk, ExportRequest, ExportStream, Retry},
+    desk::{Concerned, Desk, ExportRequest, ExportStream, Retry},
 };
 use studygate::http::local_api::StreamPiece;
 use studygate::model::{id::OwnerId, time::UnixSeconds};
@@ -64,19 +64,19 @@ impl Desk for FakeDesk {
         if id == QUARANTINED { Ok(json!({ "id": id, "text": "{}" })) } else { Err(unknown_item()) }
     }
 
-    fn quarantined_content(&self, id: &str) -> Result<Receiver<io::Result<StreamPiece>>, Refusal> {
+    fn quarantined_content(&self, id: &str) -> Result<(Option<Concerned>, Receiver<io::Result<StreamPiece>>), Refusal> {
         self.quarantined(id)?;
-        Ok(pieces(b"{}"))
+        Ok((Some(concerned("A")), pieces(b"{}")))
     }
 
-    fn retry_quarantined(&self, id: &str, retry: Retry) -> Result<(), Refusal> {
+    fn retry_quarantined(&self, id: &str, retry: Retry) -> Result<Option<Concerned>, Refusal> {
         self.quarantined(id)?;
         self.retried.lock().expect("no test panics with it").push(retry);
-        Ok(())
+        Ok(Some(concerned("A")))
     }
 
-    fn drop_quarantined(&self, id: &str) -> Result<(), Refusal> {
-        self.quarantined(id).map(drop)
+    fn drop_quarantined(&self, id: &str) -> Result<Option<Concerned>, Refusal> {
+        self.quarantined(id).map(|_| None)
     }
 
     fn pulls(&self, all: bool, after: Option<&str>) -> Result<(Vec<Value>, Option<String>), Refusal> {
@@ -88,12 +88,12 @@ impl Desk for FakeDesk {
         }
     }
 
-    fn retry_pull(&self, id: &str, _now: UnixSeconds) -> Result<(), Refusal> {
-        self.quarantined(id).map(drop)
+    fn retry_pull(&self, id: &str, _now: UnixSeconds) -> Result<Vec<Concerned>, Refusal> {
+        self.quarantined(id).map(|_| vec![concerned("A"), concerned("B")])
     }
 
-    fn drop_pull(&self, id: &str, _now: UnixSeconds) -> Result<(), Refusal> {
-        self.quarantined(id).map(drop)
+    fn drop_pull(&self, id: &str, _now: UnixSeconds) -> Result<Vec<Concerned>, Refusal> {
+        self.quarantined(id).map(|_| Vec::new())
     }
 
     fn withdraw(&self, participant: &OwnerId, now: UnixSeconds) -> Result<Value, Refusal> {
@@ -114,6 +114,11 @@ impl Desk for FakeDesk {
         self.exports.lock().expect("no test panics with it").push(request);
         Ok(ExportStream { file_name: "A_0001_2026-11-01.zip.age".into(), pieces: pieces(b"sealed") })
     }
+}
+
+/// The participant whom what can be decided about concerns, in each study.
+fn concerned(study: &str) -> Concerned {
+    Concerned { study: study.to_owned(), code: "P1".to_owned() }
 }
 
 /// A stream of one piece.

@@ -28,7 +28,7 @@ use serde::Serialize;
 use crate::audit::{Act, Event, Log, Who};
 use crate::clock::Clock;
 use crate::http::local::Trail::{Audited, ByDesk, Plain};
-use crate::http::local::desk::Desk;
+use crate::http::local::desk::{Concerned, Desk};
 use crate::http::local::members::{Members, Query, decode};
 use crate::http::local_api::{Caller, LocalAnswer, LocalApi, LocalRequest, LocalResponse};
 use crate::http::problem::Problem;
@@ -204,6 +204,18 @@ impl Call {
     /// The caller did this to the participant of the path.
     fn did_to_participant(&self, act: Act) {
         self.did(Event::of_participant(act, self.study(), self.code()));
+    }
+
+    /// The caller did this to what concerns these participants: an entry each, or one of nobody.
+    fn did_concerning<'a>(&self, act: &Act, concerned: impl IntoIterator<Item = &'a Concerned>) {
+        let mut events: Vec<_> = concerned
+            .into_iter()
+            .map(|Concerned { study, code }| Event::of_participant(act.clone(), study, code))
+            .collect();
+        if events.is_empty() {
+            events.push(Event::new(act.clone()));
+        }
+        events.into_iter().for_each(|event| self.did(event));
     }
 
     fn who(&self) -> Who {

@@ -30,15 +30,15 @@ pub(super) fn list(routes: &Routes, call: &Call) -> Answer {
 
 pub(super) fn retry(routes: &Routes, call: &Call) -> Answer {
     call.members(&[])?;
-    routes.desk.retry_pull(id(call), routes.clock.now())?;
-    call.did(Event::new(Act::PullRetried { pull: id(call).to_owned() }));
+    let concerned = routes.desk.retry_pull(id(call), routes.clock.now())?;
+    call.did_concerning(&Act::PullRetried { pull: id(call).to_owned() }, &concerned);
     Ok(json(StatusCode::OK, &json!({ "id": id(call), "retried": true })))
 }
 
 pub(super) fn remove(routes: &Routes, call: &Call) -> Answer {
     let reason = reason(call.members(&["reason"])?.text("reason")?, true)?.unwrap_or_default();
-    routes.desk.drop_pull(id(call), routes.clock.now())?;
-    call.did(Event::new(Act::PullDropped { pull: id(call).to_owned(), reason }));
+    let concerned = routes.desk.drop_pull(id(call), routes.clock.now())?;
+    call.did_concerning(&Act::PullDropped { pull: id(call).to_owned(), reason }, &concerned);
     Ok(json(StatusCode::OK, &json!({ "id": id(call), "dropped": true })))
 }
 

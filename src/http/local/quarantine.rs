@@ -38,8 +38,8 @@ pub(super) fn show(routes: &Routes, call: &Call) -> Answer {
 
 pub(super) fn content(routes: &Routes, call: &Call) -> Answer {
     call.members(&[])?;
-    let pieces = routes.desk.quarantined_content(id(call))?;
-    call.did(Event::new(Act::QuarantineShown { item: id(call).to_owned() }));
+    let (concerned, pieces) = routes.desk.quarantined_content(id(call))?;
+    call.did_concerning(&Act::QuarantineShown { item: id(call).to_owned() }, &concerned);
     Ok(LocalResponse {
         status: StatusCode::OK,
         content_type: "application/octet-stream",
@@ -50,15 +50,16 @@ pub(super) fn content(routes: &Routes, call: &Call) -> Answer {
 
 pub(super) fn retry(routes: &Routes, call: &Call) -> Answer {
     let accept = call.members(&["accept"])?.flag("accept")?.unwrap_or_default();
-    routes.desk.retry_quarantined(id(call), if accept { Retry::Accepted } else { Retry::AsItCame })?;
-    call.did(Event::new(Act::QuarantineRetried { item: id(call).to_owned(), accepted: accept }));
+    let retry = if accept { Retry::Accepted } else { Retry::AsItCame };
+    let concerned = routes.desk.retry_quarantined(id(call), retry)?;
+    call.did_concerning(&Act::QuarantineRetried { item: id(call).to_owned(), accepted: accept }, &concerned);
     Ok(json(StatusCode::OK, &json!({ "id": id(call), "retried": true })))
 }
 
 pub(super) fn remove(routes: &Routes, call: &Call) -> Answer {
     let reason = reason(call.members(&["reason"])?.text("reason")?, true)?.unwrap_or_default();
-    routes.desk.drop_quarantined(id(call))?;
-    call.did(Event::new(Act::QuarantineDropped { item: id(call).to_owned(), reason }));
+    let concerned = routes.desk.drop_quarantined(id(call))?;
+    call.did_concerning(&Act::QuarantineDropped { item: id(call).to_owned(), reason }, &concerned);
     Ok(json(StatusCode::OK, &json!({ "id": id(call), "dropped": true })))
 }
 
