@@ -58,23 +58,37 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// Starts the gateway; on return it is ready, or says why it is not.
+    /// Starts the gateway by the machine's clock; on return it is ready, or says why it is not.
     pub async fn start(config: &Config, root_key: &Key) -> Result<Gateway, Failure> {
+        Self::start_by(config, root_key, Arc::new(SystemClock)).await
+    }
+
+    /// The same by another clock.
+    pub async fn start_by(config: &Config, root_key: &Key, clock: Arc<dyn Clock>) -> Result<Gateway, Failure> {
         let rng: Arc<Rng> = Arc::new(SystemRandom::new());
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let readiness = Arc::new(Readiness::default());
         readiness.lower(Reason::Starting);
         let (stop, stopped) = Stop::new();
         let certificate = certificate(config)?;
 
         let registry = Arc::new(Registry::new());
-        let site = Site::open(config, root_key, &rng, &clock, AuditMetrics::register(&registry))?;
+        // Opening waits for the disk, and for the journal where a file has to be recovered.
+        let opening = {
+            let (config, root_key, rng, clock) =
+                (config.clone(), root_key.clone(), Arc::clone(&rng), Arc::clone(&clock));
+            let metrics = AuditMetrics::register(&registry);
+            move || {
+                let site = Site::open(&config, &root_key, &rng, &clock, metrics)?;
+                site.audit.started().map_err(Failure::storage)?;
+                Ok(site)
+            }
+        };
+        let site = tokio::task::spawn_blocking(opening).await.map_err(Failure::storage)??;
         let audit = Arc::clone(&site.audit);
-        audit.started().map_err(Failure::storage)?;
         let (http, ingest) = (HttpMetrics::register(&registry), IngestMetrics::register(&registry));
         let people = PeopleMetrics::register(&registry);
         let (exports, filing_metrics) = (ExportMetrics::register(&registry), FilingMetrics::register(&registry));
-        gauges::install(&registry, &site, config, people.clone(), &exports);
+        gauges::install(&registry, &site, config, people.clone(), &exports, &filing_metrics);
 
         let pulling = Pulling::new(&site, config, &registry, &ingest, &rng, &clock)?;
         let controls = ControlDesk {

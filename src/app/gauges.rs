@@ -6,6 +6,7 @@ use crate::app::site::Site;
 use crate::config::Config;
 use crate::model::participant::ParticipantState;
 use crate::people::refusal::state_name;
+use crate::telemetry::filing::FilingMetrics;
 use crate::telemetry::people::{ExportMetrics, PeopleMetrics};
 use crate::telemetry::process::ProcessMetrics;
 use crate::telemetry::registry::Registry;
@@ -15,8 +16,18 @@ const STATES: [ParticipantState; 4] =
     [ParticipantState::Active, ParticipantState::Paused, ParticipantState::Completed, ParticipantState::Withdrawn];
 
 /// Registers the gauges of what lies in the data directory.
-pub fn install(registry: &Registry, site: &Site, config: &Config, shown: PeopleMetrics, exports: &ExportMetrics) {
+pub fn install(
+    registry: &Registry,
+    site: &Site,
+    config: &Config,
+    shown: PeopleMetrics,
+    exports: &ExportMetrics,
+    filing: &FilingMetrics,
+) {
     ProcessMetrics::install(registry);
+    let (quarantine, items) = (Arc::clone(&site.quarantine), filing.quarantine_items.clone());
+    // A person may take something out, too, and filing would know nothing of it.
+    registry.on_scrape(Box::new(move || items.set(gauge(quarantine.items()))));
     journal_and_disk(registry, site, config.storage.disk_reserve);
     store(registry, site);
     people(registry, site, config.metrics.per_study, shown, exports);

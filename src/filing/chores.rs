@@ -76,7 +76,6 @@ impl Filing {
             self.expire_tombstones(now)?;
             self.see(now)?;
         }
-        self.parts.metrics.quarantine_items.set(gauge(self.parts.quarantine.items()));
         Ok(())
     }
 
@@ -103,8 +102,4 @@ impl Filing {
         }
         Ok(())
     }
-}
-
-pub(super) fn gauge(count: u64) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
 }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use crate::filing::batch::Batch;
-use crate::filing::chores::gauge;
 use crate::filing::failure::Failure;
 use crate::filing::progress;
 use crate::filing::worker::Filing;
@@ -53,7 +52,6 @@ impl Filing {
         })?;
         catalog.reached(sequence);
         self.held_bytes = self.held_bytes.saturating_add(held_bytes);
-        self.parts.metrics.quarantine_items.set(gauge(self.parts.quarantine.items()));
         let directory = self.parts.people.read();
         let named = |study: &StudyId| directory.study_of_id(study).map(|study| study.name.clone());
         tally.show(&self.parts.metrics, |study| named(study).filter(|_| self.parts.settings.per_study));

@@ -2,8 +2,11 @@
 //! where a test says so, restarts at any moment.
 
 mod crashes;
+mod given;
 mod hand;
 mod held;
+mod jobs;
+mod known;
 mod permissions;
 mod pings;
 mod places;

@@ -11,7 +11,6 @@ use crate::crypto::key::Rng;
 use crate::crypto::keyring::Keyring;
 use crate::filing::arrival::Arrival;
 use crate::filing::batch::{Batch, Tools, is_control};
-use crate::filing::chores::gauge;
 pub use crate::filing::failure::Failure;
 use crate::filing::item::Bytes;
 use crate::filing::progress::Progress;
@@ -141,7 +140,6 @@ impl Filing {
 
     /// Files until the gateway stops and the journal is empty, or something fails.
     pub fn run(mut self, stopped: &Stopped) -> Result<(), Failure> {
-        self.parts.metrics.quarantine_items.set(gauge(self.parts.quarantine.items()));
         loop {
             let filed = self.round()?;
             if !filed && stopped.is_stopped() && self.parts.journal.backlog().0 == 0 {

@@ -123,6 +123,15 @@ impl Site {
         fs::write(self.config_path(), edit(text)).expect("the configuration is ours to change");
     }
 
+    /// Lets callbacks lead to this host and nowhere else, its certificate trusted; `more` are further lines of `[pull]`.
+    pub(crate) fn pull_from(&mut self, host: &str, certificate: &str, more: &str) {
+        let file = self.scratch("callbacks.pem");
+        fs::write(&file, certificate).expect("a certificate file");
+        self.edit_config(|text| {
+            format!("{text}\n[pull]\nhosts = [{host:?}]\nallow_private = true\nca_file = {file:?}\n{more}\n")
+        });
+    }
+
     /// A path that the configuration names, such as `["keys", "root_key"]`.
     pub(crate) fn configured(&self, keys: &[&str]) -> PathBuf {
         let config = self.config();
@@ -225,7 +234,8 @@ impl Site {
         self.fetch("/readyz").is_ok_and(|(status, _)| status == 200)
     }
 
-    fn exited(&mut self) -> Option<ExitStatus> {
+    /// How the gateway ended, where it has.
+    pub(crate) fn exited(&mut self) -> Option<ExitStatus> {
         self.gateway.as_mut().and_then(|child| child.try_wait().expect("a child of ours"))
     }
 
@@ -440,7 +450,7 @@ pub(crate) fn files_below(folder: &Path) -> Vec<PathBuf> {
 
 /// An address that nobody listens on, outside the range that the system hands out to whoever connects: a gateway that is
 /// killed and started again finds it free.
-fn free_address() -> SocketAddr {
+pub(crate) fn free_address() -> SocketAddr {
     const PORTS: std::ops::Range<u16> = 12_000..32_000;
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let first = u16::try_from(std::process::id() * 131 % u32::from(PORTS.end - PORTS.start)).expect("within the range");

@@ -12,12 +12,13 @@ use crate::model::id::{BlobId, OwnerId};
 use crate::model::participant::Window;
 use crate::model::time::UnixSeconds;
 use crate::people::LinkRequest;
+use crate::queue::plan::Event;
 use crate::records::catalog::split_row;
 use crate::records::head::Home;
 use crate::records::large;
 use crate::records::pack::{DATA, HEAD, INDEX};
 use crate::records::read::LARGE;
-use crate::store::engine::{Batch, Engine, SITE, row, table};
+use crate::store::engine::{Engine, SITE, row, table};
 use crate::withdrawal::places::{Emptied, PLACES};
 
 /// Everything of `u1` and `u1b`, who are one participant, and of `u2`, who shares files with them.
@@ -49,10 +50,10 @@ fn filled() -> Filled {
         refused(&mut site, user, "17");
         unexpected_file(&mut site, user, b"<html>");
     }
-    // How far a pull has come, whoever writes it.
-    let mut state = Batch::default();
-    state.put(row(participant.as_bytes(), table::PULL_STATE, b"a pull"), b"sealed".to_vec());
-    site.memory.commit(state).expect("memory takes it");
+    let (queue, now) = (&site.at().queue, UnixSeconds(NOW));
+    let job = queue.take(now).expect("a ping waits");
+    let refused = Event::Answered { status: 412, retry_after: None, held: false };
+    queue.apply(&job.pull(), refused, now, 0.0).expect("its end is written");
     let refused = site.at().quarantine.list().expect("it opens").iter().filter_map(|listed| listed.item.blob).collect();
     let held = site.at().people.read().held().next().expect("it is held").0;
     let link = LinkRequest { target: super::site::target("u1b"), window: Window::default() };
@@ -197,7 +198,8 @@ fn copied(site: &Site, owner: OwnerId) -> Vec<Copied> {
         let parts = parts.map(|(table, sealed)| Copied { table, owner, item: id.0.to_vec(), sealed: sealed.to_vec() });
         copied.extend(parts);
     }
-    for (table, name) in [(table::PULL, "pull"), (table::QUARANTINE, "quarantine")] {
+    let tables = [(table::PULL, "pull"), (table::PULL_STATE, "pull state"), (table::QUARANTINE, "quarantine")];
+    for (table, name) in tables {
         let scanned = site.memory.scan(&row(owner.as_bytes(), table, &[]), &mut |key, value| {
             copied.push(Copied { table: name, owner, item: key[17..].to_vec(), sealed: value.to_vec() });
             true

@@ -8,17 +8,16 @@ use std::time::Duration;
 use ring::rand::SystemRandom;
 
 use super::site::open_keyring;
-use super::{NOW, Site, leaves, noise, push, rows, texts};
+use super::{NOW, Site, known, leaves, noise, push, rows, texts};
 use crate::crypto::keyring::Change;
 use crate::crypto::seal::{Location, seal};
 use crate::disk::Space;
 use crate::filing::quarantine::{
     Holder, ItemId, Listed, Quarantine, Quarantined as Item, Reason, Sent, SentAs, VERSION,
 };
-use crate::journal::{Body, Delivery, Header, Journal, Limits, Position, Settings as JournalSettings};
-use crate::json::split::Splitter;
+use crate::journal::{Body, Delivery, Journal, Limits, Position, Settings as JournalSettings};
 use crate::model::connection::ClientId;
-use crate::model::entry::{Entry, Field, Shape, Whose};
+use crate::model::entry::{Field, Shape, Whose};
 use crate::model::id::OwnerId;
 use crate::model::participant::Window;
 use crate::model::time::UnixSeconds;
@@ -30,7 +29,7 @@ use crate::telemetry::filing::RecordResult::{DroppedPurged, Duplicate, Quarantin
 /// Files `{"dailies":[ITEM]}` as the answer to a pull for this user, who is known whatever the item holds.
 pub(super) fn refused(site: &mut Site, user: &str, item: &str) {
     let body = format!(r#"{{"dailies":[{item}]}}"#);
-    take_known(site, user, &body, b"", None);
+    known::take(site, user, &body, b"", None, None);
     site.file();
 }
 
@@ -42,26 +41,8 @@ pub(super) fn unexpected_file(site: &mut Site, user: &str, file: &[u8]) {
 /// Files a pulled file.
 pub(super) fn pulled_file(site: &mut Site, user: &str, file: &[u8], shape: Shape) {
     let body = format!(r#"{{"activityFiles":[{{"userId":"{user}","summaryId":"f1","fileType":"FIT"}}]}}"#);
-    take_known(site, user, &body, file, Some(shape));
+    known::take(site, user, &body, file, Some(shape), None);
     site.file();
-}
-
-fn take_known(site: &Site, user: &str, body: &str, file: &[u8], shape: Option<Shape>) {
-    let mut entries: Vec<Entry> = Vec::new();
-    let mut splitter = Splitter::new();
-    splitter.feed(body.as_bytes(), &mut |entry| entries.push(entry)).expect("JSON");
-    let mut spool = site.at().journal.spool().expect("a spool");
-    spool.write(body.as_bytes()).expect("written");
-    spool.write(file).expect("written");
-    for mut entry in entries {
-        entry.whose = Whose::User(user.into());
-        if let Some(shape) = shape {
-            entry.shape = shape;
-            entry.fields.push((Field::FileBytes, file.len().to_string().into()));
-        }
-        spool.entry(&entry).expect("written");
-    }
-    spool.commit(Header { received: UnixSeconds(NOW), client: ClientId::single(), pull: None }).expect("durable");
 }
 
 fn listed(site: &Site) -> Vec<Listed> {

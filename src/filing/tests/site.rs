@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 
 use super::NOW;
+use super::given::{callbacks, entries};
 use super::hand::Hand;
 use super::trail::{self, copy_folder};
 use crate::audit::{Event, Log};
@@ -23,9 +24,7 @@ use crate::filing::progress;
 use crate::filing::quarantine::Quarantine;
 use crate::filing::worker::{Filing, Parts, Settings};
 use crate::journal::{Header, Journal, Limits, Position, Settings as JournalSettings};
-use crate::json::split::Splitter;
 use crate::model::connection::{ClientId, ConnectionDigest, GarminUserId};
-use crate::model::entry::Entry;
 use crate::model::id::OwnerId;
 use crate::model::participant::Window;
 use crate::model::study::Rules;
@@ -42,7 +41,6 @@ use crate::store::faulty::{Fault, Faulty};
 use crate::store::memory::Memory;
 use crate::telemetry::filing::{FilingMetrics, RecordResult};
 use crate::telemetry::registry::Registry;
-use crate::upstream::rules::Rules as Callbacks;
 use crate::withdrawal::{Settings as WithdrawalSettings, Withdrawal};
 
 const RECIPIENT: &str = "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa";
@@ -50,11 +48,6 @@ const RECIPIENT: &str = "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6
 const INLINE_BYTES_MAX: usize = 64 * 1024;
 /// A tombstone keeps a connection out for so long, in seconds.
 pub(super) const TOMBSTONE_FOR: i64 = 1000;
-
-/// Where callbacks may lead.
-fn callbacks() -> Callbacks {
-    Callbacks::new(&["apis.example".to_owned()], false).expect("a list of hosts")
-}
 
 /// A record as it is stored.
 #[derive(Clone, Debug)]
@@ -391,14 +384,6 @@ pub(super) fn target(user: &str) -> Target {
 pub(super) fn open_keyring(dir: &Path) -> Keyring {
     std::fs::create_dir_all(dir).expect("a folder");
     Keyring::open(dir, &Key::from_bytes([7; 32]), Arc::new(SystemRandom::new())).expect("a keyring")
-}
-
-fn entries(body: &str) -> Vec<Entry> {
-    let mut entries = Vec::new();
-    let mut splitter = Splitter::new();
-    splitter.feed(body.as_bytes(), &mut |entry| entries.push(entry)).expect("JSON");
-    splitter.finish().expect("whole JSON");
-    entries
 }
 
 fn text(error: impl std::fmt::Display) -> String {
