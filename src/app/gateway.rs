@@ -51,6 +51,8 @@ pub struct Gateway {
     watching: JoinHandle<Result<(), Failure>>,
     pulling: JoinHandle<Result<(), Failure>>,
     filing: Option<oneshot::Receiver<Result<(), Failure>>>,
+    /// Filing goes on until nothing more is taken.
+    filing_stop: Stop,
     watch: Arc<Watch>,
     ingress: Vec<SocketAddr>,
     metrics: Option<SocketAddr>,
@@ -157,7 +159,8 @@ impl Gateway {
 
         listeners.spawn(trail::keep(Arc::clone(&audit), Arc::clone(&clock), stopped.clone()));
         let journal = site.journal.clone();
-        let (directory, filing) = start_filing(config, site, rng, clock, filing_metrics, &readiness, &stopped)?;
+        let (filing_stop, filing_stopped) = Stop::new();
+        let (directory, filing) = start_filing(config, site, rng, clock, filing_metrics, &readiness, filing_stopped)?;
         watch.look();
         readiness.raise(Reason::Starting);
         let pulling = pulling.start(stopped.clone());
@@ -174,6 +177,7 @@ impl Gateway {
             watching,
             pulling,
             filing: Some(filing),
+            filing_stop,
             watch,
             ingress: ingress_at,
             metrics: metrics_at,
@@ -223,6 +227,7 @@ impl Gateway {
         // What it fetched is to be in the journal before that closes; how it ended is told by whoever waits for it.
         let pulled = self.pulling.await.unwrap_or_else(|_| Err(Failure::storage("pulling ended unexpectedly")));
         self.journal.close();
+        self.filing_stop.stop();
         if let Some(filing) = self.filing.take() {
             filing.await.unwrap_or_else(|_| Err(Failure::storage("filing ended unexpectedly")))?;
         }
@@ -289,7 +294,7 @@ fn start_filing(
     clock: Arc<dyn Clock>,
     metrics: FilingMetrics,
     readiness: &Arc<Readiness>,
-    stopped: &Stopped,
+    stopped: Stopped,
 ) -> Result<(DataDirectory, oneshot::Receiver<Result<(), Failure>>), Failure> {
     let settings = FilingSettings {
         hold: config.unassigned.policy == UnassignedPolicy::Hold,
@@ -332,7 +337,7 @@ fn start_filing(
     };
     let filing = Filing::new(parts, reader, progress).map_err(Failure::storage)?;
     let (tell, told) = oneshot::channel();
-    let (readiness, stopped) = (Arc::clone(readiness), stopped.clone());
+    let readiness = Arc::clone(readiness);
     let run = move || {
         let outcome = filing.run(&stopped).map_err(|failure| {
             readiness.lower(Reason::StoreFailed);

@@ -1,6 +1,7 @@
 //! Filing, withdrawal and what lies below them, whole: a real keyring and journal, an engine in memory that fails
 //! where a test says so, restarts at any moment.
 
+mod answers;
 mod crashes;
 mod given;
 mod hand;

@@ -1,6 +1,6 @@
 //! Data of unknown connections: held, limited, picked up, expired.
 
-use super::quarantine::pulled_file;
+use super::answers::pulled_file;
 use super::{Site, noise, push, rows, texts};
 use crate::model::entry::Shape;
 use crate::model::participant::Window;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::quarantine::{refused, unexpected_file};
+use super::answers::{refused, unexpected_file};
 use super::{NOW, Site, leaves, noise, push, rows};
 use crate::crypto::key::Key;
 use crate::crypto::seal::{Location, open};

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use ring::rand::SystemRandom;
 
+use super::answers::{refused, unexpected_file};
 use super::site::open_keyring;
-use super::{NOW, Site, known, leaves, noise, push, rows, texts};
+use super::{NOW, Site, leaves, noise, push, rows, texts};
 use crate::crypto::keyring::Change;
 use crate::crypto::seal::{Location, seal};
 use crate::disk::Space;
@@ -25,25 +26,6 @@ use crate::people::LinkRequest;
 use crate::store::engine::{Batch, Engine, SITE, row, table};
 use crate::store::faulty::Fault;
 use crate::telemetry::filing::RecordResult::{DroppedPurged, Duplicate, Quarantined, Stored};
-
-/// Files `{"dailies":[ITEM]}` as the answer to a pull for this user, who is known whatever the item holds.
-pub(super) fn refused(site: &mut Site, user: &str, item: &str) {
-    let body = format!(r#"{{"dailies":[{item}]}}"#);
-    known::take(site, user, &body, b"", None, None);
-    site.file();
-}
-
-/// Files a pulled file that is not what it was announced as.
-pub(super) fn unexpected_file(site: &mut Site, user: &str, file: &[u8]) {
-    pulled_file(site, user, file, Shape::UnexpectedFile);
-}
-
-/// Files a pulled file.
-pub(super) fn pulled_file(site: &mut Site, user: &str, file: &[u8], shape: Shape) {
-    let body = format!(r#"{{"activityFiles":[{{"userId":"{user}","summaryId":"f1","fileType":"FIT"}}]}}"#);
-    known::take(site, user, &body, file, Some(shape), None);
-    site.file();
-}
 
 fn listed(site: &Site) -> Vec<Listed> {
     site.at().quarantine.list().expect("it opens")
