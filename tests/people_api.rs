@@ -301,6 +301,8 @@ fn account_that_left_is_linked_again_with_a_word_and_a_reason_alone() {
     let (path, body) = add(json!({ "garmin_user": "left", "despite_withdrawal": true, "reason": "takes part again" }));
     site.expect(201, "POST", path, body);
     assert_eq!(site.people.read().tombstones().count(), 0);
+    let entered = site.get("audit?act=linked-despite-withdrawal");
+    assert_eq!(entered["entries"][0]["details"]["reason"], "takes part again");
 }
 
 #[test]

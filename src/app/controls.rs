@@ -2,17 +2,20 @@
 
 use std::sync::Arc;
 
+use crate::audit::{Log, Who};
 use crate::ingest::controls::{Controls, StoreFailed};
 use crate::journal::{Header, Position};
 use crate::lifecycle::{Readiness, Reason};
 use crate::model::entry::Entry;
 use crate::telemetry::ingest::IngestMetrics;
-use crate::withdrawal::{PermissionChanges, Withdrawal};
+use crate::withdrawal::{Event, PermissionChanges, Withdrawal};
 
 /// Applies control items, and counts what came of them.
 pub struct ControlDesk {
     /// Who carries them out.
     pub withdrawal: Arc<Withdrawal>,
+    /// Where it is said what was done.
+    pub audit: Arc<Log>,
     /// Lowered when the store fails.
     pub readiness: Arc<Readiness>,
     /// Counts.
@@ -34,7 +37,7 @@ impl Controls for ControlDesk {
                 count("repeated", applied.repeated);
                 count("unknown", applied.unknown);
                 self.permissions(&applied.permissions);
-                Ok(())
+                self.enter(&applied.events)
             }
             Err(failure) => {
                 self.readiness.lower(Reason::StoreFailed);
@@ -46,6 +49,18 @@ impl Controls for ControlDesk {
 }
 
 impl ControlDesk {
+    /// What was applied stays applied: whoever sent it is asked to come again, and then it is entered as repeated.
+    fn enter(&self, events: &[Event]) -> Result<(), StoreFailed> {
+        if events.is_empty() {
+            return Ok(());
+        }
+        let events = events.iter().map(|event| event.entry(None)).collect();
+        self.audit.append(Who::Garmin, events).map(|_| ()).map_err(|error| {
+            tracing::error!(%error, "a notice was applied, but could not be audited");
+            StoreFailed
+        })
+    }
+
     fn permissions(&self, changes: &PermissionChanges) {
         let PermissionChanges { applied, older, ahead, unknown, unreadable } = *changes;
         let results = [

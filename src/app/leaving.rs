@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::app::desk::unavailable;
+use crate::audit::Log;
 use crate::model::id::OwnerId;
 use crate::model::study::DataFate;
 use crate::model::time::UnixSeconds;
@@ -12,26 +13,32 @@ use crate::people::refusal::{Kind, Refusal};
 use crate::withdrawal::course::Word;
 use crate::withdrawal::receipt::cause;
 use crate::withdrawal::record::{Purge, PurgeId, Stage, Wait, Why};
-use crate::withdrawal::{Failure, Leave, Withdrawal};
+use crate::withdrawal::{Event, Failure, Leave, Withdrawal};
 
 /// Withdrawals as a person has them.
 pub(super) struct Leaving {
     withdrawal: Arc<Withdrawal>,
+    audit: Arc<Log>,
 }
 
 impl Leaving {
-    pub(super) fn new(withdrawal: Arc<Withdrawal>) -> Self {
-        Self { withdrawal }
+    pub(super) fn new(withdrawal: Arc<Withdrawal>, audit: Arc<Log>) -> Self {
+        Self { withdrawal, audit }
     }
 
     /// Lets participants leave; what would be, or is to be, destroyed of the first of them.
-    pub(super) fn withdraw(&self, participants: &[OwnerId], leave: Leave, now: UnixSeconds) -> Result<Value, Refusal> {
+    pub(super) fn withdraw(
+        &self,
+        participants: &[OwnerId],
+        leave: Leave,
+        now: UnixSeconds,
+    ) -> Result<(Value, Vec<Event>), Refusal> {
         let told = match participants {
             [only] => self.preview(only, leave.word)?,
             _ => json!({}),
         };
-        self.withdrawal.withdraw(participants, leave, now).map_err(refused)?;
-        Ok(told)
+        let events = self.withdrawal.withdraw(participants, leave, now).map_err(refused)?;
+        Ok((told, events))
     }
 
     /// What it would do.
@@ -61,7 +68,9 @@ impl Leaving {
     /// The newest purge of a participant, with its receipt where it is done.
     pub(super) fn purge_of(&self, study: &str, code: &str) -> Result<Option<Value>, Refusal> {
         let Some(purge) = self.withdrawal.purge_of(study, code) else { return Ok(None) };
-        let receipt = self.withdrawal.receipt(&purge).map_err(refused)?;
+        // Without a head, the receipt still names the entry; where the log cannot be written, reading goes on.
+        let head = purge.audit.and_then(|entry| self.audit.head_over(entry).ok());
+        let receipt = self.withdrawal.receipt(&purge, head.as_ref()).map_err(refused)?;
         Ok(Some(json!({
             "purge": view(&purge),
             "receipt": receipt.as_ref().map(|receipt| receipt.json().clone()),
@@ -69,12 +78,12 @@ impl Leaving {
         })))
     }
 
-    pub(super) fn confirm(&self, id: &str, now: UnixSeconds) -> Result<(), Refusal> {
-        self.withdrawal.confirm_purge(&named(id)?, now).map(drop).map_err(refused)
+    pub(super) fn confirm(&self, id: &str, now: UnixSeconds) -> Result<Vec<Event>, Refusal> {
+        self.withdrawal.confirm_purge(&named(id)?, now).map_err(refused)
     }
 
-    pub(super) fn reject(&self, id: &str, now: UnixSeconds) -> Result<(), Refusal> {
-        self.withdrawal.reject_purge(&named(id)?, now).map(drop).map_err(refused)
+    pub(super) fn reject(&self, id: &str, now: UnixSeconds) -> Result<Vec<Event>, Refusal> {
+        self.withdrawal.reject_purge(&named(id)?, now).map_err(refused)
     }
 }
 
@@ -90,7 +99,7 @@ fn view(purge: &Purge) -> Value {
         "id": purge.id,
         "study": purge.study,
         "code": purge.code,
-        "state": state(purge.stage),
+        "state": state(purge),
         "data": fate(purge.fate),
         "started_by": cause(purge.cause),
         "requested": purge.times.requested.to_string(),
@@ -103,12 +112,14 @@ fn view(purge: &Purge) -> Value {
     })
 }
 
-fn state(stage: Stage) -> &'static str {
-    match stage {
+fn state(purge: &Purge) -> &'static str {
+    match purge.stage {
         Stage::Waiting => "waiting",
         Stage::Tombstoned => "tombstoned",
         Stage::Destroying => "destroying",
+        // Done is what the audit log says.
         Stage::Destroyed => "destroyed",
+        Stage::Erased if purge.audit.is_none() => "destroyed",
         Stage::Erased => "done",
         Stage::Rejected => "rejected",
     }

@@ -1,26 +1,25 @@
 //! What lies in the data directory, opened: keys, store, people, records, journal, in the order of their need.
 //!
 //! ```text
-//! data_dir/FORMAT lock keyring/ db/ blobs/ journal/ ballast
+//! data_dir/FORMAT lock keyring/ db/ audit/ blobs/ journal/ ballast
 //! ```
 
 use std::fs::{DirBuilder, File};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::app::failure::{Failure, Kind};
-use crate::clock::SystemClock;
+use crate::audit::{self, Log};
+use crate::clock::Clock;
 use crate::config::{Config, Deregistration};
 use crate::crypto::key::{Key, Rng};
 use crate::crypto::keyring::{self, Keyring};
-
 use crate::disk::{BALLAST_BYTES, Ballast, Space, copies_on_write};
 use crate::filing::progress::{self, Progress};
 use crate::filing::quarantine::Quarantine;
 use crate::journal::{self, Journal, Reader};
-use crate::model::time::UnixSeconds;
 use crate::people::{self, People};
 use crate::queue::{self, Queue, schedule};
 use crate::records::catalog::Catalog;
@@ -28,6 +27,7 @@ use crate::store::blobs::Blobs;
 use crate::store::engine::Engine;
 use crate::store::format::{DataDirectory, Error as FormatError};
 use crate::store::sled::Sled;
+use crate::telemetry::audit::AuditMetrics;
 use crate::upstream::rules::Rules;
 use crate::withdrawal::course::Brake;
 use crate::withdrawal::{self, Withdrawal};
@@ -62,11 +62,19 @@ pub struct Site {
     pub progress: Progress,
     /// Who leaves.
     pub withdrawal: Arc<Withdrawal>,
+    /// Who did what.
+    pub audit: Arc<Log>,
 }
 
 impl Site {
     /// Opens everything; what was interrupted is found again and goes on with filing.
-    pub fn open(config: &Config, root_key: &Key, rng: &Arc<Rng>, now: UnixSeconds) -> Result<Site, Failure> {
+    pub fn open(
+        config: &Config,
+        root_key: &Key,
+        rng: &Arc<Rng>,
+        clock: &Arc<dyn Clock>,
+        audit: AuditMetrics,
+    ) -> Result<Site, Failure> {
         let dir = config.data_dir.as_path();
         let directory = DataDirectory::open(dir).map_err(|error| directory_failure(dir, &error))?;
         for folder in ["keyring", "journal"] {
@@ -79,6 +87,15 @@ impl Site {
         make_room(&ballast, &space).map_err(Failure::storage)?;
         warn_of_copies(&dir.join("keyring")).map_err(Failure::storage)?;
         let engine: Arc<dyn Engine> = Arc::new(Sled::open(&dir.join("db")).map_err(Failure::storage)?);
+        let trail = audit::Parts {
+            space: Arc::clone(&space),
+            engine: Arc::clone(&engine),
+            keyring: Arc::clone(&keyring),
+            rng: Arc::clone(rng),
+            clock: Arc::clone(clock),
+        };
+        let audit = Log::open(audit::Settings::new(audit_folder(dir)), trail, audit);
+        let audit = Arc::new(audit.map_err(Failure::storage)?);
         let blobs = Arc::new(Blobs::open(&dir.join("blobs")).map_err(Failure::storage)?);
         let quarantine =
             Quarantine::open(Arc::clone(&engine), Arc::clone(&blobs), Arc::clone(&keyring), Arc::clone(rng));
@@ -114,7 +131,7 @@ impl Site {
             catalog: Arc::clone(&catalog),
             rng: Arc::clone(rng),
         };
-        let queue = Queue::open_store(queue_settings(config), pulls, &callbacks, now);
+        let queue = Queue::open_store(queue_settings(config), pulls, &callbacks, clock.now());
         let queue = Arc::new(queue.map_err(Failure::storage)?);
         let withdrawal = Withdrawal::new(withdrawal::Parts {
             settings: withdrawal_settings(config),
@@ -126,7 +143,7 @@ impl Site {
             journal: journal.clone(),
             space: Arc::clone(&space),
             rng: Arc::clone(rng),
-            clock: Arc::new(SystemClock),
+            clock: Arc::clone(clock),
         });
         let withdrawal = Arc::new(withdrawal.map_err(Failure::storage)?);
         if !ballast.restore(&space).map_err(Failure::storage)? {
@@ -147,8 +164,14 @@ impl Site {
             reader,
             progress,
             withdrawal,
+            audit,
         })
     }
+}
+
+/// Where the audit log of a data directory lies.
+pub fn audit_folder(data_dir: &Path) -> PathBuf {
+    data_dir.join("audit")
 }
 
 fn queue_settings(config: &Config) -> queue::Settings {
@@ -197,7 +220,7 @@ pub fn seconds(duration: std::time::Duration) -> i64 {
     i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
 }
 
-fn directory_failure(dir: &Path, error: &FormatError) -> Failure {
+pub(super) fn directory_failure(dir: &Path, error: &FormatError) -> Failure {
     let kind = match error {
         FormatError::Locked => Kind::Busy,
         FormatError::Newer(_) | FormatError::Unmarked => Kind::Configuration,
@@ -206,7 +229,7 @@ fn directory_failure(dir: &Path, error: &FormatError) -> Failure {
     Failure::new(kind, format!("{}: {error}", dir.display()))
 }
 
-fn keyring_failure(error: keyring::Error) -> Failure {
+pub(super) fn keyring_failure(error: keyring::Error) -> Failure {
     let kind = match error {
         keyring::Error::WrongRootKey => Kind::Configuration,
         keyring::Error::Damaged | keyring::Error::NeedsRotation | keyring::Error::Io(_) => Kind::Storage,

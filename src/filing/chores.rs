@@ -1,15 +1,19 @@
 //! What filing does between batches: withdrawals, data of connections that were linked since, expiry.
 
+use crate::audit::Who;
 use crate::filing::failure::Failure;
 use crate::filing::hold;
 use crate::filing::worker::Filing;
 use crate::journal;
 use crate::model::time::UnixSeconds;
+use crate::withdrawal::Event;
 
 /// How often what expires is looked at, in seconds.
 const EXPIRY_EVERY: i64 = 60;
 /// The clock is not believed to expire anything when it is further than this from the highest time seen, in seconds.
 const CLOCK_JUMP_MAX: i64 = 86_400;
+/// So many purges are entered with one fsync.
+const ENTERED_AT_ONCE: usize = 200;
 /// The highest time seen is made durable when it has grown by this without a commit, in seconds.
 const TIME_KEPT_EVERY: i64 = 3600;
 
@@ -19,17 +23,41 @@ impl Filing {
         let now = self.parts.clock.now();
         if self.parts.withdrawal.is_due(self.progress.filed) {
             let started = self.parts.clock.monotonic();
-            self.parts.withdrawal.carry_out(self.progress.filed)?;
+            let events = self.parts.withdrawal.carry_out(self.progress.filed)?;
+            self.enter_erased(&events)?;
             self.parts.quarantine.forget_erased()?;
             let took = self.parts.clock.monotonic().saturating_sub(started);
             self.parts.metrics.purge_duration.observe(took.as_secs_f64());
             self.recount_held();
         }
-        self.parts.withdrawal.compact_if_due()?;
+        let compacted = self.parts.withdrawal.compact_if_due()?;
+        self.enter(Who::System, &compacted)?;
         self.pick_up()?;
         if now.0.saturating_sub(self.expired_at.0) >= EXPIRY_EVERY {
             self.expired_at = now;
             self.expire(now)?;
+        }
+        Ok(())
+    }
+
+    /// Enters what was done into the audit log.
+    pub(super) fn enter(&self, who: Who, events: &[Event]) -> Result<(), Failure> {
+        if !events.is_empty() {
+            self.parts.audit.append(who, events.iter().map(|event| event.entry(None)).collect())?;
+        }
+        Ok(())
+    }
+
+    /// Enters what was destroyed, an entry each, and has each receipt name its own.
+    pub(super) fn enter_erased(&self, events: &[Event]) -> Result<(), Failure> {
+        for some in events.chunks(ENTERED_AT_ONCE) {
+            let done = self.parts.audit.append(Who::System, some.iter().map(|event| event.entry(None)).collect())?;
+            let first = done.sequence + 1 - done.entries;
+            for (event, entry) in some.iter().zip(first..) {
+                if let Some(purge) = &event.purge {
+                    self.parts.withdrawal.audited(&purge.id, entry)?;
+                }
+            }
         }
         Ok(())
     }
@@ -63,7 +91,7 @@ impl Filing {
         let seen = self.progress.highest_time;
         if seen == UnixSeconds(0) || now.0.saturating_sub(seen.0).abs() <= CLOCK_JUMP_MAX {
             let parts = &self.parts;
-            parts.withdrawal.expire_waits(now)?;
+            self.enter(Who::System, &parts.withdrawal.expire_waits(now)?)?;
             parts.quarantine.expire(now.plus(-parts.settings.quarantine_for))?;
             parts.queue.expire(now.plus(-parts.settings.quarantine_for))?;
             if parts.withdrawal.expire_held(now, parts.settings.hold_for)? > 0 {

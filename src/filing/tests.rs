@@ -16,6 +16,7 @@ mod places;
 mod quarantine;
 mod revisions;
 mod site;
+mod trail;
 mod waiting;
 mod windows;
 mod withdrawals;

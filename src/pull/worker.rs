@@ -24,7 +24,7 @@ use crate::model::time::UnixSeconds;
 use crate::pull::hosts::Hosts;
 use crate::pull::request::{Fetched, Requests, setback_of};
 use crate::pull::slot::Slot;
-use crate::queue::job::Job;
+use crate::queue::job::{Job, Setback};
 use crate::queue::plan::Event;
 use crate::queue::{Error, Queue};
 use crate::telemetry::pull::PullMetrics;

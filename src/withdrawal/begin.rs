@@ -57,7 +57,7 @@ impl Withdrawal {
     pub fn confirm_purge(&self, id: &PurgeId, now: UnixSeconds) -> Result<Vec<Event>, Failure> {
         let turn = self.parts.people.turn();
         let purge = self.waiting(id)?;
-        self.release(turn, vec![purge], now)
+        self.release(turn, vec![purge], What::Confirmed, now)
     }
 
     /// A purge that waits is not done: the participant takes part as before.
@@ -83,7 +83,7 @@ impl Withdrawal {
         let turn = self.parts.people.turn();
         // Looked at again within the turn: a person may have decided meanwhile.
         let over = self.log.all(is_over);
-        self.release(turn, over, now)
+        self.release(turn, over, What::WaitOver, now)
     }
 
     /// Ends what a crash left between the log's row and those of the people, in the step that a purge begins with.
@@ -190,11 +190,18 @@ impl Withdrawal {
         owners
     }
 
-    fn release(&self, mut turn: Turn<'_>, purges: Vec<Purge>, now: UnixSeconds) -> Result<Vec<Event>, Failure> {
+    fn release(
+        &self,
+        mut turn: Turn<'_>,
+        purges: Vec<Purge>,
+        why: What,
+        now: UnixSeconds,
+    ) -> Result<Vec<Event>, Failure> {
         let mut begun = Begun::default();
         for purge in purges {
             self.begin(&mut turn, Purge { wait: None, ..purge }, now, &mut begun);
         }
+        begun.events.iter_mut().for_each(|event| event.what = why);
         self.made_durable(turn, begun)
     }
 

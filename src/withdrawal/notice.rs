@@ -8,6 +8,7 @@ use crate::journal::{Header, Position};
 use crate::model::connection::{ClientId, ConnectionDigest};
 use crate::model::entry::{Entry, Field, Whose};
 use crate::model::id::OwnerId;
+use crate::model::participant::ParticipantState;
 use crate::model::summary::{DEREGISTRATIONS, PERMISSION_CHANGES};
 use crate::model::time::UnixSeconds;
 use crate::people::change::KnownLink;
@@ -44,7 +45,7 @@ pub struct Applied {
     pub unknown: usize,
     /// Permission changes.
     pub permissions: PermissionChanges,
-    /// What happened to whom.
+    /// What happened to whom, for the audit log: the caller enters it before anybody is told.
     pub events: Vec<Event>,
 }
 
@@ -70,6 +71,8 @@ struct Notices<'a> {
     /// How long the purges of a flood are held, where this is one.
     held: Option<i64>,
     applied: Applied,
+    /// Notices that concern nobody who can be named any more.
+    of_nobody: u64,
     begun: Begun,
 }
 
@@ -80,22 +83,36 @@ impl Withdrawal {
         let came = Came { received: *received, body: position.0 };
         let mut turn = self.parts.people.turn();
         let mut deregistered = Vec::new();
-        let mut applied = Applied::default();
+        let (mut applied, mut begun) = (Applied::default(), Begun::default());
         for entry in controls {
             let Whose::User(user) = &entry.whose else { continue };
             let connection = self.parts.people.digest(client, user);
             if &*entry.member == DEREGISTRATIONS {
                 deregistered.push(connection);
             } else {
-                applied.permissions.count(told(entry, came).map(|told| turn.permissions(&connection, &told)));
+                let told = told(entry, came).map(|told| turn.permissions(&connection, &told));
+                if let Some(Telling::Applied(changes)) = &told {
+                    let what = What::Permitted { repeated: changes.is_empty() };
+                    let holders = turn.directory().link_holders(&connection, *received).current;
+                    let event = |owner: &OwnerId| Event::to(turn.directory(), owner, what, *received);
+                    begun.events.extend(holders.iter().filter_map(event));
+                }
+                applied.permissions.count(told.as_ref());
             }
         }
         let held = self.flood(turn.directory(), client, *received, &deregistered);
-        let mut notices = Notices { client, received: *received, held, applied, begun: Begun::default() };
+        let mut notices = Notices { client, received: *received, held, applied, of_nobody: 0, begun };
         for connection in &deregistered {
             self.deregister(&mut turn, connection, &mut notices);
         }
-        let Notices { mut applied, begun, .. } = notices;
+        let Notices { mut applied, of_nobody, mut begun, .. } = notices;
+        // As counts: whoever floods the gateway with notices does not flood its audit log.
+        if of_nobody > 0 {
+            begun.events.push(Event::of_nobody(What::Unknown(of_nobody), *received));
+        }
+        if applied.dropped > 0 {
+            begun.events.push(Event::of_nobody(What::Dropped(applied.dropped as u64), *received));
+        }
         applied.events = self.made_durable(turn, begun)?;
         tell(&applied);
         Ok(applied)
@@ -146,7 +163,17 @@ impl Withdrawal {
                 turn.tombstone(&[*connection], notices.received.plus(HELD_TOMBSTONE));
                 notices.begun.owners.push(owner);
                 notices.applied.dropped += 1;
-            } else if turn.directory().tombstone(connection).is_some() {
+                return;
+            }
+            // Who left by it is named until the erasure.
+            let left: Vec<_> =
+                turn.directory().linked(connection).iter().map(|link| link.participant.clone()).collect();
+            let left = left.iter().filter(|found| found.state == ParticipantState::Withdrawn);
+            let named: Vec<_> =
+                left.filter_map(|found| self.again(turn.directory(), &found.id, notices.received)).collect();
+            notices.of_nobody += u64::from(named.is_empty());
+            notices.begun.events.extend(named);
+            if turn.directory().tombstone(connection).is_some() {
                 notices.applied.repeated += 1;
             } else {
                 notices.applied.unknown += 1;
@@ -171,18 +198,19 @@ impl Withdrawal {
             || notices.begun.purges.iter().any(|purge| purge.owner == *participant);
         if under_way {
             notices.applied.repeated += 1;
+            notices.begun.events.extend(self.again(turn.directory(), participant, received));
             return;
         }
-        let Some(found) = turn.directory().participant(participant).cloned() else { return };
-        let Some(study) = turn.directory().study_of_id(&found.study).cloned() else { return };
+        let directory = turn.directory();
+        let study = directory.participant(participant).and_then(|found| directory.study_of_id(&found.study)).cloned();
+        let Some(study) = study else { return };
         let links = turn.directory().links(participant);
         let stays = links.iter().any(|known| known.digest != *connection && is_current(&known.link.window, received));
         if stays {
             // The participant goes on with another account: nothing of theirs is lost.
             turn.end_link(participant, connection, received);
             notices.applied.ended += 1;
-            let (study, code) = (study.name.clone(), found.code.clone());
-            notices.begun.events.push(Event { what: What::LinkEnded, purge: None, study, code, at: received });
+            notices.begun.events.extend(Event::to(turn.directory(), participant, What::LinkEnded, received));
             return;
         }
         let chosen = course(&study.rules, Word::default(), notices.held, received);
@@ -199,12 +227,24 @@ impl Withdrawal {
 
     /// A control item met while filing: one that was taken before the start is applied again, since nobody knows
     /// whether it was. Of the others a change of permissions may be about to be: it holds before anything that came
-    /// later is filed, and to apply it twice changes nothing.
-    pub fn confirm(&self, position: Position, entry: &Entry, header: &Header) -> Result<(), Failure> {
-        if position <= self.replayed || &*entry.member == PERMISSION_CHANGES {
-            self.apply(position, header, std::slice::from_ref(entry))?;
+    /// later is filed, and to apply it twice changes nothing. Returns what belongs in the audit log.
+    pub fn confirm(&self, position: Position, entry: &Entry, header: &Header) -> Result<Vec<Event>, Failure> {
+        let replayed = position <= self.replayed;
+        if !replayed && &*entry.member != PERMISSION_CHANGES {
+            return Ok(Vec::new());
         }
-        Ok(())
+        let mut events = self.apply(position, header, std::slice::from_ref(entry))?.events;
+        if !replayed {
+            // Whoever took the body enters what it repeats.
+            events.retain(|event| event.what != What::Permitted { repeated: true });
+        }
+        Ok(events)
+    }
+
+    /// A notice names somebody once more who has left, or is about to.
+    fn again(&self, directory: &Directory, participant: &OwnerId, at: UnixSeconds) -> Option<Event> {
+        let known = Event::to(directory, participant, What::Repeated, at)?;
+        Some(Event { purge: self.log.open_of(participant), ..known })
     }
 }
 
@@ -222,7 +262,7 @@ fn tell(applied: &Applied) {
 }
 
 impl PermissionChanges {
-    fn count(&mut self, told: Option<Telling>) {
+    fn count(&mut self, told: Option<&Telling>) {
         let counter = match told {
             Some(Telling::Applied(_)) => &mut self.applied,
             Some(Telling::Older) => &mut self.older,

@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 
 use crate::crypto::key::Key;
 use crate::dataset::manifest::{Signer, verify as verify_signature};
+use crate::model::audit::AuditHead;
 use crate::model::study::DataFate;
 use crate::model::time::UnixSeconds;
 use crate::people::exports::HandedOut;
@@ -36,7 +37,7 @@ pub enum Bad {
 }
 
 /// The receipt of a purge, signed under the site's Ed25519 seed.
-pub fn signed(purge: &Purge, exports: &[HandedOut], seed: &Key) -> Receipt {
+pub fn signed(purge: &Purge, exports: &[HandedOut], head: Option<&AuditHead>, seed: &Key) -> Receipt {
     let signer = Signer::from_seed(seed);
     let time = |time: Option<UnixSeconds>| time.map(|time| time.to_string());
     let times = &purge.times;
@@ -75,6 +76,7 @@ pub fn signed(purge: &Purge, exports: &[HandedOut], seed: &Key) -> Receipt {
         "backups_not_reached": [],
         "without_owner": { "items": purge.ownerless, "expire_by": time(purge.ownerless_until) },
         "audit_entry": purge.audit,
+        "audit_head": head,
         "software": concat!("studygate ", env!("CARGO_PKG_VERSION")),
         "site_key": signer.public_key(),
     });
@@ -153,6 +155,7 @@ impl Receipt {
             &format!("{}, gone by {}", at("/without_owner/items"), dash(&at("/without_owner/expire_by"))),
         );
         line("Audit entry", &at("/audit_entry"));
+        line("Audit log signed to", &at("/audit_head/sequence"));
         line("Software", &at("/software"));
         line("Site's public key", "");
         let indented = |text: &str| format!("  {text}\n");

@@ -1,5 +1,6 @@
 //! What is told of withdrawals: those under way and done, and what one would destroy.
 
+use crate::model::audit::AuditHead;
 use crate::model::id::OwnerId;
 use crate::model::study::DataFate;
 use crate::model::time::UnixSeconds;
@@ -7,10 +8,11 @@ use crate::people::exports::HandedOut;
 use crate::people::refusal::Refusal;
 use crate::store::engine::table;
 use crate::withdrawal::course::{Course, Word, course};
+use crate::withdrawal::event::What;
 use crate::withdrawal::places::count_rows;
 use crate::withdrawal::receipt::{self, Receipt};
 use crate::withdrawal::record::{Counts, Purge, PurgeId, Stage, Why};
-use crate::withdrawal::{Failure, Withdrawal};
+use crate::withdrawal::{Event, Failure, Withdrawal};
 
 /// What a withdrawal would do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,9 +85,10 @@ impl Withdrawal {
         }
     }
 
-    /// The receipt of a purge that is done; `None` for one that is not.
-    pub fn receipt(&self, purge: &Purge) -> Result<Option<Receipt>, Failure> {
-        if purge.stage != Stage::Erased {
+    /// The receipt of a purge that is done and entered into the audit log, `None` for any other; with a head of the audit log that covers the
+    /// purge's entry, where there is one.
+    pub fn receipt(&self, purge: &Purge, head: Option<&AuditHead>) -> Result<Option<Receipt>, Failure> {
+        if purge.stage != Stage::Erased || purge.audit.is_none() {
             return Ok(None);
         }
         let directory = self.parts.people.read();
@@ -94,7 +97,13 @@ impl Withdrawal {
             Err(_) => Vec::new(),
         };
         let seed = self.parts.keyring.site().signing_seed.clone();
-        Ok(Some(receipt::signed(purge, &exports, &seed)))
+        Ok(Some(receipt::signed(purge, &exports, head, &seed)))
+    }
+
+    /// What was destroyed, and is not in the audit log: a crash came between.
+    pub fn unaudited(&self) -> Vec<Event> {
+        let unaudited = self.log.all(|purge| purge.stage == Stage::Erased && purge.audit.is_none());
+        unaudited.iter().map(|purge| Event::of(purge, What::Erased, self.now())).collect()
     }
 
     /// The audit log has this entry of the purge; durable on return, and in the receipt from then on.

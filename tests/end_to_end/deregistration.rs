@@ -129,6 +129,10 @@ fn who_leaves_has_a_signed_receipt_that_verifies_off_the_box() {
     let receipt = &shown["receipt"];
     assert_eq!((&receipt["started_by"], &receipt["exports"][0]["number"]), (&"deregistration".into(), &1.into()));
     assert!(receipt["destroyed"]["records"].as_u64() > Some(0), "{receipt}");
+    let entry = receipt["audit_entry"].as_u64().expect("it is entered");
+    let carried_out = &site.cli_json(&["audit", "list", "--act", "purge-carried-out"])["entries"][0];
+    assert_eq!((&carried_out["sequence"], &carried_out["code"]), (&entry.into(), &code.as_str().into()));
+    assert!(receipt["audit_head"]["sequence"].as_u64() >= Some(entry), "{receipt}");
     let key = receipt["site_key"].as_str().expect("a key").to_owned();
     let path = file.display().to_string();
     let verified = site.cli(&["receipt", "verify", &path, "--public-key", &key]);

@@ -1,4 +1,5 @@
 //! The routes of the local API over a directory in memory, with a stand-in for the rest of the gateway.
+#![allow(dead_code, reason = "each test file uses its own part of it")]
 
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -6,11 +7,13 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use ring::rand::SystemRandom;
 use serde_json::{Value, json};
+use studygate::audit::{self, Log, Who};
 use studygate::clock::Clock;
 use studygate::crypto::{key::Key, keyring::Keyring};
+use studygate::disk::Space;
 use studygate::http::local::{
     Routes,
-    desk::{Desk, ExportRequest, ExportStream, Retry},
+    desk::{Concerned, Desk, ExportRequest, ExportStream, Retry},
 };
 use studygate::http::local_api::StreamPiece;
 use studygate::model::{id::OwnerId, time::UnixSeconds};
@@ -19,9 +22,11 @@ use studygate::people::{
     refusal::{Kind, Refusal},
 };
 use studygate::store::memory::Memory;
+use studygate::telemetry::{audit::AuditMetrics, registry::Registry};
 use studygate::withdrawal::{
-    Leave,
+    Event, Leave,
     course::{Haste, Word},
+    event::What,
 };
 use tokio::sync::mpsc::Receiver;
 
@@ -65,19 +70,19 @@ impl Desk for FakeDesk {
         if id == QUARANTINED { Ok(json!({ "id": id, "text": "{}" })) } else { Err(unknown_item()) }
     }
 
-    fn quarantined_content(&self, id: &str) -> Result<Receiver<io::Result<StreamPiece>>, Refusal> {
+    fn quarantined_content(&self, id: &str) -> Result<(Option<Concerned>, Receiver<io::Result<StreamPiece>>), Refusal> {
         self.quarantined(id)?;
-        Ok(pieces(b"{}"))
+        Ok((Some(concerned("A")), pieces(b"{}")))
     }
 
-    fn retry_quarantined(&self, id: &str, retry: Retry) -> Result<(), Refusal> {
+    fn retry_quarantined(&self, id: &str, retry: Retry) -> Result<Option<Concerned>, Refusal> {
         self.quarantined(id)?;
         self.retried.lock().expect("no test panics with it").push(retry);
-        Ok(())
+        Ok(Some(concerned("A")))
     }
 
-    fn drop_quarantined(&self, id: &str) -> Result<(), Refusal> {
-        self.quarantined(id).map(drop)
+    fn drop_quarantined(&self, id: &str) -> Result<Option<Concerned>, Refusal> {
+        self.quarantined(id).map(|_| None)
     }
 
     fn pulls(&self, all: bool, after: Option<&str>) -> Result<(Vec<Value>, Option<String>), Refusal> {
@@ -89,20 +94,31 @@ impl Desk for FakeDesk {
         }
     }
 
-    fn retry_pull(&self, id: &str, _now: UnixSeconds) -> Result<(), Refusal> {
-        self.quarantined(id).map(drop)
+    fn retry_pull(&self, id: &str, _now: UnixSeconds) -> Result<Vec<Concerned>, Refusal> {
+        self.quarantined(id).map(|_| vec![concerned("A"), concerned("B")])
     }
 
-    fn drop_pull(&self, id: &str, _now: UnixSeconds) -> Result<(), Refusal> {
-        self.quarantined(id).map(drop)
+    fn drop_pull(&self, id: &str, _now: UnixSeconds) -> Result<Vec<Concerned>, Refusal> {
+        self.quarantined(id).map(|_| Vec::new())
     }
 
-    fn withdraw(&self, participants: &[OwnerId], leave: Leave, now: UnixSeconds) -> Result<Value, Refusal> {
+    fn withdraw(
+        &self,
+        participants: &[OwnerId],
+        leave: Leave,
+        now: UnixSeconds,
+    ) -> Result<(Value, Vec<Event>), Refusal> {
         let mut turn = self.people.turn();
+        let left = |participant: &OwnerId| {
+            let found = turn.directory().participant(participant)?;
+            let study = turn.directory().study_of_id(&found.study)?;
+            Some(event(What::Left(leave.cause), &study.name, &found.code))
+        };
+        let events = participants.iter().filter_map(left).collect();
         participants.iter().for_each(|participant| turn.erase(participant, now));
         turn.commit()?;
         self.left.lock().expect("no test panics with it").push(leave);
-        Ok(json!({ "records": 3, "purge_at": null }))
+        Ok((json!({ "records": 3, "purge_at": null }), events))
     }
 
     fn preview_withdrawal(&self, _participant: &OwnerId, word: Word) -> Result<Value, Refusal> {
@@ -119,25 +135,35 @@ impl Desk for FakeDesk {
         Ok((code == "GONE").then_some(receipt))
     }
 
-    fn confirm_purge(&self, id: &str, _now: UnixSeconds) -> Result<(), Refusal> {
-        self.quarantined(id).map(drop)
+    fn confirm_purge(&self, id: &str, _now: UnixSeconds) -> Result<Vec<Event>, Refusal> {
+        self.quarantined(id).map(|_| vec![event(What::Confirmed, "A", "P1")])
     }
 
-    fn reject_purge(&self, id: &str, _now: UnixSeconds) -> Result<(), Refusal> {
-        self.quarantined(id).map(drop)
+    fn reject_purge(&self, id: &str, _now: UnixSeconds) -> Result<Vec<Event>, Refusal> {
+        self.quarantined(id).map(|_| vec![event(What::Rejected, "A", "P1")])
     }
 
     fn recipients_changed(&self, study: &str) {
         self.recipients_changed.lock().expect("no test panics with it").push(study.to_owned());
     }
 
-    fn export(&self, request: ExportRequest) -> Result<ExportStream, Refusal> {
+    fn export(&self, request: ExportRequest, _who: Who) -> Result<ExportStream, Refusal> {
         if request.study == "BUSY" {
             return Err(Refusal::ExportRunning);
         }
         self.exports.lock().expect("no test panics with it").push(request);
         Ok(ExportStream { file_name: "A_0001_2026-11-01.zip.age".into(), pieces: pieces(b"sealed") })
     }
+}
+
+/// This happened to a participant.
+fn event(what: What, study: &str, code: &str) -> Event {
+    Event { what, purge: None, study: Some(study.to_owned()), code: Some(code.to_owned()), at: NOW }
+}
+
+/// The participant whom what can be decided about concerns, in each study.
+fn concerned(study: &str) -> Concerned {
+    Concerned { study: study.to_owned(), code: "P1".to_owned() }
 }
 
 /// A stream of one piece.
@@ -156,8 +182,9 @@ fn unknown_item() -> Refusal {
 pub(crate) struct Site {
     pub(crate) people: Arc<People>,
     pub(crate) desk: Arc<FakeDesk>,
+    pub(crate) audit: Arc<Log>,
     pub(crate) routes: Routes,
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
 }
 
 impl Site {
@@ -167,6 +194,16 @@ impl Site {
         let settings = Settings { held_connections_max: 10 };
         let engine = Arc::new(Memory::default());
         let keyring = Arc::new(keyring.expect("a keyring"));
+        let trail = audit::Parts {
+            space: Space::new(dir.path(), 0).expect("a disk"),
+            engine: Arc::clone(&engine) as _,
+            keyring: Arc::clone(&keyring),
+            rng: Arc::new(SystemRandom::new()),
+            clock: Arc::new(Noon),
+        };
+        let settings_of_audit = audit::Settings::new(dir.path().join("audit"));
+        let audit = Log::open(settings_of_audit, trail, AuditMetrics::register(&Registry::new())).expect("a log");
+        let audit = Arc::new(audit);
         let people = People::open(engine, keyring, Arc::new(SystemRandom::new()), settings).expect("people");
         let people = Arc::new(people);
         let desk = Arc::new(FakeDesk {
@@ -176,7 +213,12 @@ impl Site {
             retried: Mutex::default(),
             left: Mutex::default(),
         });
-        let routes = Routes::new(Arc::clone(&people), Arc::clone(&desk) as _, Arc::new(Noon));
-        Self { people, desk, routes, _dir: dir }
+        let routes = Routes::new(Arc::clone(&people), Arc::clone(&desk) as _, Arc::clone(&audit), Arc::new(Noon));
+        Self { people, desk, audit, routes, dir }
+    }
+
+    /// Where its files lie.
+    pub(crate) fn folder(&self) -> &std::path::Path {
+        self.dir.path()
     }
 }

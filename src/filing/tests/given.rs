@@ -1,6 +1,4 @@
-//! What the site of the tests is given: items of a notification, hosts of callbacks, a copied disk, a decision.
-
-use std::path::Path;
+//! What the site of the tests is given: items of a notification, hosts of callbacks, a decision.
 
 use crate::json::split::Splitter;
 use crate::model::entry::Entry;
@@ -14,19 +12,6 @@ pub(super) const HOLD_FOR: i64 = 500;
 /// A person lets participants leave, as the study's rules say.
 pub(super) const BY_A_PERSON: Leave =
     Leave { word: Word { fate: None, haste: Haste::AfterTheGrace }, cause: Cause::Person };
-
-/// Everything below a folder, in another.
-pub(super) fn copy_folder(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).expect("a folder");
-    for entry in std::fs::read_dir(from).expect("a folder").flatten() {
-        let target = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy_folder(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), target).expect("a file");
-        }
-    }
-}
 
 /// Where callbacks may lead.
 pub(super) fn callbacks() -> Callbacks {

@@ -10,8 +10,10 @@ use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 
 use super::NOW;
-use super::given::{HOLD_FOR, callbacks, copy_folder, entries};
+use super::given::{HOLD_FOR, callbacks, entries};
 use super::hand::Hand;
+use super::trail::{self, copy_folder};
+use crate::audit::Log;
 use crate::clock::Clock as _;
 use crate::crypto::key::{Key, Rng};
 use crate::crypto::keyring::Keyring;
@@ -79,6 +81,7 @@ pub(super) struct Running {
     pub(super) queue: Arc<Queue>,
     pub(super) journal: Journal,
     pub(super) withdrawal: Arc<Withdrawal>,
+    pub(super) audit: Arc<Log>,
     pub(super) metrics: FilingMetrics,
     pub(super) filing: Filing,
 }
@@ -192,6 +195,10 @@ impl Site {
         });
         let withdrawal = Arc::new(withdrawal.map_err(text)?);
         let metrics = FilingMetrics::register(&Registry::new());
+        let space = Space::new(self.dir.path(), 0).map_err(text)?;
+        let clock = Arc::clone(&self.clock) as _;
+        let trail = (space, Arc::clone(&engine), Arc::clone(&keyring), Arc::clone(&rng), clock);
+        let audit = Arc::new(trail::open(self.dir.path(), trail)?);
         let parts = Parts {
             settings: self.settings.clone(),
             people: Arc::clone(&people),
@@ -200,6 +207,7 @@ impl Site {
             queue: Arc::clone(&queue),
             callbacks,
             withdrawal: Arc::clone(&withdrawal),
+            audit: Arc::clone(&audit),
             engine,
             keyring: Arc::clone(&keyring),
             journal: journal.clone(),
@@ -209,8 +217,19 @@ impl Site {
         };
         let mut filing = Filing::new(parts, reader, progress).map_err(text)?;
         filing.patience = Duration::from_millis(5);
-        self.running =
-            Some(Running { blobs, keyring, people, catalog, quarantine, queue, journal, withdrawal, metrics, filing });
+        self.running = Some(Running {
+            blobs,
+            keyring,
+            people,
+            catalog,
+            quarantine,
+            queue,
+            journal,
+            withdrawal,
+            audit,
+            metrics,
+            filing,
+        });
         Ok(())
     }
 

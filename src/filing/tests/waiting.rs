@@ -2,6 +2,7 @@
 
 use super::given::HOLD_FOR;
 use super::leaving::{daily, gone, is_readable, only_purge, rules, site};
+use super::trail::entered;
 use super::{Site, leaves, rows};
 use crate::model::study::DataFate;
 use crate::people::refusal::Refusal;
@@ -118,6 +119,8 @@ fn flood_of_notices_waits_for_a_person() {
     let notices: Vec<_> = (0..6).map(|number| format!(r#"{{"userId":"u{number}"}}"#)).collect();
     let applied = site.apply_counting(&format!(r#"{{"deregistrations":[{}]}}"#, notices.join(",")));
     assert_eq!((applied.awaiting, applied.withdrawn), (6, 0));
+    let held: Vec<_> = applied.events.iter().map(|event| event.entry(None)).collect();
+    assert!(held.len() == 6 && held.iter().all(|entry| entry.act.name() == "deregistration-held"), "{held:?}");
     for _ in 0..2 {
         site.wait(60);
         site.file();
@@ -131,7 +134,8 @@ fn flood_of_notices_waits_for_a_person() {
     let purges = site.at().withdrawal.purges(false);
     let of = |code: &str| purges.iter().find(|purge| purge.code == code).expect("it waits").id;
     site.at().withdrawal.reject_purge(&of("P1"), site.now()).expect("rejected");
-    site.at().withdrawal.confirm_purge(&of("P2"), site.now()).expect("confirmed");
+    let confirmed = site.at().withdrawal.confirm_purge(&of("P2"), site.now()).expect("confirmed");
+    assert_eq!(confirmed.iter().map(|event| event.what).collect::<Vec<_>>(), [What::Confirmed]);
     site.file();
     gone(&site, &owner, DataFate::Purge, "confirmed");
     assert!(is_readable(&site, &site.id("S", "P1")));
@@ -142,6 +146,9 @@ fn flood_of_notices_waits_for_a_person() {
     site.file();
     let open = site.at().withdrawal.purges(false);
     assert!(open.iter().all(|purge| purge.code == "P7"), "{open:?}");
+    let entries = entered(&site.at().audit);
+    let begun = entries.iter().filter(|(act, who, ..)| (&**act, &**who) == ("purge-begun", "system"));
+    assert_eq!(begun.count(), 4, "those whose wait was over");
     assert_eq!(site.at().people.read().participants(&site.study_id("S")).count(), 3);
 }
 

@@ -2,7 +2,9 @@
 
 use super::given::BY_A_PERSON;
 use super::site::TOMBSTONE_FOR;
+use super::trail::entered;
 use super::{NOW, Site, leaves, noise, push, rows, texts};
+use crate::audit::Act;
 use crate::model::participant::{ParticipantState, Window};
 use crate::model::study::Rules;
 use crate::model::time::UnixSeconds;
@@ -243,4 +245,45 @@ fn permissions_are_kept_for_linked_and_held_and_an_empty_list_is_a_change() {
         let told = kept.current().expect("a list");
         assert_eq!((told.granted.len(), told.changed), (0, UnixSeconds(NOW + 1)));
     }
+}
+
+#[test]
+fn purge_is_in_the_audit_log_which_outlives_it() {
+    let site = &mut Site::with(&["u1", "u2"]);
+    site.receive(&daily("u1", 1));
+    site.receive(&leaves("u1"));
+    site.restart();
+    let entries = entered(&site.at().audit);
+    let [(act, who, code, details), (compacted, ..)] = &*entries else { panic!("{entries:?}") };
+    assert_eq!((&**act, &**who, code.as_deref()), ("purge-carried-out", "system", Some("P1")));
+    let destroyed = site.at().keyring.epoch() - 1;
+    assert_eq!((&details["records"], &details["epoch_destroyed"]), (&1.into(), &destroyed.into()));
+    assert_eq!(compacted, "database-compacted");
+    site.at().audit.stopped().expect("signed");
+    assert_eq!(site.at().audit.verify().expect("verified").findings, []);
+}
+
+#[test]
+fn notice_that_is_replayed_at_a_start_is_entered_as_repeated() {
+    let site = &mut Site::with(&["u1"]);
+    site.push(&leaves("u1"));
+    site.restart();
+    site.file();
+    let acts: Vec<_> =
+        entered(&site.at().audit).into_iter().map(|(act, _, code, details)| (act, code, details)).collect();
+    assert_eq!((&*acts[0].0, acts[0].1.as_deref()), ("deregistration-obeyed", Some("P1")));
+    assert_eq!(acts[0].2["repeated"], true);
+    let names: Vec<_> = acts.iter().skip(1).map(|(act, ..)| &**act).collect();
+    assert_eq!(names, ["purge-carried-out", "database-compacted"]);
+}
+
+#[test]
+fn notices_tell_the_audit_log_of_participants_by_code_and_of_others_by_count() {
+    let site = Site::with(&["u1"]);
+    let many: Vec<_> = (0..50).map(|number| format!(r#"{{"userId":"nobody{number}"}}"#)).collect();
+    let body = format!(r#"{{"deregistrations":[{{"userId":"u1"}},{}]}}"#, many.join(","));
+    let events: Vec<_> = site.apply(site.take(&body), &body).events.iter().map(|event| event.entry(None)).collect();
+    let texts: Vec<_> = events.iter().map(|event| (event.act.name(), event.code.as_deref())).collect();
+    assert_eq!(texts, [("deregistration-obeyed", Some("P1")), ("deregistration-unknown", None)]);
+    assert_eq!(events[1].act, Act::DeregistrationUnknown { notices: 50 });
 }

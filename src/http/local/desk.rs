@@ -5,11 +5,12 @@ use std::io;
 use serde_json::Value;
 use tokio::sync::mpsc;
 
+use crate::audit::Who;
 use crate::http::local_api::StreamPiece;
 use crate::model::{id::OwnerId, participant::Window, time::UnixSeconds};
 use crate::people::refusal::Refusal;
-use crate::withdrawal::Leave;
 use crate::withdrawal::course::Word;
+use crate::withdrawal::{Event, Leave};
 
 /// The rest of the gateway. Every method may block; none is called on a thread that must not.
 pub trait Desk: Send + Sync {
@@ -22,18 +23,24 @@ pub trait Desk: Send + Sync {
     /// A quarantined item with the beginning of its content, as a JSON object.
     fn quarantined(&self, id: &str) -> Result<Value, Refusal>;
 
-    /// The bytes of a quarantined item: of a file those of the file, else its whole text.
-    fn quarantined_content(&self, id: &str) -> Result<mpsc::Receiver<io::Result<StreamPiece>>, Refusal>;
+    /// The bytes of a quarantined item: of a file those of the file, else its whole text; and whose it is.
+    fn quarantined_content(&self, id: &str) -> Result<(Option<Concerned>, Pieces), Refusal>;
 
-    /// Sends a quarantined item through filing once more; it has left quarantine on return.
-    fn retry_quarantined(&self, id: &str, retry: Retry) -> Result<(), Refusal>;
+    /// Sends a quarantined item through filing once more; it has left quarantine on return. Returns whose it is.
+    fn retry_quarantined(&self, id: &str, retry: Retry) -> Result<Option<Concerned>, Refusal>;
 
-    /// Destroys a quarantined item; durable on return.
-    fn drop_quarantined(&self, id: &str) -> Result<(), Refusal>;
+    /// Destroys a quarantined item; durable on return. Returns whose it was.
+    fn drop_quarantined(&self, id: &str) -> Result<Option<Concerned>, Refusal>;
 
     /// Withdraws participants by a person's decision; durable on return. For a single one it answers what
-    /// [`preview_withdrawal`](Self::preview_withdrawal) did before. Asked again, it goes on.
-    fn withdraw(&self, participants: &[OwnerId], leave: Leave, now: UnixSeconds) -> Result<Value, Refusal>;
+    /// [`preview_withdrawal`](Self::preview_withdrawal) did before. Asked again, it goes on. Returns also what the
+    /// audit log is to say.
+    fn withdraw(
+        &self,
+        participants: &[OwnerId],
+        leave: Leave,
+        now: UnixSeconds,
+    ) -> Result<(Value, Vec<Event>), Refusal>;
 
     /// What a withdrawal would destroy: a JSON object whose `purge_at` is a time where the purge would wait.
     fn preview_withdrawal(&self, participant: &OwnerId, word: Word) -> Result<Value, Refusal>;
@@ -44,11 +51,11 @@ pub trait Desk: Send + Sync {
     /// The newest purge of a code: `{"purge", "receipt", "page"}`, the last two null until it is done.
     fn purge_of(&self, study: &str, code: &str) -> Result<Option<Value>, Refusal>;
 
-    /// Has a purge that waits begin; durable on return.
-    fn confirm_purge(&self, id: &str, now: UnixSeconds) -> Result<(), Refusal>;
+    /// Has a purge that waits begin; durable on return. Returns what the audit log is to say.
+    fn confirm_purge(&self, id: &str, now: UnixSeconds) -> Result<Vec<Event>, Refusal>;
 
-    /// Undoes a purge that waits; durable on return.
-    fn reject_purge(&self, id: &str, now: UnixSeconds) -> Result<(), Refusal>;
+    /// Undoes a purge that waits; durable on return. Returns what the audit log is to say.
+    fn reject_purge(&self, id: &str, now: UnixSeconds) -> Result<Vec<Event>, Refusal>;
 
     /// A study's recipients are others than before; durable. For whoever counts it; nobody does by default.
     fn recipients_changed(&self, study: &str) {
@@ -59,14 +66,27 @@ pub trait Desk: Send + Sync {
     /// go on, `None` at the end.
     fn pulls(&self, all: bool, after: Option<&str>) -> Result<(Vec<Value>, Option<String>), Refusal>;
 
-    /// Has a job tried again at once.
-    fn retry_pull(&self, id: &str, now: UnixSeconds) -> Result<(), Refusal>;
+    /// Has a job tried again at once. Returns whom it is for.
+    fn retry_pull(&self, id: &str, now: UnixSeconds) -> Result<Vec<Concerned>, Refusal>;
 
-    /// Gives a job up; durable on return.
-    fn drop_pull(&self, id: &str, now: UnixSeconds) -> Result<(), Refusal>;
+    /// Gives a job up; durable on return. Returns whom it was for.
+    fn drop_pull(&self, id: &str, now: UnixSeconds) -> Result<Vec<Concerned>, Refusal>;
 
-    /// Begins an export; refused before its first byte, or a stream.
-    fn export(&self, request: ExportRequest) -> Result<ExportStream, Refusal>;
+    /// Begins an export for this caller; refused before its first byte, or a stream. Its beginning is in the audit log
+    /// before its first byte is made, and how it ends before its end is told.
+    fn export(&self, request: ExportRequest, who: Who) -> Result<ExportStream, Refusal>;
+}
+
+/// Bytes on their way to whoever asked for them.
+pub type Pieces = mpsc::Receiver<io::Result<StreamPiece>>;
+
+/// A participant whom something concerns, in words of the study.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Concerned {
+    /// The study's name.
+    pub study: String,
+    /// The participant's code.
+    pub code: String,
 }
 
 /// How a quarantined item is tried again.
@@ -106,5 +126,5 @@ pub struct ExportStream {
     /// The name its file should have, of the contract's form.
     pub file_name: String,
     /// Its bytes; whole once [`StreamPiece::End`] has come.
-    pub pieces: mpsc::Receiver<io::Result<StreamPiece>>,
+    pub pieces: Pieces,
 }

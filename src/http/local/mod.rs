@@ -5,6 +5,7 @@
 //!
 //! Never: a userId in an answer; a participant's code in the log.
 
+mod audit;
 pub mod desk;
 mod export;
 mod lists;
@@ -18,19 +19,23 @@ mod studies;
 mod times;
 mod views;
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use hyper::StatusCode;
 use serde::Serialize;
 
+use crate::audit::{Act, Event, Log, Who};
 use crate::clock::Clock;
-use crate::http::local::desk::Desk;
+use crate::http::local::Trail::{Audited, ByDesk, Plain};
+use crate::http::local::desk::{Concerned, Desk};
 use crate::http::local::members::{Members, Query, decode};
 use crate::http::local_api::{Caller, LocalAnswer, LocalApi, LocalRequest, LocalResponse};
 use crate::http::problem::Problem;
 use crate::model::time::UnixSeconds;
 use crate::people::People;
+use crate::withdrawal;
 
 /// What every path begins with.
 pub const BASE: &str = "/api/v1/";
@@ -38,47 +43,61 @@ pub const BASE: &str = "/api/v1/";
 type Answer = Result<LocalResponse, Problem>;
 type Handler = fn(&Routes, &Call) -> Answer;
 
-/// Path below [`BASE`], method, handler. A segment in braces takes any text.
-const ROUTES: &[(&str, &str, Handler)] = &[
-    ("studies", "GET", studies::list),
-    ("studies", "POST", studies::add),
-    ("studies/{study}", "GET", studies::show),
-    ("studies/{study}", "PATCH", studies::set),
-    ("studies/{study}/lock", "POST", studies::lock),
-    ("studies/{study}/close", "POST", studies::close),
-    ("studies/{study}/participants", "GET", participants::list),
-    ("studies/{study}/participants", "POST", participants::add),
-    ("studies/{study}/participants/{code}", "GET", participants::show),
-    ("studies/{study}/participants/{code}", "PATCH", participants::set),
-    ("studies/{study}/participants/{code}/rename", "POST", participants::rename),
-    ("studies/{study}/participants/{code}/link", "POST", participants::link),
-    ("studies/{study}/participants/{code}/unlink", "POST", participants::unlink),
-    ("studies/{study}/participants/{code}/pause", "POST", participants::pause),
-    ("studies/{study}/participants/{code}/resume", "POST", participants::resume),
-    ("studies/{study}/participants/{code}/complete", "POST", participants::complete),
-    ("studies/{study}/participants/{code}/withdraw", "POST", purges::withdraw),
-    ("studies/{study}/participants/{code}/receipt", "GET", purges::receipt),
-    ("studies/{study}/export", "GET", export::begin),
-    ("unassigned", "GET", lists::unassigned),
-    ("quarantine", "GET", quarantine::list),
-    ("quarantine/{id}", "GET", quarantine::show),
-    ("quarantine/{id}", "DELETE", quarantine::remove),
-    ("quarantine/{id}/content", "GET", quarantine::content),
-    ("quarantine/{id}/retry", "POST", quarantine::retry),
-    ("pulls", "GET", pulls::list),
-    ("pulls/{id}", "DELETE", pulls::remove),
-    ("pulls/{id}/retry", "POST", pulls::retry),
-    ("purges", "GET", purges::list),
-    ("purges/{id}/confirm", "POST", purges::confirm),
-    ("purges/{id}/reject", "POST", purges::reject),
-    ("status", "GET", lists::status),
+/// Path below [`BASE`], method, whether it is audited, handler. A segment in braces takes any text.
+const ROUTES: &[(&str, &str, Trail, Handler)] = &[
+    ("studies", "GET", Plain, studies::list),
+    ("studies", "POST", Audited, studies::add),
+    ("studies/{study}", "GET", Plain, studies::show),
+    ("studies/{study}", "PATCH", Audited, studies::set),
+    ("studies/{study}/lock", "POST", Audited, studies::lock),
+    ("studies/{study}/close", "POST", Audited, studies::close),
+    ("studies/{study}/participants", "GET", Audited, participants::list),
+    ("studies/{study}/participants", "POST", Audited, participants::add),
+    ("studies/{study}/participants/{code}", "GET", Audited, participants::show),
+    ("studies/{study}/participants/{code}", "PATCH", Audited, participants::set),
+    ("studies/{study}/participants/{code}/rename", "POST", Audited, participants::rename),
+    ("studies/{study}/participants/{code}/link", "POST", Audited, participants::link),
+    ("studies/{study}/participants/{code}/unlink", "POST", Audited, participants::unlink),
+    ("studies/{study}/participants/{code}/pause", "POST", Audited, participants::pause),
+    ("studies/{study}/participants/{code}/resume", "POST", Audited, participants::resume),
+    ("studies/{study}/participants/{code}/complete", "POST", Audited, participants::complete),
+    ("studies/{study}/participants/{code}/withdraw", "POST", Audited, purges::withdraw),
+    ("studies/{study}/participants/{code}/receipt", "GET", Audited, purges::receipt),
+    ("studies/{study}/export", "GET", ByDesk, export::begin),
+    ("unassigned", "GET", Audited, lists::unassigned),
+    ("quarantine", "GET", Audited, quarantine::list),
+    ("quarantine/{id}", "GET", Audited, quarantine::show),
+    ("quarantine/{id}", "DELETE", Audited, quarantine::remove),
+    ("quarantine/{id}/content", "GET", Audited, quarantine::content),
+    ("quarantine/{id}/retry", "POST", Audited, quarantine::retry),
+    ("pulls", "GET", Audited, pulls::list),
+    ("pulls/{id}", "DELETE", Audited, pulls::remove),
+    ("pulls/{id}/retry", "POST", Audited, pulls::retry),
+    ("purges", "GET", Audited, purges::list),
+    ("purges/{id}/confirm", "POST", Audited, purges::confirm),
+    ("purges/{id}/reject", "POST", Audited, purges::reject),
+    ("audit", "GET", Audited, audit::list),
+    ("audit/verify", "POST", Audited, audit::verify),
+    ("keys", "GET", Plain, audit::keys),
+    ("status", "GET", Plain, lists::status),
 ];
+
+/// Whether a route reads participants' data or changes anything. If so, it is refused where the audit log cannot be
+/// written, and what its handler [did](Call::did) is entered before the answer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Trail {
+    Audited,
+    /// The desk enters it, since it goes on after the answer has begun.
+    ByDesk,
+    Plain,
+}
 
 /// The local API over the directory of people and the rest of the gateway.
 #[derive(Clone)]
 pub struct Routes {
     people: Arc<People>,
     desk: Arc<dyn Desk>,
+    audit: Arc<Log>,
     clock: Arc<dyn Clock>,
 }
 
@@ -88,12 +107,13 @@ struct Call {
     query: String,
     body: Bytes,
     peer: Caller,
+    done: RefCell<Vec<Event>>,
 }
 
 impl Routes {
     /// The routes over these.
-    pub fn new(people: Arc<People>, desk: Arc<dyn Desk>, clock: Arc<dyn Clock>) -> Self {
-        Self { people, desk, clock }
+    pub fn new(people: Arc<People>, desk: Arc<dyn Desk>, audit: Arc<Log>, clock: Arc<dyn Clock>) -> Self {
+        Self { people, desk, audit, clock }
     }
 
     /// Answers a request; blocks while a change becomes durable.
@@ -106,11 +126,15 @@ impl Routes {
         let segments: Option<Vec<String>> = below.split('/').map(decode).collect();
         let segments = segments.ok_or_else(|| Problem::invalid("The path is not percent-encoded UTF-8."))?;
         let mut allowed = Vec::new();
-        for (pattern, method, handler) in ROUTES {
+        for (pattern, method, trail, handler) in ROUTES {
             let Some(arguments) = matched(pattern, &segments) else { continue };
             if request.method.as_str() == *method {
                 let LocalRequest { query, body, peer, .. } = request;
-                return handler(self, &Call { arguments, query, body, peer });
+                let call = Call { arguments, query, body, peer, done: RefCell::default() };
+                return match trail {
+                    Audited => self.audited(&call, *handler),
+                    ByDesk | Plain => handler(self, &call),
+                };
             }
             allowed.push(*method);
         }
@@ -118,6 +142,21 @@ impl Routes {
             true => Err(Problem::no_such_path()),
             false => Err(Problem::method_not_allowed(&allowed)),
         }
+    }
+
+    /// What was done is entered also where the rest of it was refused.
+    fn audited(&self, call: &Call, handler: Handler) -> Answer {
+        self.audit.ready()?;
+        let answer = handler(self, call);
+        let events = call.done.take();
+        debug_assert!(answer.is_err() || !events.is_empty(), "an audited route says what it did");
+        if !events.is_empty() {
+            for event in &events {
+                call.log(event);
+            }
+            self.audit.append(call.who(), events)?;
+        }
+        answer
     }
 
     fn now(&self) -> UnixSeconds {
@@ -158,13 +197,47 @@ impl Call {
         Query::parse(&self.query, known)
     }
 
-    /// Says in the log that the caller did this to the study. Codes do not stand in the log.
-    fn did(&self, action: &'static str, study: &str) {
-        let Caller { uid, login_uid, .. } = self.peer;
-        match login_uid {
-            Some(login_uid) => tracing::info!(action, study, uid, login_uid, "done over the local API"),
-            None => tracing::info!(action, study, uid, "done over the local API"),
+    /// The caller did this: it goes into the audit log before the answer goes out.
+    fn did(&self, event: Event) {
+        self.done.borrow_mut().push(event);
+    }
+
+    /// The caller did this to the study of the path.
+    fn did_to_study(&self, act: Act) {
+        self.did(Event::of_study(act, self.study()));
+    }
+
+    /// The caller did this to the participant of the path.
+    fn did_to_participant(&self, act: Act) {
+        self.did(Event::of_participant(act, self.study(), self.code()));
+    }
+
+    /// The caller did this to what concerns these participants: an entry each, or one of nobody.
+    fn did_concerning<'a>(&self, act: &Act, concerned: impl IntoIterator<Item = &'a Concerned>) {
+        let mut events: Vec<_> = concerned
+            .into_iter()
+            .map(|Concerned { study, code }| Event::of_participant(act.clone(), study, code))
+            .collect();
+        if events.is_empty() {
+            events.push(Event::new(act.clone()));
         }
+        events.into_iter().for_each(|event| self.did(event));
+    }
+
+    /// The caller let participants leave, or decided about that, for this reason.
+    fn did_leave(&self, events: &[withdrawal::Event], reason: Option<&str>) {
+        events.iter().for_each(|event| self.did(event.entry(reason)));
+    }
+
+    fn who(&self) -> Who {
+        Who::Socket { uid: self.peer.uid, login_uid: self.peer.login_uid }
+    }
+
+    /// Codes do not stand in the system's log.
+    fn log(&self, event: &Event) {
+        let Caller { uid, login_uid, .. } = self.peer;
+        let (action, study) = (event.act.name(), event.study.as_deref());
+        tracing::info!(action, study, uid, login_uid, "done over the local API");
     }
 }
 

@@ -21,6 +21,7 @@
 use hyper::StatusCode;
 use serde_json::json;
 
+use crate::audit::{Act, Event};
 use crate::http::local::{
     Answer, Call, Routes, json,
     members::Members,
@@ -51,6 +52,7 @@ pub(super) fn list(routes: &Routes, call: &Call) -> Answer {
     let present = directory.participants(&study.id).map(|found| ParticipantView::present(&directory, found, now));
     let mut views: Vec<_> = present.chain(directory.retired(&study.id).iter().map(ParticipantView::erased)).collect();
     views.sort_by(|left, right| left.code().cmp(right.code()));
+    call.did_to_study(Act::ParticipantsListed {});
     Ok(json(StatusCode::OK, &json!({ "participants": views })))
 }
 
@@ -71,9 +73,14 @@ pub(super) fn add(routes: &Routes, call: &Call) -> Answer {
         window: window(&mut members)?,
         consent: consent(&mut members)?.flatten(),
     };
-    let link = target(&mut members)?.map(|target| LinkRequest { target, window: Window::default() });
+    let (target, despite) = target(&mut members)?.map_or((None, None), |(target, despite)| (Some(target), despite));
+    let link = target.map(|target| LinkRequest { target, window: Window::default() });
+    let linked = link.is_some();
     let added = routes.people.add_participant(call.study(), new, link, routes.now())?;
-    call.did("participant add", call.study());
+    call.did(Event::of_participant(Act::ParticipantAdded { linked }, call.study(), &added.code));
+    if let Some(despite) = despite {
+        call.did(Event::of_participant(linked_despite_withdrawal(despite), call.study(), &added.code));
+    }
     shown(routes, StatusCode::CREATED, &added)
 }
 
@@ -93,6 +100,7 @@ pub(super) fn show(routes: &Routes, call: &Call) -> Answer {
         shown["purge"] = purge["purge"].take();
         shown["receipt"] = purge["receipt"].take();
     }
+    call.did_to_participant(Act::ParticipantShown {});
     Ok(json(StatusCode::OK, &shown))
 }
 
@@ -104,14 +112,14 @@ pub(super) fn set(routes: &Routes, call: &Call) -> Answer {
         consent: consent(&mut members)?,
     };
     let changed = routes.people.set_participant(call.study(), call.code(), change)?;
-    call.did("participant set", call.study());
+    call.did_to_participant(Act::ParticipantSet {});
     shown(routes, StatusCode::OK, &changed)
 }
 
 pub(super) fn rename(routes: &Routes, call: &Call) -> Answer {
     let new_code = call.members(&["new_code"])?.needed_text("new_code")?;
     let renamed = routes.people.rename_participant(call.study(), call.code(), new_code)?;
-    call.did("participant rename", call.study());
+    call.did_to_participant(Act::ParticipantRenamed { new_code: renamed.code.clone() });
     shown(routes, StatusCode::OK, &renamed)
 }
 
@@ -119,9 +127,9 @@ pub(super) fn link(routes: &Routes, call: &Call) -> Answer {
     let known = ["garmin_user", "unassigned", "client", "from", "to", "despite_withdrawal", "reason"];
     let mut members = call.members(&known)?;
     let window = window(&mut members)?;
-    let target = target(&mut members)?.ok_or(Refusal::NoConnection)?;
+    let (target, despite) = target(&mut members)?.ok_or(Refusal::NoConnection)?;
     let linked = routes.people.link_participant(call.study(), call.code(), LinkRequest { target, window })?;
-    call.did("participant link", call.study());
+    call.did_to_participant(despite.map_or(Act::ParticipantLinked {}, linked_despite_withdrawal));
     shown(routes, StatusCode::OK, &linked)
 }
 
@@ -131,26 +139,26 @@ pub(super) fn unlink(routes: &Routes, call: &Call) -> Answer {
     let at = moment(&mut members, now)?;
     let number = members.number("link", u64::from(u32::MAX))?.map(|number| usize::try_from(number).unwrap_or(0));
     let unlinked = routes.people.unlink_participant(call.study(), call.code(), number, at, now)?;
-    call.did("participant unlink", call.study());
+    call.did_to_participant(Act::ParticipantUnlinked {});
     shown(routes, StatusCode::OK, &unlinked)
 }
 
 pub(super) fn pause(routes: &Routes, call: &Call) -> Answer {
-    step(routes, call, Step::Pause, "participant pause")
+    step(routes, call, Step::Pause, Act::ParticipantPaused {})
 }
 
 pub(super) fn resume(routes: &Routes, call: &Call) -> Answer {
-    step(routes, call, Step::Resume, "participant resume")
+    step(routes, call, Step::Resume, Act::ParticipantResumed {})
 }
 
 pub(super) fn complete(routes: &Routes, call: &Call) -> Answer {
-    step(routes, call, Step::Complete, "participant complete")
+    step(routes, call, Step::Complete, Act::ParticipantCompleted {})
 }
 
-fn step(routes: &Routes, call: &Call, step: Step, action: &'static str) -> Answer {
+fn step(routes: &Routes, call: &Call, step: Step, act: Act) -> Answer {
     let at = moment(&mut call.members(&["at"])?, routes.now())?;
     let after = routes.people.step_participant(call.study(), call.code(), step, at)?;
-    call.did(action, call.study());
+    call.did_to_participant(act);
     shown(routes, StatusCode::OK, &after)
 }
 
@@ -187,22 +195,29 @@ fn consent(members: &mut Members) -> Result<Option<Option<Consent>>, Problem> {
     consent.map(read).transpose().map(Some)
 }
 
-/// The connection that is named; `None` where none is.
-fn target(members: &mut Members) -> Result<Option<Target>, Problem> {
+/// Why somebody who had left is linked again.
+struct Despite(Option<String>);
+
+fn linked_despite_withdrawal(Despite(reason): Despite) -> Act {
+    Act::LinkedDespiteWithdrawal { reason }
+}
+
+/// The connection that is named, `None` where none is; and why, where its user may have left.
+fn target(members: &mut Members) -> Result<Option<(Target, Option<Despite>)>, Problem> {
     let client = members.text("client")?.map_or_else(ClientId::single, |client| ClientId::new(&client));
     let despite_withdrawal = members.flag("despite_withdrawal")? == Some(true);
-    reason(members.text("reason")?, despite_withdrawal)?;
+    let reason = reason(members.text("reason")?, despite_withdrawal)?;
     match (members.text("garmin_user")?, members.text("unassigned")?) {
         (Some(_), Some(_)) => Err(Refusal::TwoConnections.into()),
         (Some(user), None) => {
             let user = GarminUserId::parse(user.trim()).ok_or(Refusal::BadUser)?;
             let target = if despite_withdrawal { Target::UserDespiteWithdrawal } else { Target::User };
-            Ok(Some(target(client, user)))
+            Ok(Some((target(client, user), despite_withdrawal.then_some(Despite(reason)))))
         }
         (None, _) if despite_withdrawal => {
             Err(Problem::invalid("\"despite_withdrawal\" goes with \"garmin_user\"; name the Garmin user who left."))
         }
-        (None, Some(handle)) => Ok(Some(Target::Handle(handle))),
+        (None, Some(handle)) => Ok(Some((Target::Handle(handle), None))),
         (None, None) => Ok(None),
     }
 }

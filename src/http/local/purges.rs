@@ -12,21 +12,21 @@
 use hyper::StatusCode;
 use serde_json::{Value, json};
 
+use crate::audit::{self, Act};
 use crate::http::local::{Answer, Call, Routes, json, studies::reason};
-use crate::http::local_api::Caller;
 use crate::http::problem::Problem;
 use crate::model::study::DataFate;
 use crate::model::time::UnixSeconds;
 use crate::people::decide::participant;
 use crate::people::refusal::{Kind, Refusal};
-use crate::withdrawal::Leave;
 use crate::withdrawal::course::{Haste, Word};
 use crate::withdrawal::record::Cause;
+use crate::withdrawal::{Event, Leave};
 
 pub(super) fn withdraw(routes: &Routes, call: &Call) -> Answer {
     let mut members = call.members(&["reason", "data", "dry_run", "now"])?;
     let dry_run = members.flag("dry_run")? == Some(true);
-    reason(members.text("reason")?, !dry_run)?;
+    let reason = reason(members.text("reason")?, !dry_run)?;
     let fate = members.choice("data", &[("purge", DataFate::Purge), ("retain", DataFate::Retain)])?;
     let haste = if members.flag("now")? == Some(true) { Haste::AtOnce } else { Haste::AfterTheGrace };
     let word = Word { fate, haste };
@@ -35,10 +35,19 @@ pub(super) fn withdraw(routes: &Routes, call: &Call) -> Answer {
     drop(directory);
 
     let told = if dry_run {
-        routes.desk.preview_withdrawal(&found.id, word)?
+        let told = routes.desk.preview_withdrawal(&found.id, word)?;
+        call.did_to_participant(Act::WithdrawalPreviewed {});
+        told
     } else {
-        let told = routes.desk.withdraw(&[found.id], Leave { word, cause: Cause::Person }, routes.now())?;
-        call.did("participant withdraw", call.study());
+        let leave = Leave { word, cause: Cause::Person };
+        let (told, events) = routes.desk.withdraw(&[found.id], leave, routes.now())?;
+        call.did_leave(&events, reason.as_deref());
+        if events.is_empty() {
+            // The purge had begun before; it was asked for once more all the same.
+            let (purge, data, waits_until) = (None, None, None);
+            let act = Act::ParticipantWithdrawn { reason, with_the_study: false, purge, data, waits_until };
+            call.did_to_participant(act);
+        }
         told
     };
     let state = if told["purge_at"].is_string() { "locked" } else { "withdrawn" };
@@ -54,7 +63,10 @@ pub(super) fn receipt(routes: &Routes, call: &Call) -> Answer {
     call.members(&[])?;
     let study = routes.people.study(call.study())?.name.clone();
     match routes.desk.purge_of(&study, call.code())? {
-        Some(found) => Ok(json(StatusCode::OK, &found)),
+        Some(found) => {
+            call.did_to_participant(Act::ReceiptShown {});
+            Ok(json(StatusCode::OK, &found))
+        }
         None => {
             let sentence = "The study has no purge of this code; `studygate participant list` shows the codes.";
             Err(Refusal::Other(Kind::NotFound, sentence.to_owned()).into())
@@ -68,29 +80,29 @@ pub(super) fn list(routes: &Routes, call: &Call) -> Answer {
         Some("true") => true,
         Some(_) => return Err(Problem::invalid("\"all\" is neither true nor false.")),
     };
-    Ok(json(StatusCode::OK, &json!({ "purges": routes.desk.purges(all) })))
+    let purges = routes.desk.purges(all);
+    call.did(audit::Event::new(Act::PurgesListed {}));
+    Ok(json(StatusCode::OK, &json!({ "purges": purges })))
 }
 
 pub(super) fn confirm(routes: &Routes, call: &Call) -> Answer {
-    decide(routes, call, "confirmed", "purges confirm", |id, now| routes.desk.confirm_purge(id, now))
+    decide(routes, call, "confirmed", |id, now| routes.desk.confirm_purge(id, now))
 }
 
 pub(super) fn reject(routes: &Routes, call: &Call) -> Answer {
-    decide(routes, call, "rejected", "purges reject", |id, now| routes.desk.reject_purge(id, now))
+    decide(routes, call, "rejected", |id, now| routes.desk.reject_purge(id, now))
 }
 
 fn decide(
     routes: &Routes,
     call: &Call,
     member: &str,
-    action: &'static str,
-    act: impl FnOnce(&str, UnixSeconds) -> Result<(), Refusal>,
+    act: impl FnOnce(&str, UnixSeconds) -> Result<Vec<Event>, Refusal>,
 ) -> Answer {
-    reason(call.members(&["reason"])?.text("reason")?, true)?;
+    let reason = reason(call.members(&["reason"])?.text("reason")?, true)?;
     let id = call.arguments.first().map_or("", String::as_str);
-    act(id, routes.now())?;
-    let Caller { uid, login_uid, .. } = call.peer;
-    tracing::info!(action, purge = id, uid, login_uid, "done over the local API");
+    let events = act(id, routes.now())?;
+    call.did_leave(&events, reason.as_deref());
     let mut answer = json!({ "id": id });
     answer[member] = json!(true);
     Ok(json(StatusCode::OK, &answer))

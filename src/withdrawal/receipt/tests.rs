@@ -30,7 +30,7 @@ fn purge() -> Purge {
         ownerless: 3,
         ownerless_until: at(2_592_000),
         compaction: Compaction::WaitsForSpace,
-        audit: None,
+        audit: Some(42),
     }
 }
 
@@ -40,7 +40,8 @@ fn exports() -> Vec<HandedOut> {
 }
 
 fn receipt() -> Receipt {
-    signed(&purge(), &exports(), &Key::from_bytes([3; 32]))
+    let head = AuditHead { sequence: 43, digest: "cd".repeat(32), signature: "ef".repeat(64) };
+    signed(&purge(), &exports(), Some(&head), &Key::from_bytes([3; 32]))
 }
 
 #[test]
@@ -86,7 +87,7 @@ fn nothing_in_a_receipt_can_be_altered() {
 
 #[test]
 fn receipt_of_another_site_does_not_pass_for_this_one() {
-    let other = signed(&purge(), &[], &Key::from_bytes([4; 32]));
+    let other = signed(&purge(), &[], None, &Key::from_bytes([4; 32]));
     let key = receipt().json()["site_key"].as_str().expect("a key").to_owned();
     assert_eq!(verify(other.json().to_string().as_bytes(), Some(&key)), Err(Bad::OtherKey));
 }
