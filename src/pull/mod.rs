@@ -11,5 +11,7 @@
 //! durable mark; a job done before its data are durable.
 
 mod hosts;
+mod outcome;
 mod request;
+mod slot;
 pub mod worker;

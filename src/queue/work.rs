@@ -8,7 +8,7 @@ use crate::model::participant::ParticipantState;
 use crate::model::pull::{PullId, PullRef};
 use crate::model::summary::NaturalKey;
 use crate::model::time::UnixSeconds;
-use crate::queue::job::{Job, State};
+use crate::queue::job::{Job, Phase, State};
 use crate::queue::plan::{self, Action, Event, Step};
 use crate::queue::schedule::Filter;
 use crate::queue::stored::{Ping, StoredState, ping_row};
@@ -34,6 +34,13 @@ impl Queue {
                 table.update(&id, |job| job.put_back(now));
             }
         }
+        table.take(now)
+    }
+
+    /// The next job that is due, in the place of this one, whose request has ended.
+    pub fn next(&self, id: &PullId, now: UnixSeconds) -> Option<Job> {
+        let mut table = self.table();
+        table.release(id);
         table.take(now)
     }
 
@@ -125,7 +132,10 @@ impl Queue {
             Action::Persist => self.persist(&job.pull(), &StoredState::of(&job))?,
             Action::Remove => self.delete(std::slice::from_ref(&job))?,
         }
-        self.changed.notify_one();
+        // Of an answer that is being filed nobody has to take anything.
+        if job.state.phase != Phase::Delivered {
+            self.changed.notify_one();
+        }
         Ok((!over).then_some(job.state))
     }
 
