@@ -27,6 +27,11 @@ use crate::upstream::rules::Rules;
 /// A held connection shows so much of a type's name, in characters.
 const HELD_NAME_CHARS: usize = 64;
 
+/// A ping may lead to what happened so many days before it came: a watch is synchronised late, and Garmin holds
+/// notifications for 7 days (endpoint configuration, "On hold"). What no window covers is left out once it is fetched.
+const LATE_DAYS: i64 = 7;
+const DAY_S: i64 = 86_400;
+
 /// What a batch is filed with.
 pub struct Tools<'a> {
     /// Where records are kept.
@@ -106,15 +111,18 @@ impl<'a> Batch<'a> {
         links: &[LinkedTo],
         directory: &Directory,
     ) -> Result<(), Failure> {
-        // A ping is kept while its participant takes part: what it leads to says when that happened. A file's own ping
-        // says it already.
         let is_ping = arrival.entry.shape == Shape::Ping;
+        let received = arrival.header.received;
+        // A file's ping says when its activity was; of any other ping, what it leads to says it.
         let says_when = !is_ping || is_file(&arrival.summary_type);
-        let time = arrival.facts.start.filter(|_| says_when).unwrap_or(arrival.header.received);
+        let time = arrival.facts.start.filter(|_| says_when).unwrap_or(received);
+        let takes_part = |linked: &&LinkedTo| {
+            linked.collects(time)
+                || (!says_when && (1..=LATE_DAYS).any(|days| linked.collects(received.plus(-days * DAY_S))))
+        };
         let mut targets: Vec<Target> = Vec::new();
         let mut result = RecordResult::OutsideWindow;
-        let takes = |linked: &&LinkedTo| linked.collects(time) && linked.participant.takes(arrival.header.received);
-        for linked in links.iter().filter(takes) {
+        for linked in links.iter().filter(|linked| takes_part(linked) && linked.participant.takes(received)) {
             let (owner, summary_type) = (&linked.participant.id, &arrival.summary_type);
             let permits = directory.permits(owner, &arrival.connection, summary_type, arrival.came());
             if permits && linked.study.rules.collects(summary_type.name()) {

@@ -11,7 +11,7 @@ use crate::queue::{Pinged, Queue, Told, keys_of};
 use crate::records::index::KeyDigest;
 
 impl Queue {
-    /// The job that this connection's ping belongs to; `parts` as [`stored::parts`] gives them.
+    /// The job that this connection's ping belongs to; `parts` as [`parts`](crate::queue::stored::parts) gives them.
     pub fn id(&self, connection: &ConnectionDigest, parts: &[&[u8]; 5]) -> PullId {
         let [summary_type, start, end, file, url] = parts;
         let digest = self.ids.digest(&[&connection.0, summary_type, start, end, file, url]);

@@ -119,7 +119,7 @@ fn ping_of_one_study_is_pulled_though_a_later_one_was_for_another_that_is_left()
     site.participant_within("S", "P1", "u1", Window::default(), until);
     let other = site.participant("T", "Q1", "u1");
     site.receive(&ping("u1", "both"));
-    site.wait(20);
+    site.wait(8 * 86_400);
     site.receive(&ping("u1", "other"));
     site.at().queue.forget(&other);
     let (_, url) = due(&site).expect("a job");

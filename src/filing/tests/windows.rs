@@ -121,6 +121,26 @@ fn window_pinged_again_replaces_the_ping_and_another_stands_beside_it() {
     assert!(texts(&site.records("S", "P1")).is_empty());
 }
 
+#[test]
+fn ping_that_comes_late_is_kept_while_it_may_lead_into_the_window() {
+    let mut site = Site::new();
+    site.study("S", Rules::default());
+    let day = 86_400;
+    let ended = Window { from: None, to: Some(UnixSeconds(NOW + day)) };
+    let owner = site.participant_within("S", "P1", "u1", ended, Window::default());
+    let ping = |start: i64| {
+        let url = "https://apis.example/wellness-api/rest/dailies?token=t";
+        push("dailies", "u1", &format!(r#""callbackURL":"{url}","uploadStartTimeInSeconds":{start}"#))
+    };
+    site.wait(3 * day);
+    site.receive(&ping(1));
+    assert_eq!(pings(&site, owner.as_bytes()), 1, "two days after the end");
+    site.wait(6 * day);
+    site.receive(&ping(2));
+    assert_eq!(pings(&site, owner.as_bytes()), 1, "eight days after the end");
+    assert_eq!(site.counted("dailies", OutsideWindow), 1);
+}
+
 fn pings(site: &Site, owner: &[u8; 16]) -> usize {
     rows(site, &row(owner, table::PULL, &[]))
 }
