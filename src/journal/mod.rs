@@ -29,7 +29,7 @@ mod spool;
 mod tests;
 mod writer;
 
-use std::{fmt, io, path::PathBuf, sync::Arc, thread};
+use std::{fmt, io, path::PathBuf, sync::Arc, thread, time::Duration};
 
 use ring::rand::SecureRandom;
 use tokio::sync::oneshot;
@@ -43,7 +43,7 @@ use crate::journal::{
     frame::Kind,
     layer::Plain,
     output::Given,
-    shared::{Handover, Request, Shared},
+    shared::{Handover, Haste, Request, Shared},
     writer::Writer,
 };
 use crate::model::{
@@ -167,6 +167,8 @@ pub struct Limits {
     pub handover_bytes_max: usize,
     /// While so many bodies are unfiled, further small ones wait a while before they are taken.
     pub backlog_bodies_max: u64,
+    /// An answer to a ping, for which nobody outside waits, may wait so long for others to be written with it.
+    pub patience: Duration,
 }
 
 impl Default for Limits {
@@ -176,6 +178,7 @@ impl Default for Limits {
             segment_bytes_max: 16 << 20,
             handover_bytes_max: 4 << 20,
             backlog_bodies_max: 1 << 15,
+            patience: Duration::from_millis(20),
         }
     }
 }
@@ -223,10 +226,11 @@ impl Journal {
 
         let body_key = Key::random(&*shared.rng);
         let content = frame::seal_inline(&body_key, &header, &entries, &bytes, &*shared.rng);
+        let haste = Haste::of(&header);
         let handover = Handover::Inline { header, bytes, entries };
         let (answer, answered) = oneshot::channel();
         let kind = Kind::Inline;
-        shared.enqueue(Request { body_key, kind, content, file_bytes: 0, handover, reservation, answer });
+        shared.enqueue(Request { body_key, kind, content, file_bytes: 0, handover, reservation, haste, answer });
         answered.await.unwrap_or(Err(Error::Closed))
     }
 

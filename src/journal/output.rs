@@ -24,7 +24,7 @@ use crate::journal::{
     frame::{self, FileId, Kind},
     opening,
     recovery::file_path,
-    shared::{Handover, Request, Shared},
+    shared::{Handover, Haste, Request, Shared},
 };
 
 /// The length of what stands before a sealed chunk.
@@ -204,6 +204,8 @@ pub(crate) fn refer(
         file_bytes,
         handover,
         reservation,
+        // Its file was synced by itself: waiting would spare little.
+        haste: Haste::Urgent,
         answer,
     });
     answered.blocking_recv().unwrap_or(Err(Error::Closed))

@@ -29,6 +29,9 @@ use crate::journal::{
 };
 use crate::model::entry::Entry;
 
+/// Bodies that may wait are written once so many wait.
+const PATIENT_BODIES: usize = 128;
+
 pub(crate) struct Shared {
     pub(crate) dir: PathBuf,
     pub(crate) limits: Limits,
@@ -49,6 +52,8 @@ pub(crate) struct Shared {
 #[derive(Default)]
 struct Queue {
     waiting: VecDeque<Request>,
+    /// So many of them have somebody outside who waits for an answer.
+    urgent: usize,
     /// So many are to wait before the writer is woken.
     wanted: usize,
     stopping: bool,
@@ -65,7 +70,24 @@ pub(crate) struct Request {
     pub(crate) handover: Handover,
     /// Given back once the body is written.
     pub(crate) reservation: Reservation,
+    pub(crate) haste: Haste,
     pub(crate) answer: oneshot::Sender<Result<Position, Error>>,
+}
+
+/// Whether a body may wait for others to come with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Haste {
+    /// Somebody waits for its 200.
+    Urgent,
+    /// Nobody outside waits: it may spare the disk an fsync of its own.
+    Patient,
+}
+
+impl Haste {
+    /// A notification is answered once it is durable; an answer to a ping was asked for by the gateway itself.
+    pub(crate) fn of(header: &Header) -> Self {
+        if header.pull.is_some() { Self::Patient } else { Self::Urgent }
+    }
 }
 
 /// What the reader gets without reading it back.
@@ -212,8 +234,10 @@ impl Shared {
 
     pub(crate) fn enqueue(&self, request: Request) {
         let mut queue = self.queue();
+        let is_urgent = request.haste == Haste::Urgent;
+        queue.urgent += usize::from(is_urgent);
         queue.waiting.push_back(request);
-        let is_enough = queue.waiting.len() >= queue.wanted;
+        let is_enough = queue.waiting.len() >= queue.wanted || (is_urgent && queue.urgent == 1);
         drop(queue);
         if is_enough {
             self.queued.notify_one();
@@ -223,11 +247,10 @@ impl Shared {
     /// What waits, up to so many bytes of content, at least one; nothing once the journal stops and nothing waits.
     /// Where something waits, gives it `patience` to become as many as are `expected`.
     pub(crate) fn next_group(&self, bytes_max: usize, expected: usize, patience: Duration) -> Vec<Request> {
-        let mut queue = self.queue();
-        for (wanted, patience) in [(1, Duration::MAX), (expected, patience)] {
-            queue.wanted = wanted;
-            let is_short = |queue: &mut Queue| queue.waiting.len() < wanted && !queue.stopping;
-            queue = self.queued.wait_timeout_while(queue, patience, is_short).unwrap_or_else(PoisonError::into_inner).0;
+        let mut queue = self.gathered(self.queue(), 1, Duration::MAX, |_| false);
+        queue = self.gathered(queue, PATIENT_BODIES, self.limits.patience, |queue| queue.urgent > 0);
+        if queue.urgent > 0 {
+            queue = self.gathered(queue, expected, patience, |_| false);
         }
         let mut bytes = 0;
         let fits = |request: &Request| {
@@ -236,7 +259,22 @@ impl Shared {
         };
         let count = queue.waiting.iter().map(fits).take_while(|fits| *fits).count().max(1);
         let count = count.min(queue.waiting.len());
-        queue.waiting.drain(..count).collect()
+        let group: Vec<_> = queue.waiting.drain(..count).collect();
+        queue.urgent -= group.iter().filter(|request| request.haste == Haste::Urgent).count();
+        group
+    }
+
+    /// Waits until so many wait, the patience is over, or `enough` says so.
+    fn gathered<'a>(
+        &self,
+        mut queue: MutexGuard<'a, Queue>,
+        wanted: usize,
+        patience: Duration,
+        enough: impl Fn(&Queue) -> bool,
+    ) -> MutexGuard<'a, Queue> {
+        queue.wanted = wanted;
+        let is_short = |queue: &mut Queue| queue.waiting.len() < wanted && !queue.stopping && !enough(queue);
+        self.queued.wait_timeout_while(queue, patience, is_short).unwrap_or_else(PoisonError::into_inner).0
     }
 
     pub(crate) fn stop(&self) {

@@ -17,6 +17,7 @@ use tokio::runtime::Runtime;
 use super::*;
 use crate::crypto::keyring::Change;
 use crate::model::entry::{Field, Shape, Whose};
+use crate::model::pull::{PullId, PullRef};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -128,10 +129,14 @@ impl Bench {
 
     /// Starts a commit and does not wait for it.
     fn begin(&self, journal: &Journal, text: String) -> mpsc::Receiver<Result<Position, Error>> {
+        self.begin_as(journal, header(), text)
+    }
+
+    fn begin_as(&self, journal: &Journal, header: Header, text: String) -> mpsc::Receiver<Result<Position, Error>> {
         let (sender, receiver) = mpsc::channel();
         let journal = journal.clone();
         self.runtime.spawn(async move {
-            let outcome = journal.commit(header(), text.into_bytes(), Vec::new()).await;
+            let outcome = journal.commit(header, text.into_bytes(), Vec::new()).await;
             sender.send(outcome).unwrap();
         });
         receiver
@@ -212,6 +217,23 @@ fn one_fsync_serves_many_waiters() {
     for place in 1..43 {
         assert_eq!(reader.next(PATIENCE).unwrap().unwrap().position, Position(place));
     }
+}
+
+#[test]
+fn answer_to_a_ping_waits_for_company_and_a_notification_takes_it_along_at_once() {
+    let mut bench = Bench::new();
+    bench.limits.patience = Duration::from_secs(3600);
+    let (journal, _reader) = bench.open(0);
+    bench.commit(&journal, "opens the segment").unwrap();
+    let before = journal.fsyncs();
+    let pull = Some(PullRef { id: PullId([1; 12]), ping: 1 });
+    let answer = bench.begin_as(&journal, Header { pull, ..header() }, "pulled".into());
+    while journal.handle.shared.waiting() < 1 {
+        std::thread::yield_now();
+    }
+    assert_eq!(bench.commit(&journal, "pushed").unwrap(), Position(3));
+    assert_eq!(answer.recv().unwrap().unwrap(), Position(2));
+    assert_eq!(journal.fsyncs() - before, 1);
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! Reading records: the index of a pack, the versions of a record, its parts.
 
-use std::{collections::HashMap, io, sync::Arc, sync::PoisonError};
+use std::{cell::RefCell, collections::HashMap, io, sync::Arc, sync::PoisonError};
+
+use zstd::bulk::Decompressor;
+use zstd::zstd_safe;
 
 use crate::crypto::key::Key;
 use crate::crypto::seal::{self, Location};
@@ -155,8 +158,22 @@ impl Catalog {
             }
         };
         let opened = seal::open(key, Location { table, owner: owner.as_bytes(), item: &id.0 }, &sealed)?;
-        Ok(zstd::bulk::decompress(&opened, bytes_max)?)
+        Ok(unpacked(&opened, bytes_max)?)
     }
+}
+
+/// What was compressed, with this thread's context: one costs more to make than a small pack to read. A frame says how
+/// long its content is; one that is longer than `bytes_max` is an error.
+fn unpacked(frame: &[u8], bytes_max: usize) -> io::Result<Vec<u8>> {
+    thread_local! {
+        static UNPACKER: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };
+    }
+    let told = zstd_safe::get_frame_content_size(frame).ok().flatten().and_then(|bytes| usize::try_from(bytes).ok());
+    let room = told.map_or(bytes_max, |told| told.min(bytes_max));
+    UNPACKER.with_borrow_mut(|unpacker| match unpacker {
+        Some(unpacker) => unpacker.decompress(frame, room),
+        none => none.insert(Decompressor::new()?).decompress(frame, room),
+    })
 }
 
 impl IndexCache {
