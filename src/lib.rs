@@ -1,6 +1,7 @@
 #![doc = include_str!("README.md")]
 
 pub mod app;
+pub mod audit;
 pub mod backoff;
 pub mod cli;
 pub mod client;

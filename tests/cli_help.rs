@@ -49,6 +49,10 @@ fn help_of_each_command_says_what_it_takes() {
         &["export"],
         &["dataset", "open"],
         &["dataset", "keygen"],
+        &["audit"],
+        &["audit", "list"],
+        &["audit", "verify"],
+        &["keys"],
     ] {
         text.push_str(&format!("$ studygate {} --help\n", arguments.join(" ")));
         text.push_str(&printed(&[arguments, &["--help"]].concat()));

@@ -82,7 +82,10 @@ fn store(site: &Site, owner: OwnerId, sequence: u64, description: &str, file: &[
 fn export(site: &Site, scope: Scope) -> BTreeMap<String, Vec<u8>> {
     let (people, catalog, keyring) = (Arc::clone(&site.people), Arc::clone(&site.catalog), Arc::clone(&site.keyring));
     let mut encrypted = Vec::new();
-    Export::new(people, catalog, keyring, "S", scope, NOW).expect("it may").write(&mut encrypted).expect("written");
+    Export::new(people, catalog, keyring, "S", scope, NOW)
+        .expect("it may")
+        .write(&mut encrypted, None)
+        .expect("written");
     let dir = tempfile::tempdir().expect("a folder");
     tree(&opened(&encrypted, dir.path()).1)
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::audit::{Event, Log, Who};
 use crate::ingest::controls::{Controls, StoreFailed};
 use crate::journal::{Header, Position};
 use crate::lifecycle::{Readiness, Reason};
@@ -13,6 +14,8 @@ use crate::withdrawal::{PermissionChanges, Withdrawal};
 pub struct ControlDesk {
     /// Who carries them out.
     pub withdrawal: Arc<Withdrawal>,
+    /// Where it is said what was done.
+    pub audit: Arc<Log>,
     /// Lowered when the store fails.
     pub readiness: Arc<Readiness>,
     /// Counts.
@@ -29,7 +32,7 @@ impl Controls for ControlDesk {
                 count("applied", applied.withdrawn + applied.dropped);
                 count("unknown", applied.unknown);
                 self.permissions(&applied.permissions);
-                Ok(())
+                self.enter(applied.events)
             }
             Err(failure) => {
                 self.readiness.lower(Reason::StoreFailed);
@@ -41,6 +44,17 @@ impl Controls for ControlDesk {
 }
 
 impl ControlDesk {
+    /// What was applied stays applied: whoever sent it is asked to come again, and then it is entered as repeated.
+    fn enter(&self, events: Vec<Event>) -> Result<(), StoreFailed> {
+        if events.is_empty() {
+            return Ok(());
+        }
+        self.audit.append(Who::Garmin, events).map(|_| ()).map_err(|error| {
+            tracing::error!(%error, "a notice was applied, but could not be audited");
+            StoreFailed
+        })
+    }
+
     fn permissions(&self, changes: &PermissionChanges) {
         let PermissionChanges { applied, older, ahead, unknown, unreadable } = *changes;
         let results = [

@@ -1,6 +1,5 @@
 //! What the local API asks of the gateway beside the directory of people: status, quarantine, withdrawal, export.
 
-use std::io;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -8,10 +7,12 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use crate::app::pieces::{PIECES_WAITING, Pieces};
+use crate::app::handout::Handout;
+use crate::app::pieces::PIECES_WAITING;
 use crate::app::pulls::Pulls;
 use crate::app::quarantine::Decisions;
 use crate::app::site::Site;
+use crate::audit::{Act, Event, Log, Who};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::crypto::keyring::Keyring;
@@ -19,8 +20,7 @@ use crate::disk::Space;
 use crate::export::job::Export;
 use crate::export::select::Scope;
 use crate::filing::quarantine::Quarantine;
-use crate::http::local::desk::{Desk, ExportRequest, ExportStream, Retry, Revisions};
-use crate::http::local_api::StreamPiece;
+use crate::http::local::desk::{Concerned, Desk, ExportRequest, ExportStream, Pieces, Retry, Revisions};
 use crate::ingest::door::Door;
 use crate::journal::Journal;
 use crate::lifecycle::Readiness;
@@ -52,6 +52,7 @@ pub struct GatewayDesk {
     pulls: Pulls,
     withdrawal: Arc<Withdrawal>,
     journal: Journal,
+    audit: Arc<Log>,
     space: Arc<Space>,
     readiness: Arc<Readiness>,
     certificate: Arc<Certificate>,
@@ -84,6 +85,7 @@ impl GatewayDesk {
             decisions: Decisions::new(site),
             withdrawal: Arc::clone(&site.withdrawal),
             journal: site.journal.clone(),
+            audit: Arc::clone(&site.audit),
             space: Arc::clone(&site.space),
             readiness,
             certificate,
@@ -173,15 +175,15 @@ impl Desk for GatewayDesk {
         self.decisions.show(id)
     }
 
-    fn quarantined_content(&self, id: &str) -> Result<mpsc::Receiver<io::Result<StreamPiece>>, Refusal> {
+    fn quarantined_content(&self, id: &str) -> Result<(Option<Concerned>, Pieces), Refusal> {
         self.decisions.content(id)
     }
 
-    fn retry_quarantined(&self, id: &str, retry: Retry) -> Result<(), Refusal> {
+    fn retry_quarantined(&self, id: &str, retry: Retry) -> Result<Option<Concerned>, Refusal> {
         self.decisions.retry(id, retry)
     }
 
-    fn drop_quarantined(&self, id: &str) -> Result<(), Refusal> {
+    fn drop_quarantined(&self, id: &str) -> Result<Option<Concerned>, Refusal> {
         self.decisions.remove(id)
     }
 
@@ -189,11 +191,11 @@ impl Desk for GatewayDesk {
         self.pulls.list(all, after)
     }
 
-    fn retry_pull(&self, id: &str, now: UnixSeconds) -> Result<(), Refusal> {
+    fn retry_pull(&self, id: &str, now: UnixSeconds) -> Result<Vec<Concerned>, Refusal> {
         self.pulls.retry(id, now)
     }
 
-    fn drop_pull(&self, id: &str, now: UnixSeconds) -> Result<(), Refusal> {
+    fn drop_pull(&self, id: &str, now: UnixSeconds) -> Result<Vec<Concerned>, Refusal> {
         self.pulls.remove(id, now)
     }
 
@@ -208,9 +210,9 @@ impl Desk for GatewayDesk {
         Ok(json!({ "records": records }))
     }
 
-    fn export(&self, request: ExportRequest) -> Result<ExportStream, Refusal> {
+    fn export(&self, request: ExportRequest, who: Who) -> Result<ExportStream, Refusal> {
         let scope = Scope {
-            participants: request.participants,
+            participants: request.participants.clone(),
             window: request.window,
             revisions: request.revisions == Revisions::All,
         };
@@ -219,23 +221,21 @@ impl Desk for GatewayDesk {
             (Arc::clone(&self.people), Arc::clone(&self.catalog), Arc::clone(&self.keyring));
         let export = Export::new(people, catalog, keyring, &request.study, scope, SystemClock.now())?;
         let file_name = export.file_name();
+        let code = if let [code] = &*request.participants { Some(code.clone()) } else { None };
+        let begun =
+            Event { act: Act::ExportBegun { number: export.number() }, study: Some(request.study.clone()), code };
+        let entered = self.audit.append(who.clone(), vec![begun]).and_then(|_| self.audit.sign());
+        let head = entered.map_err(|cause| unavailable(&cause))?;
         let (pieces, receiver) = mpsc::channel(PIECES_WAITING);
-        let exports = self.exports.clone();
-        let study = if self.per_study { request.study } else { "all".to_owned() };
-        let run = move || {
-            let output = Pieces::new(pieces.clone());
-            let (result, last) = match export.write(output) {
-                Ok(()) => ("completed", Ok(StreamPiece::End)),
-                Err(failure) => {
-                    tracing::warn!(%failure, "an export failed; its file is not to be used");
-                    ("failed", Err(io::Error::other("the export failed")))
-                }
-            };
-            exports.exports.with_label_values(&[&study, result]).inc();
-            if pieces.blocking_send(last).is_err() {
-                tracing::info!("whoever asked for an export went away before its end");
-            }
+        let handout = Handout {
+            study: request.study,
+            who,
+            pieces,
+            audit: Arc::clone(&self.audit),
+            exports: self.exports.clone(),
+            per_study: self.per_study,
         };
+        let run = move || handout.run(export, head);
         thread::Builder::new().name("export".to_owned()).spawn(run).map_err(|cause| unavailable(&cause))?;
         Ok(ExportStream { file_name, pieces: receiver })
     }

@@ -15,7 +15,9 @@ use crate::app::failure::{Failure, Kind};
 use crate::app::gauges;
 use crate::app::pulling::Pulling;
 use crate::app::site::{Site, seconds};
+use crate::app::trail;
 use crate::app::watch::Watch;
+use crate::audit::Log;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, UnassignedPolicy};
 use crate::crypto::key::{Key, Rng};
@@ -30,6 +32,7 @@ use crate::ingest::door::{Door, Settings as DoorSettings};
 use crate::journal::Journal;
 use crate::lifecycle::{Readiness, Reason, Stop, Stopped};
 use crate::store::format::DataDirectory;
+use crate::telemetry::audit::AuditMetrics;
 use crate::telemetry::filing::FilingMetrics;
 use crate::telemetry::http::HttpMetrics;
 use crate::telemetry::ingest::IngestMetrics;
@@ -43,6 +46,7 @@ pub struct Gateway {
     stop: Stop,
     readiness: Arc<Readiness>,
     journal: Journal,
+    audit: Arc<Log>,
     listeners: JoinSet<()>,
     watching: JoinHandle<Result<(), Failure>>,
     pulling: JoinHandle<Result<(), Failure>>,
@@ -69,13 +73,20 @@ impl Gateway {
         let (stop, stopped) = Stop::new();
         let certificate = certificate(config)?;
 
+        let registry = Arc::new(Registry::new());
         // Opening waits for the disk, and for the journal where a file has to be recovered.
         let opening = {
-            let (config, root_key, rng, now) = (config.clone(), root_key.clone(), Arc::clone(&rng), clock.now());
-            move || Site::open(&config, &root_key, &rng, now)
+            let (config, root_key, rng, clock) =
+                (config.clone(), root_key.clone(), Arc::clone(&rng), Arc::clone(&clock));
+            let metrics = AuditMetrics::register(&registry);
+            move || {
+                let site = Site::open(&config, &root_key, &rng, &clock, metrics)?;
+                site.audit.started().map_err(Failure::storage)?;
+                Ok(site)
+            }
         };
         let site = tokio::task::spawn_blocking(opening).await.map_err(Failure::storage)??;
-        let registry = Arc::new(Registry::new());
+        let audit = Arc::clone(&site.audit);
         let (http, ingest) = (HttpMetrics::register(&registry), IngestMetrics::register(&registry));
         let people = PeopleMetrics::register(&registry);
         let (exports, filing_metrics) = (ExportMetrics::register(&registry), FilingMetrics::register(&registry));
@@ -85,6 +96,7 @@ impl Gateway {
         let controls = ControlDesk {
             withdrawal: Arc::clone(&site.withdrawal),
             readiness: Arc::clone(&readiness),
+            audit: Arc::clone(&audit),
             metrics: ingest.clone(),
         };
         let door = Door::new(
@@ -107,6 +119,7 @@ impl Gateway {
             space: Arc::clone(&site.space),
             certificate: Arc::clone(&certificate),
             clock: Arc::clone(&clock),
+            audit: Arc::clone(&audit),
             highest_time: site.progress.highest_time,
             metrics: http.clone(),
         });
@@ -137,12 +150,14 @@ impl Gateway {
         };
 
         let local = LocalSocket::bind(&config.local.socket).map_err(|error| Failure::new(Kind::Listener, error))?;
-        let routes = Arc::new(Routes::new(Arc::clone(&site.people), Arc::new(desk), Arc::clone(&clock)));
+        let routes =
+            Arc::new(Routes::new(Arc::clone(&site.people), Arc::new(desk), Arc::clone(&audit), Arc::clone(&clock)));
         let (metrics, local_stopped) = (http.clone(), stopped.clone());
         listeners.spawn(async move {
             local.serve(routes, ConnectionLimits::default(), &metrics, local_stopped).await;
         });
 
+        listeners.spawn(trail::keep(Arc::clone(&audit), Arc::clone(&clock), stopped.clone()));
         let journal = site.journal.clone();
         let (filing_stop, filing_stopped) = Stop::new();
         let (directory, filing) = start_filing(config, site, rng, clock, filing_metrics, &readiness, filing_stopped)?;
@@ -157,6 +172,7 @@ impl Gateway {
             stop,
             readiness,
             journal,
+            audit,
             listeners,
             watching,
             pulling,
@@ -212,11 +228,10 @@ impl Gateway {
         let pulled = self.pulling.await.unwrap_or_else(|_| Err(Failure::storage("pulling ended unexpectedly")));
         self.journal.close();
         self.filing_stop.stop();
-        match self.filing.take() {
-            Some(filing) => filing.await.unwrap_or_else(|_| Err(Failure::storage("filing ended unexpectedly"))),
-            None => Ok(()),
+        if let Some(filing) = self.filing.take() {
+            filing.await.unwrap_or_else(|_| Err(Failure::storage("filing ended unexpectedly")))?;
         }
-        .and(pulled)
+        self.audit.stopped().map(|_| ()).map_err(Failure::storage).and(pulled)
     }
 }
 
@@ -301,6 +316,7 @@ fn start_filing(
         reader,
         progress,
         withdrawal,
+        audit,
         ..
     } = site;
     let parts = Parts {
@@ -311,6 +327,7 @@ fn start_filing(
         queue,
         callbacks,
         withdrawal,
+        audit,
         engine,
         keyring,
         journal,

@@ -5,16 +5,19 @@
 //!
 //! Never: a decision of its own; each subsystem takes its settings and makes them.
 
+pub mod at_rest;
 pub mod controls;
 pub mod desk;
 pub mod failure;
 pub mod gateway;
 pub mod gauges;
+mod handout;
 mod pieces;
 pub mod pulling;
 mod pulls;
 mod quarantine;
 pub mod site;
+mod trail;
 pub mod watch;
 
 pub use crate::app::failure::Failure;

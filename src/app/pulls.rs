@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::app::site::Site;
+use crate::http::local::desk::Concerned;
 use crate::model::id::OwnerId;
 use crate::model::participant::ParticipantState;
 use crate::model::pull::PullId;
@@ -45,19 +46,21 @@ impl Pulls {
         Ok((jobs.iter().filter_map(|job| view(&directory, job)).collect(), next))
     }
 
-    /// The job is tried again at once.
-    pub(super) fn retry(&self, id: &str, now: UnixSeconds) -> Result<(), Refusal> {
+    /// The job is tried again at once; returns whom it is for.
+    pub(super) fn retry(&self, id: &str, now: UnixSeconds) -> Result<Vec<Concerned>, Refusal> {
         self.decide(id, Event::Retry, now)
     }
 
-    /// The job is given up.
-    pub(super) fn remove(&self, id: &str, now: UnixSeconds) -> Result<(), Refusal> {
+    /// The job is given up; returns whom it was for.
+    pub(super) fn remove(&self, id: &str, now: UnixSeconds) -> Result<Vec<Concerned>, Refusal> {
         self.decide(id, Event::Dropped, now)
     }
 
-    fn decide(&self, id: &str, event: Event, now: UnixSeconds) -> Result<(), Refusal> {
+    fn decide(&self, id: &str, event: Event, now: UnixSeconds) -> Result<Vec<Concerned>, Refusal> {
         let id = PullId::parse(id).ok_or_else(unknown)?;
-        if self.queue.decide(&id, event, now).map_err(refusal)? { Ok(()) } else { Err(unknown()) }
+        let owners = self.queue.decide(&id, event, now).map_err(refusal)?.ok_or_else(unknown)?;
+        let directory = self.people.read();
+        Ok(owners.iter().filter_map(|owner| concerned(&directory, owner)).collect())
     }
 
     /// What `status` shows of the queue.
@@ -105,9 +108,14 @@ fn participant(directory: &Directory, owner: &OwnerId) -> Option<Value> {
     if let Some(connection) = directory.held_owner(owner) {
         return Some(json!({ "unassigned": connection.held.handle }));
     }
-    let found = directory.participant(owner).filter(|found| found.state != ParticipantState::Withdrawn)?;
+    directory.participant(owner).filter(|found| found.state != ParticipantState::Withdrawn)?;
+    concerned(directory, owner).map(|Concerned { study, code }| json!({ "study": study, "code": code }))
+}
+
+fn concerned(directory: &Directory, owner: &OwnerId) -> Option<Concerned> {
+    let found = directory.participant(owner)?;
     let study = directory.study_of_id(&found.study)?;
-    Some(json!({ "study": study.name, "code": found.code }))
+    Some(Concerned { study: study.name.clone(), code: found.code.to_string() })
 }
 
 fn unknown() -> Refusal {

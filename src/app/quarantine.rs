@@ -15,7 +15,7 @@ use crate::app::pieces::{PIECES_WAITING, Pieces};
 use crate::app::site::Site;
 use crate::filing::failure::Failure;
 use crate::filing::quarantine::{Holder, ItemId, Listed, Quarantine, Reason, Sent, SentAs, kind};
-use crate::http::local::desk::Retry;
+use crate::http::local::desk::{self, Concerned, Retry};
 use crate::http::local_api::StreamPiece;
 use crate::journal::{self, Journal};
 use crate::model::entry::BEFORE_FILE;
@@ -95,9 +95,9 @@ impl Decisions {
         Ok(shown)
     }
 
-    /// The bytes of its file, or of its text.
-    pub(super) fn content(&self, id: &str) -> Result<mpsc::Receiver<io::Result<StreamPiece>>, Refusal> {
-        let (listed, _) = self.found(id)?;
+    /// The bytes of its file, or of its text; and whose it is.
+    pub(super) fn content(&self, id: &str) -> Result<(Option<Concerned>, desk::Pieces), Refusal> {
+        let (listed, whose) = self.found(id)?;
         let before_file = listed.item.file_bytes.map_or(0, |_| listed.item.text_bytes() + BEFORE_FILE.len() as u64);
         let quarantine = Arc::clone(&self.quarantine);
         let (sender, pieces) = mpsc::channel(PIECES_WAITING);
@@ -121,19 +121,19 @@ impl Decisions {
             }
         };
         thread::Builder::new().name("quarantine".to_owned()).spawn(run).map_err(|cause| unavailable(&cause))?;
-        Ok(pieces)
+        Ok((whose.concerned(), pieces))
     }
 
-    /// Sends an item through filing once more.
-    pub(super) fn retry(&self, id: &str, retry: Retry) -> Result<(), Refusal> {
-        let (listed, _) = self.found(id)?;
+    /// Sends an item through filing once more; returns whose it is.
+    pub(super) fn retry(&self, id: &str, retry: Retry) -> Result<Option<Concerned>, Refusal> {
+        let (listed, whose) = self.found(id)?;
         let sent_as = match retry {
             Retry::AsItCame => SentAs::ItCame,
             Retry::Accepted => SentAs::Accepted,
         };
         let refused = |sentence: &str| Err(Refusal::Other(Kind::Conflict, sentence.to_owned()));
         match self.quarantine.send_back(&self.journal, listed.id, sent_as) {
-            Ok(Sent::Done) => Ok(()),
+            Ok(Sent::Done) => Ok(whose.concerned()),
             Ok(Sent::NoSuchItem) => Err(unknown()),
             Ok(Sent::NeedsAcceptance) => refused(
                 "The file is not what it was announced as; look at it with `studygate quarantine show`, \
@@ -155,10 +155,10 @@ impl Decisions {
         }
     }
 
-    /// Destroys an item.
-    pub(super) fn remove(&self, id: &str) -> Result<(), Refusal> {
-        let (listed, _) = self.found(id)?;
-        if self.quarantine.drop_item(listed.id)? { Ok(()) } else { Err(unknown()) }
+    /// Destroys an item; returns whose it was.
+    pub(super) fn remove(&self, id: &str) -> Result<Option<Concerned>, Refusal> {
+        let (listed, whose) = self.found(id)?;
+        if self.quarantine.drop_item(listed.id)? { Ok(whose.concerned()) } else { Err(unknown()) }
     }
 
     fn view(&self, listed: &Listed, whose: Whose) -> Value {
@@ -196,6 +196,13 @@ impl Decisions {
                 Ok(found)
             }
         }
+    }
+}
+
+impl Whose {
+    /// The participant whose it is.
+    fn concerned(self) -> Option<Concerned> {
+        Some(Concerned { study: self.study?, code: self.code? })
     }
 }
 

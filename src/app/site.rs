@@ -1,25 +1,25 @@
 //! What lies in the data directory, opened: keys, store, people, records, journal, in the order of their need.
 //!
 //! ```text
-//! data_dir/FORMAT lock keyring/ db/ blobs/ journal/ ballast
+//! data_dir/FORMAT lock keyring/ db/ audit/ blobs/ journal/ ballast
 //! ```
 
 use std::fs::{DirBuilder, File};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::app::failure::{Failure, Kind};
+use crate::audit::{self, Log};
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::crypto::key::{Key, Rng};
 use crate::crypto::keyring::{self, Keyring};
-
 use crate::disk::{BALLAST_BYTES, Ballast, Space, copies_on_write};
 use crate::filing::progress::{self, Progress};
 use crate::filing::quarantine::Quarantine;
 use crate::journal::{self, Journal, Reader};
-use crate::model::time::UnixSeconds;
 use crate::people::{self, People};
 use crate::queue::{self, Queue, schedule};
 use crate::records::catalog::Catalog;
@@ -27,6 +27,7 @@ use crate::store::blobs::Blobs;
 use crate::store::engine::Engine;
 use crate::store::format::{DataDirectory, Error as FormatError};
 use crate::store::sled::Sled;
+use crate::telemetry::audit::AuditMetrics;
 use crate::upstream::rules::Rules;
 use crate::withdrawal::{Settings as WithdrawalSettings, Withdrawal};
 
@@ -60,11 +61,19 @@ pub struct Site {
     pub progress: Progress,
     /// Who leaves.
     pub withdrawal: Arc<Withdrawal>,
+    /// Who did what.
+    pub audit: Arc<Log>,
 }
 
 impl Site {
     /// Opens everything; what was interrupted is found again and goes on with filing.
-    pub fn open(config: &Config, root_key: &Key, rng: &Arc<Rng>, now: UnixSeconds) -> Result<Site, Failure> {
+    pub fn open(
+        config: &Config,
+        root_key: &Key,
+        rng: &Arc<Rng>,
+        clock: &Arc<dyn Clock>,
+        audit: AuditMetrics,
+    ) -> Result<Site, Failure> {
         let dir = config.data_dir.as_path();
         let directory = DataDirectory::open(dir).map_err(|error| directory_failure(dir, &error))?;
         for folder in ["keyring", "journal"] {
@@ -77,6 +86,15 @@ impl Site {
         make_room(&ballast, &space).map_err(Failure::storage)?;
         warn_of_copies(&dir.join("keyring")).map_err(Failure::storage)?;
         let engine: Arc<dyn Engine> = Arc::new(Sled::open(&dir.join("db")).map_err(Failure::storage)?);
+        let trail = audit::Parts {
+            space: Arc::clone(&space),
+            engine: Arc::clone(&engine),
+            keyring: Arc::clone(&keyring),
+            rng: Arc::clone(rng),
+            clock: Arc::clone(clock),
+        };
+        let audit = Log::open(audit::Settings::new(audit_folder(dir)), trail, audit);
+        let audit = Arc::new(audit.map_err(Failure::storage)?);
         let blobs = Arc::new(Blobs::open(&dir.join("blobs")).map_err(Failure::storage)?);
         let quarantine =
             Quarantine::open(Arc::clone(&engine), Arc::clone(&blobs), Arc::clone(&keyring), Arc::clone(rng));
@@ -112,7 +130,7 @@ impl Site {
             catalog: Arc::clone(&catalog),
             rng: Arc::clone(rng),
         };
-        let queue = Queue::open_store(queue_settings(config), pulls, &callbacks, now);
+        let queue = Queue::open_store(queue_settings(config), pulls, &callbacks, clock.now());
         let queue = Arc::new(queue.map_err(Failure::storage)?);
         let withdrawal = Withdrawal::new(
             WithdrawalSettings { tombstone_for: seconds(config.tombstones.keep_for) },
@@ -142,8 +160,14 @@ impl Site {
             reader,
             progress,
             withdrawal,
+            audit,
         })
     }
+}
+
+/// Where the audit log of a data directory lies.
+pub fn audit_folder(data_dir: &Path) -> PathBuf {
+    data_dir.join("audit")
 }
 
 fn queue_settings(config: &Config) -> queue::Settings {
@@ -183,7 +207,7 @@ pub fn seconds(duration: std::time::Duration) -> i64 {
     i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
 }
 
-fn directory_failure(dir: &Path, error: &FormatError) -> Failure {
+pub(super) fn directory_failure(dir: &Path, error: &FormatError) -> Failure {
     let kind = match error {
         FormatError::Locked => Kind::Busy,
         FormatError::Newer(_) | FormatError::Unmarked => Kind::Configuration,
@@ -192,7 +216,7 @@ fn directory_failure(dir: &Path, error: &FormatError) -> Failure {
     Failure::new(kind, format!("{}: {error}", dir.display()))
 }
 
-fn keyring_failure(error: keyring::Error) -> Failure {
+pub(super) fn keyring_failure(error: keyring::Error) -> Failure {
     let kind = match error {
         keyring::Error::WrongRootKey => Kind::Configuration,
         keyring::Error::Damaged | keyring::Error::NeedsRotation | keyring::Error::Io(_) => Kind::Storage,

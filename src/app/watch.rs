@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::app::failure::Failure;
+use crate::audit::Log;
 use crate::clock::Clock;
 use crate::disk::Space;
 use crate::lifecycle::{Readiness, Reason, Stopped};
@@ -27,6 +28,8 @@ pub struct Watch {
     pub certificate: Arc<Certificate>,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// The audit log; without it nothing goes on.
+    pub audit: Arc<Log>,
     /// The highest time that was seen before the start.
     pub highest_time: UnixSeconds,
     /// Shows the certificate's end.
@@ -36,6 +39,9 @@ pub struct Watch {
 impl Watch {
     /// Looks at everything once.
     pub fn look(&self) {
+        if self.audit.has_failed() {
+            self.say(Reason::StoreFailed, true);
+        }
         self.say(Reason::DiskLow, self.space.is_low());
         self.say(Reason::Clock, self.clock.now().plus(CLOCK_BEHIND_MAX) < self.highest_time);
         if self.certificate.is_stale() {

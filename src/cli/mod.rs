@@ -2,6 +2,7 @@
 //!
 //! Never: personal data in a message; an error that does not say what to do.
 
+mod audit;
 mod check_config;
 mod confirm;
 mod dataset;
@@ -10,6 +11,7 @@ mod exit;
 mod export;
 mod gateway;
 mod init;
+mod keys;
 mod listing;
 mod output;
 mod participant;
@@ -98,6 +100,12 @@ enum Command {
     /// Datasets, anywhere: no gateway needed
     #[command(subcommand)]
     Dataset(dataset::Dataset),
+    /// Who did what, and whether the log that says so is whole
+    #[command(subcommand)]
+    Audit(audit::Audit),
+    /// The site's keys
+    #[command(subcommand)]
+    Keys(keys::Keys),
 }
 
 /// Runs the command line of this process; every failure has been told on stderr.
@@ -133,7 +141,30 @@ fn dispatch(arguments: Arguments, environment: &Environment) -> Result<(), Failu
         Command::Quarantine(command) => quarantine::run(command, &running()?, form),
         Command::Pulls(command) => pulls::run(command, &running()?, form),
         Command::Dataset(command) => dataset::run(command, form, SystemClock.now()),
+        Command::Audit(audit::Audit::List(asked)) => audit::list(&asked, &running()?, form),
+        Command::Audit(audit::Audit::Verify(asked)) => match &asked.copy {
+            Some(copy) => audit::verify_copy(&asked, copy, form),
+            None => up_or_down(
+                || audit::verify_running(&running()?, form),
+                || audit::verify_at_rest(&Config::load(&file, environment)?, form),
+            ),
+        },
+        Command::Keys(keys::Keys::Show) => up_or_down(
+            || keys::show_running(&running()?, form),
+            || keys::show_at_rest(&Config::load(&file, environment)?, form),
+        ),
         Command::Export(export) => export::run(&export, &running()?, form),
+    }
+}
+
+/// What the running gateway does, or what is done in its place where none runs.
+fn up_or_down(
+    up: impl FnOnce() -> Result<(), Failure>,
+    down: impl FnOnce() -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    match up() {
+        Err(failure) if failure.exit == Exit::Unreachable => down(),
+        done => done,
     }
 }
 

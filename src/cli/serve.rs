@@ -40,13 +40,15 @@ fn gateway(config: &Config, root_key: &Key, file: &Path, environment: &Environme
             "the configuration has faults, see check-config; the log level stays"
         ),
     };
-    app::serve(config, root_key, ready, hang_up).map_err(|failure| {
-        let exit = match failure.kind {
-            Kind::Configuration => Exit::Configuration,
-            Kind::Busy => Exit::TryAgain,
-            Kind::Storage => Exit::Storage,
-            Kind::Listener => Exit::Failed,
-        };
-        Failure::new(exit, failure.text)
-    })
+    app::serve(config, root_key, ready, hang_up).map_err(|failure| Failure::new(exit_of(failure.kind), failure.text))
+}
+
+/// The exit code for a failure of the gateway.
+pub(super) fn exit_of(kind: Kind) -> Exit {
+    match kind {
+        Kind::Configuration => Exit::Configuration,
+        Kind::Busy => Exit::TryAgain,
+        Kind::Storage => Exit::Storage,
+        Kind::Listener => Exit::Failed,
+    }
 }

@@ -1,7 +1,7 @@
 //! What a dataset says of itself; it goes into the manifest and the README.
 
 use crate::dataset::recipient::Recipient;
-use crate::model::{participant::Window, study::Rules, time::UnixSeconds};
+use crate::model::{audit::AuditHead, participant::Window, study::Rules, time::UnixSeconds};
 
 /// What a dataset says of itself.
 #[derive(Clone, Debug)]
@@ -22,8 +22,8 @@ pub struct About {
     pub rules: Rules,
     /// Their version.
     pub rules_version: u32,
-    /// The head of the audit log, where there is one.
-    pub audit_head: Option<String>,
+    /// The head of the audit log at the export.
+    pub audit: Option<AuditHead>,
     /// The program and its version.
     pub software: String,
 }

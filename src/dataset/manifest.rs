@@ -8,6 +8,7 @@ use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use serde::{Deserialize, Serialize};
 
 use crate::crypto::key::Key;
+use crate::model::audit::AuditHead;
 
 /// The version of the dataset's form that this program writes and reads.
 pub const FORMAT: &str = "studygate-dataset-1";
@@ -35,8 +36,9 @@ pub struct Manifest {
     pub rules_version: u32,
     /// The program that made it.
     pub software: String,
-    /// The head of the audit log, where there is one.
-    pub audit_head: Option<String>,
+    /// The head of the audit log at the export; datasets of versions without one have none.
+    #[serde(default)]
+    pub audit: Option<AuditHead>,
     /// The site's public signing key, 64 hexadecimal digits.
     pub site_key: String,
     /// Every file but `manifest.json`, `manifest.sig` and `SHA256SUMS`.
@@ -115,6 +117,14 @@ mod tests {
         assert_eq!(verify(b"manifest", &signature, &other.public_key()), Err(BadSignature));
         assert_eq!(verify(b"manifest", &signature[1..], &signer.public_key()), Err(BadSignature));
         assert_eq!(verify(b"manifest", &signature, "no key"), Err(BadSignature));
+    }
+
+    #[test]
+    fn manifest_of_a_version_without_an_audit_log_still_reads() {
+        let older = r#"{"format":"studygate-dataset-1","study":"S","number":1,"sequence":2,"made_at":"",
+            "window":{"from":null,"to":null},"recipients":[],"rules":{},"rules_version":1,"software":"",
+            "audit_head":null,"site_key":"","files":[]}"#;
+        assert_eq!(serde_json::from_str::<Manifest>(older).expect("a manifest").audit, None);
     }
 
     #[test]

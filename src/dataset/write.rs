@@ -208,7 +208,7 @@ fn write_proofs<W: Write>(archive: &mut Archive<W>, about: &About, signer: &Sign
         rules: serde_json::to_value(&about.rules)?,
         rules_version: about.rules_version,
         software: about.software.clone(),
-        audit_head: about.audit_head.clone(),
+        audit: about.audit.clone(),
         site_key: signer.public_key(),
         files: archive.files().to_vec(),
     };

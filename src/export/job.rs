@@ -11,6 +11,7 @@ use crate::dataset::recipient::Recipient;
 use crate::dataset::write;
 use crate::export::select::Scope;
 use crate::export::source::StoreSource;
+use crate::model::audit::AuditHead;
 use crate::model::participant::{Participant, ParticipantState};
 use crate::model::study::Study;
 use crate::model::time::UnixSeconds;
@@ -29,6 +30,17 @@ pub struct Export {
     scope: Scope,
     number: ExportNumber,
     made: UnixSeconds,
+}
+
+/// An export that is complete.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Completed {
+    /// Its number.
+    pub number: u32,
+    /// How many participants it covers.
+    pub participants: u64,
+    /// SHA-256 of its manifest, 64 hexadecimal digits.
+    pub manifest_sha256: String,
 }
 
 /// Why an export failed while it was written.
@@ -76,8 +88,13 @@ impl Export {
         file_name(&self.study.name, self.number.number(), self.made)
     }
 
-    /// Writes the dataset; on return it is complete and its number used.
-    pub fn write<W: Write>(self, output: W) -> Result<(), Failure> {
+    /// The number it has once it is complete.
+    pub fn number(&self) -> u32 {
+        self.number.number()
+    }
+
+    /// Writes the dataset, this head of the audit log in its manifest; on return it is complete and its number used.
+    pub fn write<W: Write>(self, output: W, audit: Option<AuditHead>) -> Result<Completed, Failure> {
         let Export { people, catalog, keyring, study, participants, scope, number, made } = self;
         let _reading = catalog.reading();
         let recipients = study.recipients.iter().map(|text| Recipient::parse(text));
@@ -93,14 +110,17 @@ impl Export {
             rules: study.rules.clone(),
             rules_version: study.rules_version,
             software: concat!("studygate ", env!("CARGO_PKG_VERSION")).to_owned(),
-            audit_head: None,
+            audit,
         };
         let rules = study.rules.clone();
+        let covered = participants.len() as u64;
         let mut source = StoreSource::new(&catalog, &people, participants, rules, scope, about.sequence);
         let seed = keyring.site().signing_seed.clone();
         let mut written = write::write(&mut source, &about, &seed, output).map_err(Failure::Dataset)?;
         written.output.flush().map_err(Failure::Io)?;
-        people.export_done(&number).map_err(Failure::People)
+        people.export_done(&number).map_err(Failure::People)?;
+        let manifest_sha256 = written.manifest_sha256;
+        Ok(Completed { number: number.number(), participants: covered, manifest_sha256 })
     }
 }
 

@@ -1,5 +1,6 @@
 //! What filing does between batches: withdrawals, data of connections that were linked since, expiry.
 
+use crate::audit::{Event, Who};
 use crate::filing::failure::Failure;
 use crate::filing::hold;
 use crate::filing::worker::Filing;
@@ -18,13 +19,22 @@ impl Filing {
     pub(super) fn chores(&mut self) -> Result<(), Failure> {
         let now = self.parts.clock.now();
         if self.parts.withdrawal.is_due(self.progress.filed) {
-            self.parts.withdrawal.carry_out(self.progress.filed, now)?;
+            let events = self.parts.withdrawal.carry_out(self.progress.filed, now)?;
+            self.enter(Who::System, events)?;
             self.recount_held();
         }
         self.pick_up()?;
         if now.0.saturating_sub(self.expired_at.0) >= EXPIRY_EVERY {
             self.expired_at = now;
             self.expire(now)?;
+        }
+        Ok(())
+    }
+
+    /// Enters what was done into the audit log.
+    pub(super) fn enter(&self, who: Who, events: Vec<Event>) -> Result<(), Failure> {
+        if !events.is_empty() {
+            self.parts.audit.append(who, events)?;
         }
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 use std::{fmt, io};
 
+use crate::audit;
 use crate::crypto::keyring;
 use crate::journal;
 use crate::people::refusal::Refusal;
@@ -25,6 +26,8 @@ pub enum Failure {
     People(Refusal),
     /// A file could not be written.
     Io(io::Error),
+    /// The audit log could not be written.
+    Audit(audit::Error),
     /// An item that the splitter took for well-formed is not.
     Inconsistent,
 }
@@ -46,6 +49,7 @@ failure_from! {
     engine::Error => Engine,
     keyring::Error => Keyring,
     io::Error => Io,
+    audit::Error => Audit,
 }
 
 impl From<queue::Error> for Failure {
@@ -77,6 +81,7 @@ impl fmt::Display for Failure {
             Self::Keyring(cause) => cause.fmt(f),
             Self::People(cause) => cause.fmt(f),
             Self::Io(cause) => write!(f, "a file of the store cannot be written: {cause}"),
+            Self::Audit(cause) => cause.fmt(f),
             Self::Inconsistent => f.write_str("an item of the journal does not read as it was split"),
         }
     }

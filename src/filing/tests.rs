@@ -3,6 +3,7 @@
 
 mod answers;
 mod crashes;
+mod given;
 mod hand;
 mod held;
 mod jobs;
@@ -13,6 +14,7 @@ mod places;
 mod quarantine;
 mod revisions;
 mod site;
+mod trail;
 mod windows;
 mod withdrawals;
 

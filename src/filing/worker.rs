@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use zstd::bulk::Compressor;
 
+use crate::audit::{Log, Who};
 use crate::clock::Clock;
 use crate::crypto::digest::DigestKey;
 use crate::crypto::key::Rng;
@@ -74,6 +75,8 @@ pub struct Parts {
     pub callbacks: Arc<Rules>,
     /// Who has left.
     pub withdrawal: Arc<Withdrawal>,
+    /// Where it is said what was done.
+    pub audit: Arc<Log>,
     /// The engine below.
     pub engine: Arc<dyn Engine>,
     /// The keys.
@@ -264,7 +267,8 @@ impl Filing {
         position: Position,
     ) -> Result<(), Failure> {
         if is_control(entry) && matches!(entry.whose, Whose::User(_)) {
-            return Ok(self.parts.withdrawal.confirm(position, entry, header)?);
+            let events = self.parts.withdrawal.confirm(position, entry, header)?;
+            return self.enter(Who::Garmin, events);
         }
         let user = match &entry.whose {
             Whose::User(user) => user,

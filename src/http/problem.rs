@@ -9,6 +9,7 @@ use hyper::{
 };
 use serde_json::json;
 
+use crate::audit;
 use crate::http::local_api::{LocalBody, LocalResponse};
 use crate::people::refusal::{Kind, Refusal};
 
@@ -79,6 +80,22 @@ impl From<Refusal> for Problem {
     }
 }
 
+/// Nothing is done that the audit log cannot say.
+impl From<audit::Error> for Problem {
+    fn from(error: audit::Error) -> Self {
+        tracing::error!(%error, "a request of the local API was refused: it cannot be audited");
+        let (kind, detail) = match error {
+            audit::Error::DiskLow => {
+                let detail =
+                    "The disk has no room for an entry of the audit log, so nothing is done; free space on it.";
+                (Kind::Unavailable, detail.to_owned())
+            }
+            audit::Error::Failed(_) | audit::Error::Store(_) => (Kind::StoreFailed, Refusal::Store.to_string()),
+        };
+        Self { sort: Sort::Refused(kind), detail, header: None }
+    }
+}
+
 /// The last part of the type, the title, the status.
 fn described(sort: Sort) -> (&'static str, &'static str, StatusCode) {
     match sort {
@@ -136,6 +153,15 @@ mod tests {
           "type": "urn:studygate:problem:store-failed"
         }
         "#);
+    }
+
+    #[test]
+    fn act_that_cannot_be_audited_is_refused_for_now() {
+        for error in [audit::Error::DiskLow, audit::Error::Store(crate::store::engine::Error::Poisoned)] {
+            let LocalResponse { status, headers, .. } = Problem::from(error).into_response();
+            assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+            assert!(headers.iter().any(|(name, _)| *name == RETRY_AFTER));
+        }
     }
 
     #[test]

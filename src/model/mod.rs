@@ -2,6 +2,7 @@
 //!
 //! Never: I/O, async, HTTP, reading the clock.
 
+pub mod audit;
 pub mod connection;
 pub mod entry;
 pub mod id;

@@ -37,7 +37,7 @@ impl Queue {
         jobs.into_iter()
             .map(|job| {
                 let place = self.open(&job)?.map(|ask| place(&ask.url).to_owned());
-                let owners = job.rows.iter().map(|(owner, _)| *owner).collect();
+                let owners = owners(&job);
                 let Job { id, summary_type, received, deadline, state, .. } = job;
                 Ok(Shown { id, summary_type, received, deadline, state, owners, place })
             })
@@ -54,11 +54,12 @@ impl Queue {
         self.table().nearest_deadline()
     }
 
-    /// A person wants the job tried again, or given up; whether there is such a job.
-    pub fn decide(&self, id: &PullId, event: Event, now: UnixSeconds) -> Result<bool, Error> {
-        let Some(pull) = self.table().get(id).map(Job::pull) else { return Ok(false) };
+    /// A person wants the job tried again, or given up; returns whom it is for, `None` where there is no such job.
+    pub fn decide(&self, id: &PullId, event: Event, now: UnixSeconds) -> Result<Option<Vec<OwnerId>>, Error> {
+        let found = self.table().get(id).map(|job| (job.pull(), owners(job)));
+        let Some((pull, owners)) = found else { return Ok(None) };
         self.apply(&PullRef { id: *id, ..pull }, event, now, 0.0)?;
-        Ok(true)
+        Ok(Some(owners))
     }
 }
 
@@ -88,6 +89,10 @@ impl Queue {
         found.sort_by_key(|ping| ping.received);
         Ok(found)
     }
+}
+
+fn owners(job: &Job) -> Vec<OwnerId> {
+    job.rows.iter().map(|(owner, _)| *owner).collect()
 }
 
 /// Host and path of a URL.

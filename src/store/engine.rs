@@ -111,6 +111,8 @@ pub mod table {
     pub const PROGRESS: u8 = b'j';
     /// Site: a quarantined item.
     pub const QUARANTINE: u8 = b'q';
+    /// Site: the last head of the audit log.
+    pub const AUDIT: u8 = b'a';
     /// Owner: the participant.
     pub const PARTICIPANT: u8 = b'P';
     /// Owner: the participant's links.

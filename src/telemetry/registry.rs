@@ -54,6 +54,7 @@ impl fmt::Debug for Registry {
 mod tests {
     use super::*;
     use crate::telemetry::{
+        audit::AuditMetrics,
         filing::FilingMetrics,
         http::HttpMetrics,
         ingest::IngestMetrics,
@@ -76,6 +77,7 @@ mod tests {
         PeopleMetrics::register(&registry);
         ExportMetrics::register(&registry);
         PullMetrics::register(&registry);
+        AuditMetrics::register(&registry);
         ProcessMetrics::install(&registry);
         let text = registry.render();
         for line in text.lines().filter(|line| !line.starts_with('#')) {

@@ -15,6 +15,7 @@ pub mod places;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::audit::{Act, Event};
 use crate::crypto::keyring::{Change, JournalGeneration, Keyring};
 use crate::journal::{Journal, Position};
 use crate::model::id::OwnerId;
@@ -26,6 +27,7 @@ use crate::queue::Queue;
 use crate::records::catalog::Catalog;
 use crate::store::engine::Engine;
 pub use crate::withdrawal::failure::Failure;
+use crate::withdrawal::notice::events;
 pub use crate::withdrawal::notice::{Applied, PermissionChanges};
 use crate::withdrawal::places::erase_rows;
 
@@ -127,13 +129,24 @@ impl Withdrawal {
         self.due.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
-    /// Erases what is due; all of it shares one rotation of the epoch.
-    pub fn carry_out(&self, filed: Position, now: UnixSeconds) -> Result<(), Failure> {
+    /// Erases what is due; all of it shares one rotation of the epoch. Returns what belongs in the audit log.
+    pub fn carry_out(&self, filed: Position, now: UnixSeconds) -> Result<Vec<Event>, Failure> {
         let owners = self.ready(filed);
+        // While the directory knows them.
+        let mut events = events(&self.people.read(), &owners, |owner| Act::PurgeCarriedOut {
+            records: self.catalog.count(owner),
+            bytes: self.catalog.stored_bytes(owner),
+            epoch: 0,
+        });
         let (records, bytes) = self.erase(&owners, now)?;
+        for event in &mut events {
+            if let Act::PurgeCarriedOut { epoch, .. } = &mut event.act {
+                *epoch = self.keyring.epoch();
+            }
+        }
         self.due.lock().unwrap_or_else(PoisonError::into_inner).retain(|due| !owners.contains(&due.owner));
         tracing::info!(owners = owners.len(), records, bytes, epoch = self.keyring.epoch(), "purged");
-        Ok(())
+        Ok(events)
     }
 
     /// Destroys what is held for these connections, and their keys.

@@ -26,6 +26,8 @@ pub enum Emptied {
     ByExpiry(u8),
     /// Deliberately kept: keyed digests and codes that keep a person out and a code unique; nothing of a person.
     Kept(u8),
+    /// Deliberately kept, in a file of its own: it says what was done to whom, by codes alone.
+    KeptBesideTheStore,
 }
 
 /// A place that holds a person's data.
@@ -59,6 +61,8 @@ pub const PLACES: &[Place] = &[
     place("tombstones", Emptied::Kept(table::TOMBSTONE)),
     place("studies with their retired codes", Emptied::Kept(table::STUDY)),
     place("how far filing has come", Emptied::Kept(table::PROGRESS)),
+    place("the last head of the audit log", Emptied::Kept(table::AUDIT)),
+    place("the audit log, which names codes and what was done", Emptied::KeptBesideTheStore),
 ];
 
 /// Deletes every row under the owner's id, and the files that rows of the quarantine name; returns how many rows. Needs

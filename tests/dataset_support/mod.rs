@@ -20,6 +20,7 @@ use studygate::{
         write::{Written, write},
     },
     model::{
+        audit::AuditHead,
         participant::{ParticipantState, Window},
         study::Rules,
         summary::SummaryType,
@@ -222,7 +223,7 @@ pub(crate) fn about(rules: Rules) -> About {
         recipients: vec![recipient()],
         rules,
         rules_version: 2,
-        audit_head: None,
+        audit: Some(AuditHead { sequence: 12, digest: "ab".repeat(32), signature: "cd".repeat(64) }),
         software: "studygate test".to_owned(),
     }
 }

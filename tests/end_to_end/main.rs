@@ -1,5 +1,6 @@
 //! The way of a notification from Garmin's POST to the opened dataset, through the real binary.
 
+mod audit;
 mod clear_text;
 mod deregistration;
 mod hostile;

@@ -27,7 +27,7 @@ use studygate::{
     lifecycle::Stop,
     model::{connection::ClientId, entry::Entry, id::OwnerId, time::UnixSeconds},
     records::read::Window,
-    telemetry::{filing::FilingMetrics, registry::Registry},
+    telemetry::{audit::AuditMetrics, filing::FilingMetrics, registry::Registry},
 };
 use tempfile::TempDir;
 use zip::{ZipArchive, ZipWriter, write::SimpleFileOptions};
@@ -74,7 +74,9 @@ impl Folder {
     /// Opens the data directory under the key that golden stores are made with: 32 bytes of 0x2a.
     pub(crate) fn open(&self) -> Site {
         let rng: Arc<Rng> = Arc::new(SystemRandom::new());
-        Site::open(&self.config, &Key::from_bytes([0x2a; 32]), &rng, NOW).expect("the data directory opens")
+        let (clock, metrics): (Arc<dyn Clock>, _) = (Arc::new(Noon), AuditMetrics::register(&Registry::new()));
+        let key = Key::from_bytes([0x2a; 32]);
+        Site::open(&self.config, &key, &rng, &clock, metrics).expect("the data directory opens")
     }
 
     /// Fills the data directory from an archive.
@@ -158,6 +160,7 @@ pub(crate) fn file(site: Site) {
         reader,
         progress,
         withdrawal,
+        audit,
         ..
     } = site;
     let rng: Arc<Rng> = Arc::new(SystemRandom::new());
@@ -170,6 +173,7 @@ pub(crate) fn file(site: Site) {
         queue,
         callbacks,
         withdrawal,
+        audit,
         engine,
         keyring,
         journal,

@@ -1,4 +1,5 @@
 //! The routes of the local API over a directory in memory, with a stand-in for the rest of the gateway.
+#![allow(dead_code, reason = "each test file uses its own part of it")]
 
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -6,11 +7,13 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use ring::rand::SystemRandom;
 use serde_json::{Value, json};
+use studygate::audit::{self, Log, Who};
 use studygate::clock::Clock;
 use studygate::crypto::{key::Key, keyring::Keyring};
+use studygate::disk::Space;
 use studygate::http::local::{
     Routes,
-    desk::{Desk, ExportRequest, ExportStream, Retry},
+    desk::{Concerned, Desk, ExportRequest, ExportStream, Retry},
 };
 use studygate::http::local_api::StreamPiece;
 use studygate::model::{id::OwnerId, time::UnixSeconds};
@@ -19,6 +22,7 @@ use studygate::people::{
     refusal::{Kind, Refusal},
 };
 use studygate::store::memory::Memory;
+use studygate::telemetry::{audit::AuditMetrics, registry::Registry};
 use tokio::sync::mpsc::Receiver;
 
 pub(crate) const RECIPIENT: &str = "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa";
@@ -60,19 +64,19 @@ impl Desk for FakeDesk {
         if id == QUARANTINED { Ok(json!({ "id": id, "text": "{}" })) } else { Err(unknown_item()) }
     }
 
-    fn quarantined_content(&self, id: &str) -> Result<Receiver<io::Result<StreamPiece>>, Refusal> {
+    fn quarantined_content(&self, id: &str) -> Result<(Option<Concerned>, Receiver<io::Result<StreamPiece>>), Refusal> {
         self.quarantined(id)?;
-        Ok(pieces(b"{}"))
+        Ok((Some(concerned("A")), pieces(b"{}")))
     }
 
-    fn retry_quarantined(&self, id: &str, retry: Retry) -> Result<(), Refusal> {
+    fn retry_quarantined(&self, id: &str, retry: Retry) -> Result<Option<Concerned>, Refusal> {
         self.quarantined(id)?;
         self.retried.lock().expect("no test panics with it").push(retry);
-        Ok(())
+        Ok(Some(concerned("A")))
     }
 
-    fn drop_quarantined(&self, id: &str) -> Result<(), Refusal> {
-        self.quarantined(id).map(drop)
+    fn drop_quarantined(&self, id: &str) -> Result<Option<Concerned>, Refusal> {
+        self.quarantined(id).map(|_| None)
     }
 
     fn pulls(&self, all: bool, after: Option<&str>) -> Result<(Vec<Value>, Option<String>), Refusal> {
@@ -84,12 +88,12 @@ impl Desk for FakeDesk {
         }
     }
 
-    fn retry_pull(&self, id: &str, _now: UnixSeconds) -> Result<(), Refusal> {
-        self.quarantined(id).map(drop)
+    fn retry_pull(&self, id: &str, _now: UnixSeconds) -> Result<Vec<Concerned>, Refusal> {
+        self.quarantined(id).map(|_| vec![concerned("A"), concerned("B")])
     }
 
-    fn drop_pull(&self, id: &str, _now: UnixSeconds) -> Result<(), Refusal> {
-        self.quarantined(id).map(drop)
+    fn drop_pull(&self, id: &str, _now: UnixSeconds) -> Result<Vec<Concerned>, Refusal> {
+        self.quarantined(id).map(|_| Vec::new())
     }
 
     fn withdraw(&self, participant: &OwnerId, now: UnixSeconds) -> Result<Value, Refusal> {
@@ -103,13 +107,18 @@ impl Desk for FakeDesk {
         self.recipients_changed.lock().expect("no test panics with it").push(study.to_owned());
     }
 
-    fn export(&self, request: ExportRequest) -> Result<ExportStream, Refusal> {
+    fn export(&self, request: ExportRequest, _who: Who) -> Result<ExportStream, Refusal> {
         if request.study == "BUSY" {
             return Err(Refusal::ExportRunning);
         }
         self.exports.lock().expect("no test panics with it").push(request);
         Ok(ExportStream { file_name: "A_0001_2026-11-01.zip.age".into(), pieces: pieces(b"sealed") })
     }
+}
+
+/// The participant whom what can be decided about concerns, in each study.
+fn concerned(study: &str) -> Concerned {
+    Concerned { study: study.to_owned(), code: "P1".to_owned() }
 }
 
 /// A stream of one piece.
@@ -128,8 +137,9 @@ fn unknown_item() -> Refusal {
 pub(crate) struct Site {
     pub(crate) people: Arc<People>,
     pub(crate) desk: Arc<FakeDesk>,
+    pub(crate) audit: Arc<Log>,
     pub(crate) routes: Routes,
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
 }
 
 impl Site {
@@ -139,6 +149,16 @@ impl Site {
         let settings = Settings { held_connections_max: 10 };
         let engine = Arc::new(Memory::default());
         let keyring = Arc::new(keyring.expect("a keyring"));
+        let trail = audit::Parts {
+            space: Space::new(dir.path(), 0).expect("a disk"),
+            engine: Arc::clone(&engine) as _,
+            keyring: Arc::clone(&keyring),
+            rng: Arc::new(SystemRandom::new()),
+            clock: Arc::new(Noon),
+        };
+        let settings_of_audit = audit::Settings::new(dir.path().join("audit"));
+        let audit = Log::open(settings_of_audit, trail, AuditMetrics::register(&Registry::new())).expect("a log");
+        let audit = Arc::new(audit);
         let people = People::open(engine, keyring, Arc::new(SystemRandom::new()), settings).expect("people");
         let people = Arc::new(people);
         let desk = Arc::new(FakeDesk {
@@ -147,7 +167,12 @@ impl Site {
             recipients_changed: Mutex::default(),
             retried: Mutex::default(),
         });
-        let routes = Routes::new(Arc::clone(&people), Arc::clone(&desk) as _, Arc::new(Noon));
-        Self { people, desk, routes, _dir: dir }
+        let routes = Routes::new(Arc::clone(&people), Arc::clone(&desk) as _, Arc::clone(&audit), Arc::new(Noon));
+        Self { people, desk, audit, routes, dir }
+    }
+
+    /// Where its files lie.
+    pub(crate) fn folder(&self) -> &std::path::Path {
+        self.dir.path()
     }
 }

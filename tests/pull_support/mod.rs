@@ -6,6 +6,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use ring::rand::SystemRandom;
+use studygate::audit;
 use studygate::backoff::Backoff;
 use studygate::clock::{Clock, SystemClock};
 use studygate::crypto::key::{Key, Rng};
@@ -33,6 +34,7 @@ use studygate::records::catalog::Catalog;
 use studygate::store::blobs::Blobs;
 use studygate::store::engine::Engine;
 use studygate::store::memory::Memory;
+use studygate::telemetry::audit::AuditMetrics;
 use studygate::telemetry::filing::FilingMetrics;
 use studygate::telemetry::ingest::IngestMetrics;
 use studygate::telemetry::pull::PullMetrics;
@@ -136,6 +138,15 @@ impl Disk {
             journal.clone(),
         );
         let registry = Registry::new();
+        let trail = audit::Parts {
+            space: Space::new(dir, 0).expect("a disk"),
+            engine: Arc::clone(&engine),
+            keyring: Arc::clone(&keyring),
+            rng: Arc::clone(&rng),
+            clock: Arc::clone(&self.clock) as _,
+        };
+        let audit = audit::Settings::new(dir.join("audit"));
+        let audit = audit::Log::open(audit, trail, AuditMetrics::register(&registry)).expect("a log");
         let filing = FilingParts {
             settings: FilingSettings {
                 hold: true,
@@ -150,6 +161,7 @@ impl Disk {
             queue: Arc::clone(&queue),
             callbacks: Arc::clone(&callbacks),
             withdrawal: Arc::new(withdrawal.expect("withdrawal")),
+            audit: Arc::new(audit),
             engine,
             keyring,
             journal: journal.clone(),

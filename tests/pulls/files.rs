@@ -115,6 +115,9 @@ fn file_that_is_not_what_it_was_announced_as_waits_in_quarantine_until_a_person_
     site.kill();
     site.start();
     site.cli(&["quarantine", "retry", id, "--accept"]);
+    let retried = &site.cli_json(&["audit", "list", "--act", "quarantine-retried"])["entries"];
+    assert_eq!((&retried[0]["study"], &retried[0]["code"]), (&"ODD".into(), &"P000".into()));
+    assert!(retried[1].is_null(), "what was refused is not entered: {retried}");
     site.wait_until_filed();
     assert!(quarantined(&site).is_empty());
     assert_eq!(by_start(&site.export("ODD")), BTreeMap::from([(start_of(&run), sha256(page))]));

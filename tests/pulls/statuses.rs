@@ -101,6 +101,12 @@ fn each_status_that_forbids_to_ask_again_has_its_own_end_and_a_person_decides() 
     assert_eq!(code(&["pulls", "drop", &too_large, "--yes", "--reason", "again"]), Some(4));
     assert_eq!(code(&["pulls", "retry", &too_large]), Some(4));
     assert_eq!(code(&["pulls", "retry"]), Some(2));
+    let dropped = &site.cli_json(&["audit", "list", "--act", "pull-dropped"])["entries"];
+    assert_eq!(
+        (&dropped[0]["study"], &dropped[0]["code"], &dropped[1]),
+        (&json!("ENDS"), &json!("P000"), &Value::Null)
+    );
+    assert_eq!(dropped[0]["details"], json!({"pull": too_large, "reason": "too large"}));
     let dataset = site.export("ENDS");
     for (summary_type, ..) in expected.iter().filter(|(name, ..)| *name != TOO_LARGE.0) {
         assert_eq!(dataset.raw(summary_type).len(), 1, "{summary_type}");

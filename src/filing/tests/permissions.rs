@@ -1,7 +1,9 @@
 //! What the user does not permit is not kept; what came before is.
 
 use super::site::{Site, target};
+use super::trail::entered;
 use super::{NOW, push, rows, texts};
+use crate::audit::Event;
 use crate::model::participant::Window;
 use crate::model::study::Rules;
 use crate::model::time::UnixSeconds;
@@ -164,4 +166,57 @@ fn permissions_of_a_held_connection_hold_at_once_and_for_whom_it_is_linked_to() 
         assert_eq!(texts(&records).len(), expected, "what was held came while it was permitted: {study}");
         assert!(!texts(&records).iter().any(|text| text.contains(r#""n":4"#)), "{study}");
     }
+}
+
+/// Act, code and whether it is a repetition of these events.
+fn texts_of(events: &[Event]) -> Vec<String> {
+    let text = |event: &Event| {
+        let repeated = serde_json::to_value(&event.act).expect("JSON")["details"]["repeated"].clone();
+        format!("{} {} {repeated}", event.act.name(), event.code.as_deref().unwrap_or("nobody"))
+    };
+    events.iter().map(text).collect()
+}
+
+#[test]
+fn change_that_holds_is_told_to_the_audit_log_by_code_and_others_are_not() {
+    let mut site = Site::with(&["u1", "u2"]);
+    site.receive(&daily("held", 1));
+    let none: [String; 0] = [];
+    for (user, changed, expected) in [
+        ("u1", NOW, vec!["permission-changed P1 false".to_owned()]),
+        ("u1", NOW - 1, none.to_vec()),
+        ("u2", NOW + 2 * 86_400, none.to_vec()),
+        ("nobody", NOW, none.to_vec()),
+        ("held", NOW, none.to_vec()),
+    ] {
+        let body = told(user, "", changed);
+        let position = site.take(&body);
+        assert_eq!(texts_of(&site.apply(position, &body)), expected, "{user} {changed}");
+    }
+    site.file();
+    assert_eq!(entered(&site.at().audit), [], "filing does not enter what was entered before the answer");
+}
+
+#[test]
+fn change_that_filing_meets_first_is_entered_by_it_and_as_repeated_before_the_answer() {
+    let mut site = Site::with(&["u1"]);
+    let body = told("u1", "", NOW);
+    let position = site.take(&body);
+    site.file();
+    let repeated = |value: bool| serde_json::json!({ "repeated": value });
+    let expected = ("permission-changed".into(), "garmin".into(), Some("P1".into()), repeated(false));
+    assert_eq!(entered(&site.at().audit), [expected]);
+    assert_eq!(texts_of(&site.apply(position, &body)), ["permission-changed P1 true"]);
+}
+
+#[test]
+fn change_that_is_replayed_at_a_start_is_entered_as_repeated() {
+    let mut site = Site::with(&["u1"]);
+    site.push(&told("u1", "", NOW));
+    site.restart();
+    site.file();
+    let entries = entered(&site.at().audit);
+    let [(act, who, code, details)] = &*entries else { panic!("{entries:?}") };
+    assert_eq!((&**act, &**who, code.as_deref()), ("permission-changed", "garmin", Some("P1")));
+    assert_eq!(details["repeated"], true);
 }

@@ -10,7 +10,10 @@ use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 
 use super::NOW;
+use super::given::{callbacks, entries};
 use super::hand::Hand;
+use super::trail::{self, copy_folder};
+use crate::audit::{Event, Log};
 use crate::clock::Clock as _;
 use crate::crypto::key::{Key, Rng};
 use crate::crypto::keyring::Keyring;
@@ -21,9 +24,7 @@ use crate::filing::progress;
 use crate::filing::quarantine::Quarantine;
 use crate::filing::worker::{Filing, Parts, Settings};
 use crate::journal::{Header, Journal, Limits, Position, Settings as JournalSettings};
-use crate::json::split::Splitter;
 use crate::model::connection::{ClientId, ConnectionDigest, GarminUserId};
-use crate::model::entry::Entry;
 use crate::model::id::OwnerId;
 use crate::model::participant::Window;
 use crate::model::study::Rules;
@@ -40,7 +41,6 @@ use crate::store::faulty::{Fault, Faulty};
 use crate::store::memory::Memory;
 use crate::telemetry::filing::{FilingMetrics, RecordResult};
 use crate::telemetry::registry::Registry;
-use crate::upstream::rules::Rules as Callbacks;
 use crate::withdrawal::{Settings as WithdrawalSettings, Withdrawal};
 
 const RECIPIENT: &str = "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa";
@@ -48,11 +48,6 @@ const RECIPIENT: &str = "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6
 const INLINE_BYTES_MAX: usize = 64 * 1024;
 /// A tombstone keeps a connection out for so long, in seconds.
 pub(super) const TOMBSTONE_FOR: i64 = 1000;
-
-/// Where callbacks may lead.
-fn callbacks() -> Callbacks {
-    Callbacks::new(&["apis.example".to_owned()], false).expect("a list of hosts")
-}
 
 /// A record as it is stored.
 #[derive(Clone, Debug)]
@@ -83,6 +78,7 @@ pub(super) struct Running {
     pub(super) queue: Arc<Queue>,
     pub(super) journal: Journal,
     pub(super) withdrawal: Arc<Withdrawal>,
+    pub(super) audit: Arc<Log>,
     pub(super) metrics: FilingMetrics,
     pub(super) filing: Filing,
 }
@@ -188,6 +184,10 @@ impl Site {
         );
         let withdrawal = Arc::new(withdrawal.map_err(text)?);
         let metrics = FilingMetrics::register(&Registry::new());
+        let space = Space::new(self.dir.path(), 0).map_err(text)?;
+        let clock = Arc::clone(&self.clock) as _;
+        let trail = (space, Arc::clone(&engine), Arc::clone(&keyring), Arc::clone(&rng), clock);
+        let audit = Arc::new(trail::open(self.dir.path(), trail)?);
         let parts = Parts {
             settings: self.settings.clone(),
             people: Arc::clone(&people),
@@ -196,6 +196,7 @@ impl Site {
             queue: Arc::clone(&queue),
             callbacks,
             withdrawal: Arc::clone(&withdrawal),
+            audit: Arc::clone(&audit),
             engine,
             keyring: Arc::clone(&keyring),
             journal: journal.clone(),
@@ -205,8 +206,19 @@ impl Site {
         };
         let mut filing = Filing::new(parts, reader, progress).map_err(text)?;
         filing.patience = Duration::from_millis(5);
-        self.running =
-            Some(Running { blobs, keyring, people, catalog, quarantine, queue, journal, withdrawal, metrics, filing });
+        self.running = Some(Running {
+            blobs,
+            keyring,
+            people,
+            catalog,
+            quarantine,
+            queue,
+            journal,
+            withdrawal,
+            audit,
+            metrics,
+            filing,
+        });
         Ok(())
     }
 
@@ -299,14 +311,16 @@ impl Site {
         }
     }
 
-    /// Applies the control items of a notification that came now, and stands there.
-    pub(super) fn apply(&self, position: Position, body: &str) {
+    /// Applies the control items of a notification that came now, and stands there; returns what belongs in the audit
+    /// log.
+    pub(super) fn apply(&self, position: Position, body: &str) -> Vec<Event> {
         let controls: Vec<_> = entries(body).into_iter().filter(is_control).collect();
-        if !controls.is_empty() {
-            let header = Header { received: self.clock.now(), client: ClientId::single(), pull: None };
-            let withdrawal = &self.at().withdrawal;
-            withdrawal.apply(position, &header, &controls).expect("applied");
+        if controls.is_empty() {
+            return Vec::new();
         }
+        let header = Header { received: self.clock.now(), client: ClientId::single(), pull: None };
+        let withdrawal = &self.at().withdrawal;
+        withdrawal.apply(position, &header, &controls).expect("applied").events
     }
 
     /// Files until nothing is left to do.
@@ -361,18 +375,6 @@ impl Site {
     }
 }
 
-fn copy_folder(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).expect("a folder");
-    for entry in std::fs::read_dir(from).expect("a folder").flatten() {
-        let target = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy_folder(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), target).expect("a file");
-        }
-    }
-}
-
 /// A target that is a user of the site's one client.
 pub(super) fn target(user: &str) -> Target {
     Target::User(ClientId::single(), GarminUserId::parse(user).expect("a user"))
@@ -382,14 +384,6 @@ pub(super) fn target(user: &str) -> Target {
 pub(super) fn open_keyring(dir: &Path) -> Keyring {
     std::fs::create_dir_all(dir).expect("a folder");
     Keyring::open(dir, &Key::from_bytes([7; 32]), Arc::new(SystemRandom::new())).expect("a keyring")
-}
-
-fn entries(body: &str) -> Vec<Entry> {
-    let mut entries = Vec::new();
-    let mut splitter = Splitter::new();
-    splitter.feed(body.as_bytes(), &mut |entry| entries.push(entry)).expect("JSON");
-    splitter.finish().expect("whole JSON");
-    entries
 }
 
 fn text(error: impl std::fmt::Display) -> String {

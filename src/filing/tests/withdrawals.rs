@@ -1,7 +1,9 @@
 //! Leaving: what a notice does, what it leaves alone, and that a crash at any step is finished at the next start.
 
 use super::site::TOMBSTONE_FOR;
+use super::trail::entered;
 use super::{NOW, Site, leaves, noise, push, rows, texts};
+use crate::audit::Act;
 use crate::model::participant::{ParticipantState, Window};
 use crate::model::study::Rules;
 use crate::model::time::UnixSeconds;
@@ -242,4 +244,41 @@ fn permissions_are_kept_for_linked_and_held_and_an_empty_list_is_a_change() {
         let told = kept.current().expect("a list");
         assert_eq!((told.granted.len(), told.changed), (0, UnixSeconds(NOW + 1)));
     }
+}
+
+#[test]
+fn purge_is_in_the_audit_log_which_outlives_it() {
+    let site = &mut Site::with(&["u1", "u2"]);
+    site.receive(&daily("u1", 1));
+    site.receive(&leaves("u1"));
+    site.restart();
+    let entries = entered(&site.at().audit);
+    let [(act, who, code, details)] = &*entries else { panic!("{entries:?}") };
+    assert_eq!((&**act, &**who, code.as_deref()), ("purge-carried-out", "system", Some("P1")));
+    assert_eq!((&details["records"], &details["epoch"]), (&1.into(), &site.at().keyring.epoch().into()));
+    site.at().audit.stopped().expect("signed");
+    assert_eq!(site.at().audit.verify().expect("verified").findings, []);
+}
+
+#[test]
+fn notice_that_is_replayed_at_a_start_is_entered_as_repeated() {
+    let site = &mut Site::with(&["u1"]);
+    site.push(&leaves("u1"));
+    site.restart();
+    site.file();
+    let acts: Vec<_> =
+        entered(&site.at().audit).into_iter().map(|(act, _, code, details)| (act, code, details)).collect();
+    assert_eq!(acts[0], ("deregistration-obeyed".into(), Some("P1".into()), serde_json::json!({"repeated": true})));
+    assert_eq!((&*acts[1].0, acts.len()), ("purge-carried-out", 2));
+}
+
+#[test]
+fn notices_tell_the_audit_log_of_participants_by_code_and_of_others_by_count() {
+    let site = Site::with(&["u1"]);
+    let many: Vec<_> = (0..50).map(|number| format!(r#"{{"userId":"nobody{number}"}}"#)).collect();
+    let body = format!(r#"{{"deregistrations":[{{"userId":"u1"}},{}]}}"#, many.join(","));
+    let events = site.apply(site.take(&body), &body);
+    let texts: Vec<_> = events.iter().map(|event| (event.act.name(), event.code.as_deref())).collect();
+    assert_eq!(texts, [("deregistration-obeyed", Some("P1")), ("deregistration-unknown", None)]);
+    assert_eq!(events[1].act, Act::DeregistrationUnknown { notices: 50 });
 }

@@ -5,6 +5,7 @@ use std::io;
 use serde_json::Value;
 use tokio::sync::mpsc;
 
+use crate::audit::Who;
 use crate::http::local_api::StreamPiece;
 use crate::model::{id::OwnerId, participant::Window, time::UnixSeconds};
 use crate::people::refusal::Refusal;
@@ -20,14 +21,14 @@ pub trait Desk: Send + Sync {
     /// A quarantined item with the beginning of its content, as a JSON object.
     fn quarantined(&self, id: &str) -> Result<Value, Refusal>;
 
-    /// The bytes of a quarantined item: of a file those of the file, else its whole text.
-    fn quarantined_content(&self, id: &str) -> Result<mpsc::Receiver<io::Result<StreamPiece>>, Refusal>;
+    /// The bytes of a quarantined item: of a file those of the file, else its whole text; and whose it is.
+    fn quarantined_content(&self, id: &str) -> Result<(Option<Concerned>, Pieces), Refusal>;
 
-    /// Sends a quarantined item through filing once more; it has left quarantine on return.
-    fn retry_quarantined(&self, id: &str, retry: Retry) -> Result<(), Refusal>;
+    /// Sends a quarantined item through filing once more; it has left quarantine on return. Returns whose it is.
+    fn retry_quarantined(&self, id: &str, retry: Retry) -> Result<Option<Concerned>, Refusal>;
 
-    /// Destroys a quarantined item; durable on return.
-    fn drop_quarantined(&self, id: &str) -> Result<(), Refusal>;
+    /// Destroys a quarantined item; durable on return. Returns whose it was.
+    fn drop_quarantined(&self, id: &str) -> Result<Option<Concerned>, Refusal>;
 
     /// Withdraws a participant by a person's decision; durable on return. The members of the JSON object it answers
     /// are added to the answer of the withdrawal. Asked again for the same participant, it goes on.
@@ -42,14 +43,27 @@ pub trait Desk: Send + Sync {
     /// go on, `None` at the end.
     fn pulls(&self, all: bool, after: Option<&str>) -> Result<(Vec<Value>, Option<String>), Refusal>;
 
-    /// Has a job tried again at once.
-    fn retry_pull(&self, id: &str, now: UnixSeconds) -> Result<(), Refusal>;
+    /// Has a job tried again at once. Returns whom it is for.
+    fn retry_pull(&self, id: &str, now: UnixSeconds) -> Result<Vec<Concerned>, Refusal>;
 
-    /// Gives a job up; durable on return.
-    fn drop_pull(&self, id: &str, now: UnixSeconds) -> Result<(), Refusal>;
+    /// Gives a job up; durable on return. Returns whom it was for.
+    fn drop_pull(&self, id: &str, now: UnixSeconds) -> Result<Vec<Concerned>, Refusal>;
 
-    /// Begins an export; refused before its first byte, or a stream.
-    fn export(&self, request: ExportRequest) -> Result<ExportStream, Refusal>;
+    /// Begins an export for this caller; refused before its first byte, or a stream. Its beginning is in the audit log
+    /// before its first byte is made, and how it ends before its end is told.
+    fn export(&self, request: ExportRequest, who: Who) -> Result<ExportStream, Refusal>;
+}
+
+/// Bytes on their way to whoever asked for them.
+pub type Pieces = mpsc::Receiver<io::Result<StreamPiece>>;
+
+/// A participant whom something concerns, in words of the study.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Concerned {
+    /// The study's name.
+    pub study: String,
+    /// The participant's code.
+    pub code: String,
 }
 
 /// How a quarantined item is tried again.
@@ -89,5 +103,5 @@ pub struct ExportStream {
     /// The name its file should have, of the contract's form.
     pub file_name: String,
     /// Its bytes; whole once [`StreamPiece::End`] has come.
-    pub pieces: mpsc::Receiver<io::Result<StreamPiece>>,
+    pub pieces: Pieces,
 }

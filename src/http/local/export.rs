@@ -22,9 +22,7 @@ const KNOWN: &[&str] = &["participant", "tables", "from", "to", "since", "as_of"
 
 pub(super) fn begin(routes: &Routes, call: &Call) -> Answer {
     let request = request(routes, call)?;
-    let study = request.study.clone();
-    let stream = routes.desk.export(request)?;
-    call.did("export", &study);
+    let stream = routes.desk.export(request, call.who())?;
     // The name is made of the study's name, a number and a date, none of which holds a quote.
     let disposition = format!("attachment; filename=\"{}\"", stream.file_name);
     let disposition = HeaderValue::from_str(&disposition).map_err(|_| Problem::internal())?;

@@ -8,6 +8,7 @@
 use hyper::StatusCode;
 use serde_json::json;
 
+use crate::audit::{Act, Event};
 use crate::http::local::{Answer, Call, Routes, json, views::HeldView};
 
 /// Held connections that nobody has linked; the latest seen first.
@@ -18,6 +19,7 @@ pub(super) fn unassigned(routes: &Routes, call: &Call) -> Answer {
         directory.held().map(|(_, connection)| &*connection.held).filter(|held| !held.linked).collect();
     held.sort_by(|left, right| (right.last_seen, &left.handle).cmp(&(left.last_seen, &right.handle)));
     let views: Vec<_> = held.into_iter().map(HeldView::new).collect();
+    call.did(Event::new(Act::UnassignedListed {}));
     Ok(json(StatusCode::OK, &json!({ "unassigned": views })))
 }
 

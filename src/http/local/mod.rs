@@ -5,6 +5,7 @@
 //!
 //! Never: a userId in an answer; a participant's code in the log.
 
+mod audit;
 pub mod desk;
 mod export;
 mod lists;
@@ -17,14 +18,17 @@ mod studies;
 mod times;
 mod views;
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use hyper::StatusCode;
 use serde::Serialize;
 
+use crate::audit::{Act, Event, Log, Who};
 use crate::clock::Clock;
-use crate::http::local::desk::Desk;
+use crate::http::local::Trail::{Audited, ByDesk, Plain};
+use crate::http::local::desk::{Concerned, Desk};
 use crate::http::local::members::{Members, Query, decode};
 use crate::http::local_api::{Caller, LocalAnswer, LocalApi, LocalRequest, LocalResponse};
 use crate::http::problem::Problem;
@@ -37,43 +41,57 @@ pub const BASE: &str = "/api/v1/";
 type Answer = Result<LocalResponse, Problem>;
 type Handler = fn(&Routes, &Call) -> Answer;
 
-/// Path below [`BASE`], method, handler. A segment in braces takes any text.
-const ROUTES: &[(&str, &str, Handler)] = &[
-    ("studies", "GET", studies::list),
-    ("studies", "POST", studies::add),
-    ("studies/{study}", "GET", studies::show),
-    ("studies/{study}", "PATCH", studies::set),
-    ("studies/{study}/lock", "POST", studies::lock),
-    ("studies/{study}/close", "POST", studies::close),
-    ("studies/{study}/participants", "GET", participants::list),
-    ("studies/{study}/participants", "POST", participants::add),
-    ("studies/{study}/participants/{code}", "GET", participants::show),
-    ("studies/{study}/participants/{code}", "PATCH", participants::set),
-    ("studies/{study}/participants/{code}/rename", "POST", participants::rename),
-    ("studies/{study}/participants/{code}/link", "POST", participants::link),
-    ("studies/{study}/participants/{code}/unlink", "POST", participants::unlink),
-    ("studies/{study}/participants/{code}/pause", "POST", participants::pause),
-    ("studies/{study}/participants/{code}/resume", "POST", participants::resume),
-    ("studies/{study}/participants/{code}/complete", "POST", participants::complete),
-    ("studies/{study}/participants/{code}/withdraw", "POST", participants::withdraw),
-    ("studies/{study}/export", "GET", export::begin),
-    ("unassigned", "GET", lists::unassigned),
-    ("quarantine", "GET", quarantine::list),
-    ("quarantine/{id}", "GET", quarantine::show),
-    ("quarantine/{id}", "DELETE", quarantine::remove),
-    ("quarantine/{id}/content", "GET", quarantine::content),
-    ("quarantine/{id}/retry", "POST", quarantine::retry),
-    ("pulls", "GET", pulls::list),
-    ("pulls/{id}", "DELETE", pulls::remove),
-    ("pulls/{id}/retry", "POST", pulls::retry),
-    ("status", "GET", lists::status),
+/// Path below [`BASE`], method, whether it is audited, handler. A segment in braces takes any text.
+const ROUTES: &[(&str, &str, Trail, Handler)] = &[
+    ("studies", "GET", Plain, studies::list),
+    ("studies", "POST", Audited, studies::add),
+    ("studies/{study}", "GET", Plain, studies::show),
+    ("studies/{study}", "PATCH", Audited, studies::set),
+    ("studies/{study}/lock", "POST", Audited, studies::lock),
+    ("studies/{study}/close", "POST", Audited, studies::close),
+    ("studies/{study}/participants", "GET", Audited, participants::list),
+    ("studies/{study}/participants", "POST", Audited, participants::add),
+    ("studies/{study}/participants/{code}", "GET", Audited, participants::show),
+    ("studies/{study}/participants/{code}", "PATCH", Audited, participants::set),
+    ("studies/{study}/participants/{code}/rename", "POST", Audited, participants::rename),
+    ("studies/{study}/participants/{code}/link", "POST", Audited, participants::link),
+    ("studies/{study}/participants/{code}/unlink", "POST", Audited, participants::unlink),
+    ("studies/{study}/participants/{code}/pause", "POST", Audited, participants::pause),
+    ("studies/{study}/participants/{code}/resume", "POST", Audited, participants::resume),
+    ("studies/{study}/participants/{code}/complete", "POST", Audited, participants::complete),
+    ("studies/{study}/participants/{code}/withdraw", "POST", Audited, participants::withdraw),
+    ("studies/{study}/export", "GET", ByDesk, export::begin),
+    ("unassigned", "GET", Audited, lists::unassigned),
+    ("quarantine", "GET", Audited, quarantine::list),
+    ("quarantine/{id}", "GET", Audited, quarantine::show),
+    ("quarantine/{id}", "DELETE", Audited, quarantine::remove),
+    ("quarantine/{id}/content", "GET", Audited, quarantine::content),
+    ("quarantine/{id}/retry", "POST", Audited, quarantine::retry),
+    ("pulls", "GET", Audited, pulls::list),
+    ("pulls/{id}", "DELETE", Audited, pulls::remove),
+    ("pulls/{id}/retry", "POST", Audited, pulls::retry),
+    ("audit", "GET", Audited, audit::list),
+    ("audit/verify", "POST", Audited, audit::verify),
+    ("keys", "GET", Plain, audit::keys),
+    ("status", "GET", Plain, lists::status),
 ];
+
+/// Whether a route reads participants' data or changes anything. If so, it is refused where the audit log cannot be
+/// written, and what its handler [did](Call::did) is entered before the answer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Trail {
+    Audited,
+    /// The desk enters it, since it goes on after the answer has begun.
+    ByDesk,
+    Plain,
+}
 
 /// The local API over the directory of people and the rest of the gateway.
 #[derive(Clone)]
 pub struct Routes {
     people: Arc<People>,
     desk: Arc<dyn Desk>,
+    audit: Arc<Log>,
     clock: Arc<dyn Clock>,
 }
 
@@ -83,12 +101,13 @@ struct Call {
     query: String,
     body: Bytes,
     peer: Caller,
+    done: RefCell<Vec<Event>>,
 }
 
 impl Routes {
     /// The routes over these.
-    pub fn new(people: Arc<People>, desk: Arc<dyn Desk>, clock: Arc<dyn Clock>) -> Self {
-        Self { people, desk, clock }
+    pub fn new(people: Arc<People>, desk: Arc<dyn Desk>, audit: Arc<Log>, clock: Arc<dyn Clock>) -> Self {
+        Self { people, desk, audit, clock }
     }
 
     /// Answers a request; blocks while a change becomes durable.
@@ -101,11 +120,15 @@ impl Routes {
         let segments: Option<Vec<String>> = below.split('/').map(decode).collect();
         let segments = segments.ok_or_else(|| Problem::invalid("The path is not percent-encoded UTF-8."))?;
         let mut allowed = Vec::new();
-        for (pattern, method, handler) in ROUTES {
+        for (pattern, method, trail, handler) in ROUTES {
             let Some(arguments) = matched(pattern, &segments) else { continue };
             if request.method.as_str() == *method {
                 let LocalRequest { query, body, peer, .. } = request;
-                return handler(self, &Call { arguments, query, body, peer });
+                let call = Call { arguments, query, body, peer, done: RefCell::default() };
+                return match trail {
+                    Audited => self.audited(&call, *handler),
+                    ByDesk | Plain => handler(self, &call),
+                };
             }
             allowed.push(*method);
         }
@@ -113,6 +136,21 @@ impl Routes {
             true => Err(Problem::no_such_path()),
             false => Err(Problem::method_not_allowed(&allowed)),
         }
+    }
+
+    /// What was done is entered also where the rest of it was refused.
+    fn audited(&self, call: &Call, handler: Handler) -> Answer {
+        self.audit.ready()?;
+        let answer = handler(self, call);
+        let events = call.done.take();
+        debug_assert!(answer.is_err() || !events.is_empty(), "an audited route says what it did");
+        if !events.is_empty() {
+            for event in &events {
+                call.log(event);
+            }
+            self.audit.append(call.who(), events)?;
+        }
+        answer
     }
 
     fn now(&self) -> UnixSeconds {
@@ -153,13 +191,42 @@ impl Call {
         Query::parse(&self.query, known)
     }
 
-    /// Says in the log that the caller did this to the study. Codes do not stand in the log.
-    fn did(&self, action: &'static str, study: &str) {
-        let Caller { uid, login_uid, .. } = self.peer;
-        match login_uid {
-            Some(login_uid) => tracing::info!(action, study, uid, login_uid, "done over the local API"),
-            None => tracing::info!(action, study, uid, "done over the local API"),
+    /// The caller did this: it goes into the audit log before the answer goes out.
+    fn did(&self, event: Event) {
+        self.done.borrow_mut().push(event);
+    }
+
+    /// The caller did this to the study of the path.
+    fn did_to_study(&self, act: Act) {
+        self.did(Event::of_study(act, self.study()));
+    }
+
+    /// The caller did this to the participant of the path.
+    fn did_to_participant(&self, act: Act) {
+        self.did(Event::of_participant(act, self.study(), self.code()));
+    }
+
+    /// The caller did this to what concerns these participants: an entry each, or one of nobody.
+    fn did_concerning<'a>(&self, act: &Act, concerned: impl IntoIterator<Item = &'a Concerned>) {
+        let mut events: Vec<_> = concerned
+            .into_iter()
+            .map(|Concerned { study, code }| Event::of_participant(act.clone(), study, code))
+            .collect();
+        if events.is_empty() {
+            events.push(Event::new(act.clone()));
         }
+        events.into_iter().for_each(|event| self.did(event));
+    }
+
+    fn who(&self) -> Who {
+        Who::Socket { uid: self.peer.uid, login_uid: self.peer.login_uid }
+    }
+
+    /// Codes do not stand in the system's log.
+    fn log(&self, event: &Event) {
+        let Caller { uid, login_uid, .. } = self.peer;
+        let (action, study) = (event.act.name(), event.study.as_deref());
+        tracing::info!(action, study, uid, login_uid, "done over the local API");
     }
 }
 

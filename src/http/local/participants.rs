@@ -20,6 +20,7 @@
 use hyper::StatusCode;
 use serde_json::{Value, json};
 
+use crate::audit::{Act, Event};
 use crate::http::local::{
     Answer, Call, Routes, json,
     members::Members,
@@ -51,6 +52,7 @@ pub(super) fn list(routes: &Routes, call: &Call) -> Answer {
     let present = directory.participants(&study.id).map(|found| ParticipantView::present(&directory, found, now));
     let mut views: Vec<_> = present.chain(directory.retired(&study.id).iter().map(ParticipantView::erased)).collect();
     views.sort_by(|left, right| left.code().cmp(right.code()));
+    call.did_to_study(Act::ParticipantsListed {});
     Ok(json(StatusCode::OK, &json!({ "participants": views })))
 }
 
@@ -62,8 +64,9 @@ pub(super) fn add(routes: &Routes, call: &Call) -> Answer {
         consent: consent(&mut members)?.flatten(),
     };
     let link = target(&mut members)?.map(|target| LinkRequest { target, window: Window::default() });
+    let linked = link.is_some();
     let added = routes.people.add_participant(call.study(), new, link, routes.now())?;
-    call.did("participant add", call.study());
+    call.did(Event::of_participant(Act::ParticipantAdded { linked }, call.study(), &added.code));
     shown(routes, StatusCode::CREATED, &added)
 }
 
@@ -78,6 +81,7 @@ pub(super) fn show(routes: &Routes, call: &Call) -> Answer {
             None => return Err(refusal.into()),
         },
     };
+    call.did_to_participant(Act::ParticipantShown {});
     Ok(json(StatusCode::OK, &view))
 }
 
@@ -89,14 +93,14 @@ pub(super) fn set(routes: &Routes, call: &Call) -> Answer {
         consent: consent(&mut members)?,
     };
     let changed = routes.people.set_participant(call.study(), call.code(), change)?;
-    call.did("participant set", call.study());
+    call.did_to_participant(Act::ParticipantSet {});
     shown(routes, StatusCode::OK, &changed)
 }
 
 pub(super) fn rename(routes: &Routes, call: &Call) -> Answer {
     let new_code = call.members(&["new_code"])?.needed_text("new_code")?;
     let renamed = routes.people.rename_participant(call.study(), call.code(), new_code)?;
-    call.did("participant rename", call.study());
+    call.did_to_participant(Act::ParticipantRenamed { new_code: renamed.code.clone() });
     shown(routes, StatusCode::OK, &renamed)
 }
 
@@ -105,7 +109,7 @@ pub(super) fn link(routes: &Routes, call: &Call) -> Answer {
     let window = window(&mut members)?;
     let target = target(&mut members)?.ok_or(Refusal::NoConnection)?;
     let linked = routes.people.link_participant(call.study(), call.code(), LinkRequest { target, window })?;
-    call.did("participant link", call.study());
+    call.did_to_participant(Act::ParticipantLinked {});
     shown(routes, StatusCode::OK, &linked)
 }
 
@@ -115,25 +119,25 @@ pub(super) fn unlink(routes: &Routes, call: &Call) -> Answer {
     let at = moment(&mut members, now)?;
     let number = members.number("link", u64::from(u32::MAX))?.map(|number| usize::try_from(number).unwrap_or(0));
     let unlinked = routes.people.unlink_participant(call.study(), call.code(), number, at, now)?;
-    call.did("participant unlink", call.study());
+    call.did_to_participant(Act::ParticipantUnlinked {});
     shown(routes, StatusCode::OK, &unlinked)
 }
 
 pub(super) fn pause(routes: &Routes, call: &Call) -> Answer {
-    step(routes, call, Step::Pause, "participant pause")
+    step(routes, call, Step::Pause, Act::ParticipantPaused {})
 }
 
 pub(super) fn resume(routes: &Routes, call: &Call) -> Answer {
-    step(routes, call, Step::Resume, "participant resume")
+    step(routes, call, Step::Resume, Act::ParticipantResumed {})
 }
 
 pub(super) fn complete(routes: &Routes, call: &Call) -> Answer {
-    step(routes, call, Step::Complete, "participant complete")
+    step(routes, call, Step::Complete, Act::ParticipantCompleted {})
 }
 
 pub(super) fn withdraw(routes: &Routes, call: &Call) -> Answer {
     let mut members = call.members(&["reason", "data", "dry_run", "now"])?;
-    reason(members.text("reason")?, true)?;
+    let reason = reason(members.text("reason")?, true)?;
     let fate = members.choice("data", &[("purge", DataFate::Purge), ("retain", DataFate::Retain)])?;
     let dry_run = members.flag("dry_run")?;
     let at_once = members.flag("now")?;
@@ -150,19 +154,18 @@ pub(super) fn withdraw(routes: &Routes, call: &Call) -> Answer {
     drop(directory);
 
     let mut answer = json!({ "code": found.code, "state": "withdrawn" });
-    if let (Some(answer), Value::Object(more)) =
-        (answer.as_object_mut(), routes.desk.withdraw(&found.id, routes.now())?)
-    {
+    let more = routes.desk.withdraw(&found.id, routes.now())?;
+    call.did_to_participant(Act::ParticipantWithdrawn { reason });
+    if let (Some(answer), Value::Object(more)) = (answer.as_object_mut(), more) {
         answer.extend(more);
     }
-    call.did("participant withdraw", call.study());
     Ok(json(StatusCode::OK, &answer))
 }
 
-fn step(routes: &Routes, call: &Call, step: Step, action: &'static str) -> Answer {
+fn step(routes: &Routes, call: &Call, step: Step, act: Act) -> Answer {
     let at = moment(&mut call.members(&["at"])?, routes.now())?;
     let after = routes.people.step_participant(call.study(), call.code(), step, at)?;
-    call.did(action, call.study());
+    call.did_to_participant(act);
     shown(routes, StatusCode::OK, &after)
 }
 

@@ -12,8 +12,8 @@
 use hyper::StatusCode;
 use serde_json::json;
 
-use crate::http::local::{Answer, Call, Routes, json};
-use crate::http::local_api::Caller;
+use crate::audit::{Act, Event};
+use crate::http::local::{Answer, Call, Routes, json, studies::reason};
 use crate::http::problem::Problem;
 
 pub(super) fn list(routes: &Routes, call: &Call) -> Answer {
@@ -24,31 +24,24 @@ pub(super) fn list(routes: &Routes, call: &Call) -> Answer {
         Some(_) => return Err(Problem::invalid("\"all\" is neither true nor false.")),
     };
     let (pulls, next) = routes.desk.pulls(all, query.one("after")?)?;
+    call.did(Event::new(Act::PullsListed {}));
     Ok(json(StatusCode::OK, &json!({ "pulls": pulls, "next": next })))
 }
 
 pub(super) fn retry(routes: &Routes, call: &Call) -> Answer {
     call.members(&[])?;
-    routes.desk.retry_pull(id(call), routes.clock.now())?;
-    did(call, "pulls retry");
+    let concerned = routes.desk.retry_pull(id(call), routes.clock.now())?;
+    call.did_concerning(&Act::PullRetried { pull: id(call).to_owned() }, &concerned);
     Ok(json(StatusCode::OK, &json!({ "id": id(call), "retried": true })))
 }
 
 pub(super) fn remove(routes: &Routes, call: &Call) -> Answer {
-    let reason = call.members(&["reason"])?.needed_text("reason")?;
-    if reason.trim().is_empty() {
-        return Err(Problem::invalid("\"reason\" is empty; say why."));
-    }
-    routes.desk.drop_pull(id(call), routes.clock.now())?;
-    did(call, "pulls drop");
+    let reason = reason(call.members(&["reason"])?.text("reason")?, true)?.unwrap_or_default();
+    let concerned = routes.desk.drop_pull(id(call), routes.clock.now())?;
+    call.did_concerning(&Act::PullDropped { pull: id(call).to_owned(), reason }, &concerned);
     Ok(json(StatusCode::OK, &json!({ "id": id(call), "dropped": true })))
 }
 
 fn id(call: &Call) -> &str {
     call.arguments.first().map_or("", String::as_str)
-}
-
-fn did(call: &Call, action: &'static str) {
-    let Caller { uid, login_uid, .. } = call.peer;
-    tracing::info!(action, pull = id(call), uid, login_uid, "done over the local API");
 }

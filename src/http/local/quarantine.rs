@@ -17,26 +17,29 @@
 use hyper::StatusCode;
 use serde_json::json;
 
-use crate::http::local::{Answer, Call, Routes, desk::Retry, json};
-use crate::http::local_api::{Caller, LocalBody, LocalResponse};
-use crate::http::problem::Problem;
+use crate::audit::{Act, Event};
+use crate::http::local::{Answer, Call, Routes, desk::Retry, json, studies::reason};
+use crate::http::local_api::{LocalBody, LocalResponse};
 
 pub(super) fn list(routes: &Routes, call: &Call) -> Answer {
     call.members(&[])?;
-    Ok(json(StatusCode::OK, &json!({ "quarantine": routes.desk.quarantine()? })))
+    let items = routes.desk.quarantine()?;
+    call.did(Event::new(Act::QuarantineListed {}));
+    Ok(json(StatusCode::OK, &json!({ "quarantine": items })))
 }
 
 pub(super) fn show(routes: &Routes, call: &Call) -> Answer {
     call.members(&[])?;
     let shown = routes.desk.quarantined(id(call))?;
-    did(call, "quarantine show");
+    let of = |member: &str| shown[member].as_str().map(str::to_owned);
+    call.did(Event { act: Act::QuarantineShown { item: id(call).to_owned() }, study: of("study"), code: of("code") });
     Ok(json(StatusCode::OK, &shown))
 }
 
 pub(super) fn content(routes: &Routes, call: &Call) -> Answer {
     call.members(&[])?;
-    let pieces = routes.desk.quarantined_content(id(call))?;
-    did(call, "quarantine show");
+    let (concerned, pieces) = routes.desk.quarantined_content(id(call))?;
+    call.did_concerning(&Act::QuarantineShown { item: id(call).to_owned() }, &concerned);
     Ok(LocalResponse {
         status: StatusCode::OK,
         content_type: "application/octet-stream",
@@ -47,27 +50,19 @@ pub(super) fn content(routes: &Routes, call: &Call) -> Answer {
 
 pub(super) fn retry(routes: &Routes, call: &Call) -> Answer {
     let accept = call.members(&["accept"])?.flag("accept")?.unwrap_or_default();
-    routes.desk.retry_quarantined(id(call), if accept { Retry::Accepted } else { Retry::AsItCame })?;
-    did(call, if accept { "quarantine retry --accept" } else { "quarantine retry" });
+    let retry = if accept { Retry::Accepted } else { Retry::AsItCame };
+    let concerned = routes.desk.retry_quarantined(id(call), retry)?;
+    call.did_concerning(&Act::QuarantineRetried { item: id(call).to_owned(), accepted: accept }, &concerned);
     Ok(json(StatusCode::OK, &json!({ "id": id(call), "retried": true })))
 }
 
 pub(super) fn remove(routes: &Routes, call: &Call) -> Answer {
-    let reason = call.members(&["reason"])?.needed_text("reason")?;
-    if reason.trim().is_empty() {
-        return Err(Problem::invalid("\"reason\" is empty; say why."));
-    }
-    routes.desk.drop_quarantined(id(call))?;
-    did(call, "quarantine drop");
+    let reason = reason(call.members(&["reason"])?.text("reason")?, true)?.unwrap_or_default();
+    let concerned = routes.desk.drop_quarantined(id(call))?;
+    call.did_concerning(&Act::QuarantineDropped { item: id(call).to_owned(), reason }, &concerned);
     Ok(json(StatusCode::OK, &json!({ "id": id(call), "dropped": true })))
 }
 
 fn id(call: &Call) -> &str {
     call.arguments.first().map_or("", String::as_str)
-}
-
-/// Says in the log who did this to the item of an id that was found.
-fn did(call: &Call, action: &'static str) {
-    let Caller { uid, login_uid, .. } = call.peer;
-    tracing::info!(action, item = id(call), uid, login_uid, "done over the local API");
 }

@@ -15,6 +15,8 @@
 use hyper::StatusCode;
 use serde_json::json;
 
+use crate::audit::{Act, Event};
+use crate::dataset::recipient::Recipient;
 use crate::http::local::{Answer, Call, Routes, json, rules, views::StudyView};
 use crate::http::local_api::LocalResponse;
 use crate::http::problem::Problem;
@@ -40,7 +42,8 @@ pub(super) fn add(routes: &Routes, call: &Call) -> Answer {
         None => Rules::default(),
     };
     let added = routes.people.add_study(NewStudy { name, recipients, rules }, routes.now())?;
-    call.did("study add", &added.name);
+    let recipients = fingerprints(&added.recipients);
+    call.did(Event::of_study(Act::StudyAdded { rules_version: added.rules_version, recipients }, &added.name));
     Ok(shown(routes, StatusCode::CREATED, &added))
 }
 
@@ -59,8 +62,10 @@ pub(super) fn set(routes: &Routes, call: &Call) -> Answer {
         let rules = rules.map(|mut members| rules::changed(before.rules.clone(), &mut members)).transpose()?;
         Ok::<_, Problem>(StudyChange { recipients, rules })
     })?;
-    call.did("study set", &changed.name);
+    call.did(Event::of_study(Act::StudySet { rules_version: changed.rules_version }, &changed.name));
     if changed.recipients != recipients_before {
+        let (before, recipients) = (fingerprints(&recipients_before), fingerprints(&changed.recipients));
+        call.did(Event::of_study(Act::RecipientsChanged { before, recipients }, &changed.name));
         routes.desk.recipients_changed(&changed.name);
     }
     Ok(shown(routes, StatusCode::OK, &changed))
@@ -69,7 +74,7 @@ pub(super) fn set(routes: &Routes, call: &Call) -> Answer {
 pub(super) fn lock(routes: &Routes, call: &Call) -> Answer {
     call.members(&[])?;
     let locked = routes.people.lock_study(call.study())?;
-    call.did("study lock", &locked.name);
+    call.did_to_study(Act::StudyLocked {});
     Ok(shown(routes, StatusCode::OK, &locked))
 }
 
@@ -78,19 +83,20 @@ pub(super) fn close(routes: &Routes, call: &Call) -> Answer {
     let mut members = call.members(&["data", "reason"])?;
     let purge = members.choice("data", &[("keep", false), ("purge", true)])?;
     let purge = purge.ok_or_else(|| Problem::invalid("\"data\" is missing; give \"keep\" or \"purge\"."))?;
-    reason(members.text("reason")?, purge)?;
+    let reason = reason(members.text("reason")?, purge)?;
 
     let closed = routes.people.close_study(call.study())?;
-    call.did("study close", &closed.name);
+    call.did_to_study(Act::StudyClosed { purge, reason: reason.clone() });
     let mut purged = 0;
     if purge {
         let participants: Vec<_> =
-            routes.people.read().participants(&closed.id).map(|participant| participant.id).collect();
-        for participant in participants {
+            routes.people.read().participants(&closed.id).map(|found| (found.id, found.code.clone())).collect();
+        for (participant, code) in participants {
             routes.desk.withdraw(&participant, routes.now())?;
+            let act = Act::ParticipantWithdrawn { reason: reason.clone() };
+            call.did(Event::of_participant(act, &closed.name, &code));
             purged += 1;
         }
-        call.did("study purge", &closed.name);
     }
     let directory = routes.people.read();
     let mut answer = json!(StudyView::new(&directory, &closed));
@@ -98,16 +104,21 @@ pub(super) fn close(routes: &Routes, call: &Call) -> Answer {
     Ok(json(StatusCode::OK, &answer))
 }
 
-/// Refuses a reason that is too long, or missing where one is needed.
-pub(super) fn reason(reason: Option<String>, needed: bool) -> Result<(), Problem> {
-    let reason = reason.unwrap_or_default();
-    if needed && reason.trim().is_empty() {
+/// The reason for the audit log; refused where it is too long, or missing where one is needed.
+pub(super) fn reason(reason: Option<String>, needed: bool) -> Result<Option<String>, Problem> {
+    let reason = reason.unwrap_or_default().trim().to_owned();
+    if needed && reason.is_empty() {
         return Err(Problem::invalid("\"reason\" is missing; say why, without naming a person."));
     }
     if reason.chars().count() > REASON_CHARS_MAX {
         return Err(Problem::invalid("\"reason\" is longer than 500 characters; shorten it."));
     }
-    Ok(())
+    Ok(Some(reason).filter(|reason| !reason.is_empty()))
+}
+
+/// Recipients as the manifest of a dataset has them.
+fn fingerprints(recipients: &[String]) -> Vec<String> {
+    recipients.iter().filter_map(|text| Recipient::parse(text).ok()).map(|known| known.fingerprint()).collect()
 }
 
 fn shown(routes: &Routes, status: StatusCode, study: &Study) -> LocalResponse {

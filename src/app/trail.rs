@@ -1,0 +1,43 @@
+//! The audit log's own chores: a signed head each hour, everything verified once a day.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::audit::Log;
+use crate::clock::Clock;
+use crate::lifecycle::Stopped;
+
+/// How often the head is signed.
+const SIGNED_EVERY: Duration = Duration::from_secs(3600);
+/// How often everything is verified, in seconds.
+const VERIFIED_EVERY: i64 = 86_400;
+
+/// Keeps the log until the gateway stops.
+pub(super) async fn keep(audit: Arc<Log>, clock: Arc<dyn Clock>, mut stopped: Stopped) {
+    let mut ticks = interval(SIGNED_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    // The first tick comes at once, and the start was signed.
+    let mut first = true;
+    loop {
+        tokio::select! {
+            () = stopped.wait() => return,
+            _ = ticks.tick() => {}
+        }
+        let signs = !std::mem::take(&mut first);
+        let (audit, now) = (Arc::clone(&audit), clock.now());
+        let due = audit.verified().is_none_or(|at| now.0.saturating_sub(at.0) >= VERIFIED_EVERY);
+        let chores = tokio::task::spawn_blocking(move || {
+            if signs {
+                audit.sign()?;
+            }
+            if due { audit.verify().map(|_| ()) } else { Ok(()) }
+        });
+        match chores.await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%error, "the audit log could not be signed or verified"),
+            Err(_) => tracing::error!("signing the audit log ended in a panic"),
+        }
+    }
+}

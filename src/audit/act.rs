@@ -1,0 +1,258 @@
+//! What can be done: the closed set of acts, each with the few details that it has.
+//!
+//! Never: a payload, a Garmin id, a token, or anything of a person but a pseudonym.
+
+use serde::Serialize;
+
+macro_rules! acts {
+    ($(
+        #[doc = $doc:literal]
+        $variant:ident = $name:literal { $($(#[doc = $field_doc:literal])+ $field:ident: $kind:ty,)* }
+    )*) => {
+        /// Something that was done.
+        #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+        #[serde(tag = "act", content = "details")]
+        pub enum Act {
+            $(
+                #[doc = $doc]
+                #[serde(rename = $name)]
+                $variant { $($(#[doc = $field_doc])+ $field: $kind,)* },
+            )*
+        }
+
+        /// The name of every act.
+        pub const NAMES: &[&str] = &[$($name),*];
+
+        impl Act {
+            /// Its name.
+            pub fn name(&self) -> &'static str {
+                match self {
+                    $(Self::$variant { .. } => $name,)*
+                }
+            }
+        }
+    };
+}
+
+acts! {
+    /// A study was added.
+    StudyAdded = "study-added" {
+        /// The version of its rules.
+        rules_version: u32,
+        /// SHA-256 of each recipient's text.
+        recipients: Vec<String>,
+    }
+    /// A study's rules were set.
+    StudySet = "study-set" {
+        /// The version of its rules from here on.
+        rules_version: u32,
+    }
+    /// Others than before can open a study's datasets.
+    RecipientsChanged = "recipients-changed" {
+        /// SHA-256 of the text of each that there was.
+        before: Vec<String>,
+        /// SHA-256 of the text of each that there is.
+        recipients: Vec<String>,
+    }
+    /// A study takes no new participants.
+    StudyLocked = "study-locked" {}
+    /// A study takes nothing.
+    StudyClosed = "study-closed" {
+        /// Whether its data are to go.
+        purge: bool,
+        /// Why, in a person's words.
+        reason: Option<String>,
+    }
+    /// A participant was added.
+    ParticipantAdded = "participant-added" {
+        /// Whether with a connection.
+        linked: bool,
+    }
+    /// A study's participants were listed.
+    ParticipantsListed = "participants-listed" {}
+    /// A participant was shown.
+    ParticipantShown = "participant-shown" {}
+    /// A participant's window or consent was set.
+    ParticipantSet = "participant-set" {}
+    /// A participant has another code.
+    ParticipantRenamed = "participant-renamed" {
+        /// The code from here on.
+        new_code: String,
+    }
+    /// A connection was linked.
+    ParticipantLinked = "participant-linked" {}
+    /// A link was ended.
+    ParticipantUnlinked = "participant-unlinked" {}
+    /// Collection pauses.
+    ParticipantPaused = "participant-paused" {}
+    /// Collection goes on.
+    ParticipantResumed = "participant-resumed" {}
+    /// Collection ended as planned.
+    ParticipantCompleted = "participant-completed" {}
+    /// A participant was withdrawn by a person's decision.
+    ParticipantWithdrawn = "participant-withdrawn" {
+        /// Why, in a person's words.
+        reason: Option<String>,
+    }
+    /// Everything held on one participant was handed out.
+    ParticipantDisclosed = "participant-disclosed" {}
+    /// A dataset is being handed out.
+    ExportBegun = "export-begun" {
+        /// The number it will have.
+        number: u32,
+    }
+    /// A dataset was handed out whole.
+    ExportMade = "export-made" {
+        /// Its number.
+        number: u32,
+        /// Its length.
+        bytes: u64,
+        /// SHA-256 of the encrypted file.
+        sha256: String,
+        /// SHA-256 of its manifest.
+        manifest_sha256: String,
+        /// How many participants it covers.
+        participants: u64,
+    }
+    /// A dataset was not handed out whole.
+    ExportFailed = "export-failed" {
+        /// The number it would have had.
+        number: u32,
+    }
+    /// Held connections were listed.
+    UnassignedListed = "unassigned-listed" {}
+    /// Quarantined items were listed.
+    QuarantineListed = "quarantine-listed" {}
+    /// A quarantined item was shown.
+    QuarantineShown = "quarantine-shown" {
+        /// The item.
+        item: String,
+    }
+    /// A quarantined item was filed once more.
+    QuarantineRetried = "quarantine-retried" {
+        /// The item.
+        item: String,
+        /// Whether as what it was announced as.
+        accepted: bool,
+    }
+    /// A quarantined item was destroyed.
+    QuarantineDropped = "quarantine-dropped" {
+        /// The item.
+        item: String,
+        /// Why, in a person's words.
+        reason: String,
+    }
+    /// Pulls were listed.
+    PullsListed = "pulls-listed" {}
+    /// A pull was tried again.
+    PullRetried = "pull-retried" {
+        /// The pull.
+        pull: String,
+    }
+    /// A pull was given up.
+    PullDropped = "pull-dropped" {
+        /// The pull.
+        pull: String,
+        /// Why, in a person's words.
+        reason: String,
+    }
+    /// A deregistration notice withdrew a participant.
+    DeregistrationObeyed = "deregistration-obeyed" {
+        /// Whether the same had been done before: a notice that came again, or was replayed at a start.
+        repeated: bool,
+    }
+    /// Notices for connections that are neither linked nor held, which touched nothing.
+    DeregistrationUnknown = "deregistration-unknown" {
+        /// How many.
+        notices: u64,
+    }
+    /// A deregistration notice dropped what was held for connections that nobody had linked.
+    DeregistrationDropped = "deregistration-dropped" {
+        /// How many connections.
+        connections: u64,
+    }
+    /// Deregistration notices wait for a person's confirmation.
+    DeregistrationHeld = "deregistration-held" {
+        /// How many.
+        notices: u64,
+    }
+    /// A participant changed at Garmin what may be collected.
+    PermissionChanged = "permission-changed" {
+        /// Whether the same held already: the notice was replayed at a start, or filed before this was entered.
+        repeated: bool,
+    }
+    /// A participant's data and keys were destroyed.
+    PurgeCarriedOut = "purge-carried-out" {
+        /// Records that went.
+        records: u64,
+        /// Their bytes.
+        bytes: u64,
+        /// The epoch from then on.
+        epoch: u64,
+    }
+    /// Keys were rotated by a person's decision.
+    KeysRotated = "keys-rotated" {
+        /// The epoch from then on.
+        epoch: u64,
+    }
+    /// This log was read.
+    AuditListed = "audit-listed" {}
+    /// This log was verified.
+    AuditVerified = "audit-verified" {
+        /// How many findings there were.
+        findings: u64,
+    }
+    /// The gateway started.
+    Started = "started" {
+        /// Its version.
+        version: &'static str,
+        /// Whether it was stopped before; else it ended in the midst of things, and a change that was under way may
+        /// be in force without an entry.
+        after_stop: bool,
+    }
+    /// The gateway stopped.
+    Stopped = "stopped" {}
+    /// The head was signed.
+    HeadSigned = "head-signed" {}
+    /// The last entry was not written to its end, and was never acknowledged: what there was of it was cut off.
+    TailCut = "tail-cut" {
+        /// How many bytes were cut off.
+        bytes: u64,
+    }
+    /// At the start the log was not as it had been left.
+    DamageFound = "damage-found" {
+        /// The last entry that is there and whole.
+        whole_to: u64,
+        /// The last entry that is known to have been signed.
+        signed_to: u64,
+    }
+}
+
+impl Act {
+    /// Whether its entry is signed, and thus a head of the log.
+    pub(super) fn is_head(&self) -> bool {
+        is_head(self.name())
+    }
+}
+
+/// Whether entries of this act are signed.
+pub(super) fn is_head(name: &str) -> bool {
+    matches!(name, "started" | "stopped" | "head-signed")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_acts_are_told_apart_and_stand_in_their_json() {
+        let mut names = NAMES.to_vec();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), NAMES.len());
+        let act = Act::ExportBegun { number: 7 };
+        let text = serde_json::to_string(&act).expect("JSON");
+        assert_eq!(text, r#"{"act":"export-begun","details":{"number":7}}"#);
+        assert_eq!(act.name(), "export-begun");
+    }
+}

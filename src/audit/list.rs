@@ -1,0 +1,77 @@
+//! Entries that match a filter, page by page, the oldest first.
+
+use std::io::{self, BufRead, BufReader, Read};
+
+use crate::audit::entry::Entry;
+use crate::audit::folder::Piece;
+use crate::audit::line::Line;
+use crate::model::time::UnixSeconds;
+
+/// Entries in one page.
+pub const LISTED_MAX: usize = 1000;
+
+/// Which entries are wanted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Of this study.
+    pub study: Option<String>,
+    /// Of this code.
+    pub code: Option<String>,
+    /// Of this act.
+    pub act: Option<String>,
+    /// From this second on.
+    pub from: Option<UnixSeconds>,
+    /// Before this second.
+    pub to: Option<UnixSeconds>,
+    /// Behind this entry.
+    pub after: u64,
+}
+
+/// Some entries.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Page {
+    /// They.
+    pub entries: Vec<Entry>,
+    /// Goes into [`Filter::after`] for the next page; `None` at the end.
+    pub next: Option<u64>,
+}
+
+pub(super) fn list(pieces: Vec<Piece>, filter: &Filter) -> io::Result<Page> {
+    let mut page = Page::default();
+    let firsts: Vec<_> = pieces.iter().map(|piece| piece.first).collect();
+    for (place, piece) in pieces.into_iter().enumerate() {
+        // A piece ends before the first entry of the next one.
+        if firsts.get(place + 1).copied().flatten().is_some_and(|next| next <= filter.after + 1) {
+            continue;
+        }
+        let reader = BufReader::new(piece.file.take(piece.length));
+        for raw in reader.split(b'\n') {
+            // A line that was altered is no entry; verifying says where it is.
+            let raw = raw?;
+            let Some(entry) = Line::parse(&raw).map(|line| line.entry).filter(|entry| filter.wants(entry)) else {
+                continue;
+            };
+            if page.entries.len() == LISTED_MAX {
+                page.next = page.entries.last().map(|entry| entry.sequence);
+                return Ok(page);
+            }
+            page.entries.push(entry);
+        }
+    }
+    Ok(page)
+}
+
+impl Filter {
+    fn wants(&self, entry: &Entry) -> bool {
+        let same = |wanted: &Option<String>, found: Option<&String>| wanted.is_none() || wanted.as_ref() == found;
+        // Times of one form sort as text.
+        let from = self.from.is_none_or(|from| entry.at >= from.to_string());
+        let to = self.to.is_none_or(|to| entry.at < to.to_string());
+        entry.sequence > self.after
+            && same(&self.study, entry.study.as_ref())
+            && same(&self.code, entry.code.as_ref())
+            && same(&self.act, Some(&entry.act))
+            && from
+            && to
+    }
+}

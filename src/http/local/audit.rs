@@ -1,0 +1,57 @@
+//! The audit log, and the key that its heads are signed with.
+//!
+//! | request | answer |
+//! |---|---|
+//! | GET audit?study=&code=&act=&from=&to=&after= | `{"entries": [ENTRY], "next"}`; `next` goes into `after` |
+//! | POST audit/verify | `{"entries", "range", "proven_to", "head", "findings": [FINDING], "site_key"}` |
+//! | GET keys | `{"site_key"}` |
+//!
+//! ENTRY: `{"sequence", "at", "who", "act", "details", "study", "code"}`. FINDING: `{"file", "line", "byte",
+//! "sequence", "fault", …, "text"}`.
+
+use hyper::StatusCode;
+use serde_json::json;
+
+use crate::audit::list::Filter;
+use crate::audit::{Act, Event, act};
+use crate::http::local::times::{beginning, end};
+use crate::http::local::{Answer, Call, Routes, json};
+use crate::http::problem::Problem;
+
+pub(super) fn list(routes: &Routes, call: &Call) -> Answer {
+    let query = call.query(&["study", "code", "act", "from", "to", "after"])?;
+    let text = |name| Ok::<_, Problem>(query.one(name)?.map(str::to_owned));
+    let after = query.one("after")?.map_or(Ok(0), str::parse);
+    let filter = Filter {
+        study: text("study")?,
+        code: text("code")?,
+        act: text("act")?,
+        from: query.one("from")?.map(|text| beginning("from", text)).transpose()?,
+        to: query.one("to")?.map(|text| end("to", text)).transpose()?,
+        after: after.map_err(|_| Problem::invalid("\"after\" is no entry's number."))?,
+    };
+    if filter.act.as_deref().is_some_and(|name| !act::NAMES.contains(&name)) {
+        let known = act::NAMES.join(", ");
+        return Err(Problem::invalid(format!("\"act\" is none of: {known}.")));
+    }
+    let page = routes.audit.list(&filter).map_err(|error| {
+        tracing::error!(%error, "the audit log cannot be read");
+        Problem::internal()
+    })?;
+    call.did(Event { act: Act::AuditListed {}, study: filter.study, code: filter.code });
+    Ok(json(StatusCode::OK, &json!({ "entries": page.entries, "next": page.next })))
+}
+
+pub(super) fn verify(routes: &Routes, call: &Call) -> Answer {
+    call.members(&[])?;
+    let report = routes.audit.verify()?;
+    call.did(Event::new(Act::AuditVerified { findings: report.findings.len() as u64 }));
+    let mut answer = report.told();
+    answer["site_key"] = json!(routes.audit.site_key());
+    Ok(json(StatusCode::OK, &answer))
+}
+
+pub(super) fn keys(routes: &Routes, call: &Call) -> Answer {
+    call.members(&[])?;
+    Ok(json(StatusCode::OK, &json!({ "site_key": routes.audit.site_key() })))
+}
