@@ -208,7 +208,7 @@ async fn job_whose_time_is_over_expires_without_another_request() {
     site.receive(ping("sleeps", 1, "token=T")).await;
     site.until("end of the job", |site| !ended(site).is_empty()).await;
     assert_eq!(ended(&site), [(End::Expired, Some(Setback::Status(429)))]);
-    assert_eq!(site.counted("dailies", "expired"), 1);
+    site.until("count", |site| site.counted("dailies", "expired") == 1).await;
     let dailies = server.heads().iter().filter(|head| head.contains("dailies")).count();
     assert_eq!(dailies, 1);
     site.stop().await;

@@ -102,7 +102,7 @@ impl RecordsIntake {
     pub async fn end(mut self) -> Result<Pending, Refusal> {
         self.array.finish().map_err(Refusal::Malformed)?;
         self.body.push(Bytes::from_static(b"}")).await?;
-        self.body.end().await
+        self.body.end().await?.begin().await
     }
 }
 

@@ -127,6 +127,9 @@ pub struct Journal {
     handle: Arc<Handle>,
 }
 
+/// A small body on its way to the disk.
+pub struct Committing(oneshot::Receiver<Result<Position, Error>>);
+
 /// Keeps the writing thread.
 pub(crate) struct Handle {
     pub(crate) shared: Arc<Shared>,
@@ -213,6 +216,11 @@ impl Journal {
     ///
     /// A body that holds nothing but deregistrations and permission changes may use the disk's reserve.
     pub async fn commit(&self, header: Header, bytes: Vec<u8>, entries: Vec<Entry>) -> Result<Position, Error> {
+        self.begin(header, bytes, entries).await?.durable().await
+    }
+
+    /// The same, as far as the body is on its way: it becomes durable whether anybody waits for that or not.
+    pub async fn begin(&self, header: Header, bytes: Vec<u8>, entries: Vec<Entry>) -> Result<Committing, Error> {
         let shared = &self.handle.shared;
         shared.admit()?;
         // What an answer holds was asked for, and can be again.
@@ -231,7 +239,7 @@ impl Journal {
         let (answer, answered) = oneshot::channel();
         let kind = Kind::Inline;
         shared.enqueue(Request { body_key, kind, content, file_bytes: 0, handover, reservation, haste, answer });
-        answered.await.unwrap_or(Err(Error::Closed))
+        Ok(Committing(answered))
     }
 
     /// Starts a large body. Blocking calls: use on a blocking thread.
@@ -280,6 +288,13 @@ impl Journal {
     /// Refuses new bodies and lets what was begun end.
     pub fn close(&self) {
         self.handle.shared.close();
+    }
+}
+
+impl Committing {
+    /// Returns the body's place when it is durable.
+    pub async fn durable(self) -> Result<Position, Error> {
+        self.0.await.unwrap_or(Err(Error::Closed))
     }
 }
 
