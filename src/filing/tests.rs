@@ -21,7 +21,8 @@ mod waiting;
 mod windows;
 mod withdrawals;
 
-use crate::filing::tests::site::{Record, Site};
+use crate::filing::tests::given::Record;
+use crate::filing::tests::site::Site;
 use crate::simulate::random::Random;
 use crate::store::engine::Engine;
 

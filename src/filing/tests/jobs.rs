@@ -4,7 +4,7 @@ use ring::rand::SystemRandom;
 
 use super::{NOW, Site, known, leaves, rows};
 use crate::crypto::seal::{Location, seal};
-use crate::filing::tests::site::Record;
+use crate::filing::tests::given::Record;
 use crate::model::id::OwnerId;
 use crate::model::pull::PullRef;
 use crate::model::study::Rules;

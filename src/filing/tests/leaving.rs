@@ -1,8 +1,7 @@
 //! Policies: purge and retain, one person in several studies; and that a crash at any step ends in one receipt.
 
 use super::answers::refused;
-use super::given::BY_A_PERSON;
-use super::site::target;
+use super::given::{BY_A_PERSON, target};
 use super::{NOW, Site, leaves, noise, push, rows};
 use crate::audit::list::Filter;
 use crate::model::id::OwnerId;

@@ -1,6 +1,7 @@
 //! What the user does not permit is not kept; what came before is.
 
-use super::site::{Site, target};
+use super::given::target;
+use super::site::Site;
 use super::trail::entered;
 use super::{NOW, push, rows, texts};
 use crate::model::participant::Window;

@@ -57,7 +57,7 @@ fn filled() -> Filled {
     queue.apply(&job.pull(), refused, now, 0.0).expect("its end is written");
     let refused = site.at().quarantine.list().expect("it opens").iter().filter_map(|listed| listed.item.blob).collect();
     let held = site.at().people.read().held().next().expect("it is held").0;
-    let link = LinkRequest { target: super::site::target("u1b"), window: Window::default() };
+    let link = LinkRequest { target: super::given::target("u1b"), window: Window::default() };
     site.at().people.link_participant("S", "P1", link).expect("linked");
     site.push(&push("dailies", "u1", r#""summaryId":"unfiled""#));
     let heads = site.at().catalog.heads(&participant);
@@ -287,7 +287,7 @@ fn turns_of_people_and_filing_at_once_neither_stop_nor_lose_anything() {
     let withdrawal = Arc::clone(&site.at().withdrawal);
     let thread = std::thread::spawn(move || {
         for number in 0..15 {
-            let link = LinkRequest { target: super::site::target(&format!("v{number}")), window: Window::default() };
+            let link = LinkRequest { target: super::given::target(&format!("v{number}")), window: Window::default() };
             let new = crate::people::decide::participant::NewParticipant {
                 code: Some(format!("V{number}")),
                 ..Default::default()

@@ -8,7 +8,7 @@ use std::time::Duration;
 use ring::rand::SystemRandom;
 
 use super::answers::{refused, unexpected_file};
-use super::site::open_keyring;
+use super::given::open_keyring;
 use super::{NOW, Site, leaves, noise, push, rows, texts};
 use crate::crypto::keyring::Change;
 use crate::crypto::seal::{Location, seal};
@@ -213,7 +213,7 @@ fn refused_items_of_a_held_connection_come_to_whoever_is_linked() {
     refused(&mut site, "u9", "17");
     unexpected_file(&mut site, "u9", b"<html>");
     assert_eq!((rows_of(&site, &held), site.at().quarantine.items()), (2, 2));
-    let link = LinkRequest { target: super::site::target("u9"), window: Window::default() };
+    let link = LinkRequest { target: super::given::target("u9"), window: Window::default() };
     site.at().people.link_participant("S", "P1", link).expect("linked");
     site.file();
     let owner = site.id("S", "P1");

@@ -1,6 +1,5 @@
 //! A gateway without its network edge, in a temporary folder.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -10,12 +9,12 @@ use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 
 use super::NOW;
-use super::given::{HOLD_FOR, callbacks, entries};
+use super::given::{HOLD_FOR, Record, callbacks, entries, open_keyring, target};
 use super::hand::Hand;
 use super::trail::{self, copy_folder};
 use crate::audit::Log;
 use crate::clock::Clock as _;
-use crate::crypto::key::{Key, Rng};
+use crate::crypto::key::Rng;
 use crate::crypto::keyring::Keyring;
 use crate::disk::Space;
 use crate::filing::batch::is_control;
@@ -24,17 +23,16 @@ use crate::filing::progress;
 use crate::filing::quarantine::Quarantine;
 use crate::filing::worker::{Filing, Parts, Settings};
 use crate::journal::{Header, Journal, Limits, Position, Settings as JournalSettings};
-use crate::model::connection::{ClientId, ConnectionDigest, GarminUserId};
+use crate::model::connection::{ClientId, ConnectionDigest};
 use crate::model::id::{OwnerId, StudyId};
 use crate::model::participant::Window;
 use crate::model::study::Rules;
 use crate::model::summary::SummaryType;
 use crate::model::time::UnixSeconds;
-use crate::people::decide::{link::Target, participant::NewParticipant, study::NewStudy};
+use crate::people::decide::{participant::NewParticipant, study::NewStudy};
 use crate::people::{LinkRequest, People, Settings as PeopleSettings};
 use crate::queue::{self, Queue};
 use crate::records::catalog::Catalog;
-use crate::records::index::IndexEntry;
 use crate::records::read::Window as ReadWindow;
 use crate::store::blobs::Blobs;
 use crate::store::engine::{Batch, Engine};
@@ -50,13 +48,6 @@ const RECIPIENT: &str = "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6
 const INLINE_BYTES_MAX: usize = 64 * 1024;
 /// A tombstone keeps a connection out for so long, in seconds.
 pub(super) const TOMBSTONE_FOR: i64 = 1000;
-
-/// A record as it is stored.
-#[derive(Clone, Debug)]
-pub(super) struct Record {
-    pub(super) entry: IndexEntry,
-    pub(super) data: String,
-}
 
 /// The site: what lasts over restarts, and what runs.
 pub(super) struct Site {
@@ -395,17 +386,6 @@ impl Site {
         let label = SummaryType::named(summary_type).label();
         self.at().metrics.records.with_label_values(&[label, result.name()]).get()
     }
-}
-
-/// A target that is a user of the site's one client.
-pub(super) fn target(user: &str) -> Target {
-    Target::User(ClientId::single(), GarminUserId::parse(user).expect("a user"))
-}
-
-/// The keyring in a folder.
-pub(super) fn open_keyring(dir: &Path) -> Keyring {
-    std::fs::create_dir_all(dir).expect("a folder");
-    Keyring::open(dir, &Key::from_bytes([7; 32]), Arc::new(SystemRandom::new())).expect("a keyring")
 }
 
 fn text(error: impl std::fmt::Display) -> String {

@@ -137,7 +137,7 @@ fn late_data_are_dropped_until_the_tombstone_expires() {
     site.restart();
     site.receive(&daily("u1", 2));
     assert_eq!(site.counted("dailies", DroppedPurged), 1);
-    let link = LinkRequest { target: super::site::target("u1"), window: Window::default() };
+    let link = LinkRequest { target: super::given::target("u1"), window: Window::default() };
     let new = NewParticipant { code: Some("P7".into()), ..NewParticipant::default() };
     let refused = site.at().people.add_participant("S", new, Some(link), UnixSeconds(NOW));
     assert!(matches!(refused, Err(Refusal::Tombstoned(_))), "{refused:?}");
