@@ -53,11 +53,9 @@ impl Filing {
         for some in events.chunks(ENTERED_AT_ONCE) {
             let done = self.parts.audit.append(Who::System, some.iter().map(|event| event.entry(None)).collect())?;
             let first = done.sequence + 1 - done.entries;
-            for (event, entry) in some.iter().zip(first..) {
-                if let Some(purge) = &event.purge {
-                    self.parts.withdrawal.audited(&purge.id, entry)?;
-                }
-            }
+            let entries = some.iter().zip(first..);
+            let named = entries.filter_map(|(event, entry)| Some((event.purge.as_ref()?.id, entry)));
+            self.parts.withdrawal.audited(&named.collect::<Vec<_>>())?;
         }
         Ok(())
     }

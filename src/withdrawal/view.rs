@@ -106,13 +106,11 @@ impl Withdrawal {
         unaudited.iter().map(|purge| Event::of(purge, What::Erased, self.now())).collect()
     }
 
-    /// The audit log has this entry of the purge; durable on return, and in the receipt from then on.
-    pub fn audited(&self, id: &PurgeId, entry: u64) -> Result<(), Failure> {
-        // A turn, so that no step of the purge is written between reading and writing.
+    /// The audit log has these entries of purges; durable on return, and in their receipts from then on.
+    pub fn audited(&self, entries: &[(PurgeId, u64)]) -> Result<(), Failure> {
+        // A turn, so that no step of a purge is written between reading and writing.
         let _turn = self.parts.people.turn();
-        match self.log.find(id) {
-            Some(purge) => self.log.write(&[Purge { audit: Some(entry), ..purge }]),
-            None => Ok(()),
-        }
+        let named = |(id, entry): &(PurgeId, u64)| Some(Purge { audit: Some(*entry), ..self.log.find(id)? });
+        self.log.write(&entries.iter().filter_map(named).collect::<Vec<_>>())
     }
 }
