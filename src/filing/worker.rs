@@ -30,8 +30,11 @@ use crate::upstream::refusal::Refused;
 use crate::upstream::rules::Rules;
 use crate::withdrawal::Withdrawal;
 
-/// Bodies that come within this time are filed together.
-const GATHER: Duration = Duration::from_millis(100);
+/// Bodies that come behind each other within this time are filed together: a pack of many records costs little more
+/// than one of few.
+const GATHER_IDLE: Duration = Duration::from_millis(30);
+/// But none waits longer than this for others.
+const GATHER_MAX: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_millis(200);
 /// Bodies filed together at most.
 const BODIES_MAX: usize = 4096;
@@ -179,8 +182,8 @@ impl Filing {
         deliveries.push(first);
         let started = self.parts.clock.monotonic();
         while !spilled && deliveries.len() < BODIES_MAX && bytes < BYTES_MAX {
-            let left = GATHER.saturating_sub(self.parts.clock.monotonic().saturating_sub(started));
-            let Some(next) = self.next(left)? else { break };
+            let left = GATHER_MAX.saturating_sub(self.parts.clock.monotonic().saturating_sub(started));
+            let Some(next) = self.next(left.min(GATHER_IDLE))? else { break };
             bytes += inline_bytes(&next);
             let last = matches!(next.body, Body::Spilled(_));
             deliveries.push(next);
