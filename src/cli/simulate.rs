@@ -138,9 +138,11 @@ pub(super) fn run(simulate: &Simulate) -> Result<(), Failure> {
     let target = target(simulate)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let account = runtime.block_on(async {
+        // First what the gateway must be told: it may be waiting for the certificate to start at all.
+        let callbacks = callbacks(simulate).await?;
         target.try_out().await.map_err(|error| unreachable(&error))?;
         let ledger = simulate.ledger.as_deref().map(create).transpose()?;
-        let cast = Cast { sender: sender(simulate, target), callbacks: callbacks(simulate).await? };
+        let cast = Cast { sender: sender(simulate, target), callbacks };
         let mut meter = Meter { days: simulate.days, is_shown: io::stderr().is_terminal() };
         let account = play(&settings, cast, &mut |progress| meter.show(progress)).await;
         meter.end();
