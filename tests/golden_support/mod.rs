@@ -26,6 +26,7 @@ use studygate::{
     json::split::Splitter,
     lifecycle::Stop,
     model::{connection::ClientId, entry::Entry, id::OwnerId, time::UnixSeconds},
+    queue::schedule::Filter,
     records::read::Window,
     telemetry::{audit::AuditMetrics, filing::FilingMetrics, registry::Registry},
 };
@@ -219,10 +220,12 @@ pub(crate) fn read(site: &Site) -> Value {
         json!({ "user": held.held.user.expose(), "items": held.held.items, "records": records(site, &owner) })
     });
     let quarantine = site.quarantine.list().expect("it opens");
+    let pulls = site.queue.list(&Filter::default(), 10).expect("rows open");
     json!({
         "studies": studies,
         "held": held.collect::<Vec<_>>(),
         "quarantine": quarantine.iter().map(|listed| json!([listed.item.reason, listed.item.text])).collect::<Vec<_>>(),
+        "pulls": pulls.iter().map(|pull| json!([pull.summary_type.name(), pull.place])).collect::<Vec<_>>(),
         "tombstones": directory.tombstones().count(),
     })
 }

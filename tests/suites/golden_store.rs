@@ -68,7 +68,7 @@ fn write(folder: &Folder) {
         "epochs": [{ "userId": "golden-user-9", "summaryId": "h1", "n": 1 }, "malformed"],
         "userPermissionsChange": [{ "userId": "golden-user-1", "summaryId": "p", "permissions": ["ACTIVITY_EXPORT", "HEALTH_EXPORT", "MCT_EXPORT"],
                                     "changeTimeInSeconds": NOW.0 }],
-        "dailies": [{ "userId": "golden-user-1", "callbackURL": "https://apis.example/dailies?token=t",
+        "dailies": [{ "userId": "golden-user-1", "callbackURL": "https://apis.garmin.com/wellness-api/rest/dailies?token=t",
                       "uploadStartTimeInSeconds": 1, "uploadEndTimeInSeconds": 2 },
                     { "userId": "golden-user-3", "summaryId": "gone" }],
     });
