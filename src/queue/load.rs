@@ -10,7 +10,6 @@ use crate::crypto::digest::DigestKey;
 use crate::crypto::keyring::OwnerKeys;
 use crate::model::entry::Field;
 use crate::model::id::OwnerId;
-use crate::model::pull::PullId;
 use crate::model::time::UnixSeconds;
 use crate::queue::job::{Job, Phase, State, URL_LIFE_S};
 use crate::queue::plan::{Event, step};
@@ -20,12 +19,6 @@ use crate::queue::{Error, Parts, Queue, Settings};
 use crate::records::index::KeyDigest;
 use crate::store::engine::{Batch, row, table};
 use crate::upstream::rules::Rules;
-
-/// A job's rows as they are found.
-struct Found {
-    job: Job,
-    state: Option<StoredState>,
-}
 
 impl Queue {
     /// The queue as the store has it; what was running is tried again. `callbacks` tells the host of each.
@@ -41,28 +34,11 @@ impl Queue {
             writing: Mutex::default(),
             changed: Notify::new(),
         };
-        let mut found = HashMap::new();
         for owner in queue.parts.keyring.owners() {
             if let Some((keys, is_held)) = queue.keys(&owner) {
-                queue.find(&owner, &keys, is_held, callbacks, &mut found)?;
+                queue.find(&owner, &keys, is_held, callbacks, now)?;
             }
         }
-        let mut table = queue.table();
-        let turn = queue.turn(now, 0.0);
-        for Found { mut job, state } in found.into_values() {
-            if let Some(state) = state {
-                job.deadline = state.deadline;
-                let phase = state.ended.map_or(Phase::Running, |(end, at)| Phase::Ended(end, at));
-                job.state = State { phase, attempts: state.attempts, last: state.last, begun: state.begun };
-                job.state = step(&job, job.ping, Event::Restarted, &turn).state;
-            }
-            job.put_back(now);
-            if table.insert(job).is_err() {
-                tracing::error!("more pings wait than the gateway takes; they are pulled after a restart");
-                break;
-            }
-        }
-        drop(table);
         Ok(queue)
     }
 
@@ -72,7 +48,7 @@ impl Queue {
         keys: &Arc<OwnerKeys>,
         is_held: bool,
         callbacks: &Rules,
-        found: &mut HashMap<PullId, Found>,
+        now: UnixSeconds,
     ) -> Result<(), Error> {
         let mut states: HashMap<KeyDigest, StoredState> = HashMap::new();
         self.scan(owner, table::PULL_STATE, &mut |name, sealed| {
@@ -86,7 +62,7 @@ impl Queue {
                 return;
             };
             let state = states.remove(&name).filter(|state| state.ping == ping.ping);
-            self.add(ping, state, (*owner, name), callbacks, found);
+            self.add(ping, state, (*owner, name), callbacks, now);
         })?;
         let mut orphans = Batch::default();
         states.into_keys().for_each(|name| orphans.delete(state_row(owner, &name)));
@@ -96,13 +72,14 @@ impl Queue {
         Ok(())
     }
 
+    /// Straight into the table, so that a start takes no more memory than the jobs do.
     fn add(
         &self,
         ping: Ping,
-        state: Option<StoredState>,
+        stored: Option<StoredState>,
         row: (OwnerId, KeyDigest),
         callbacks: &Rules,
-        found: &mut HashMap<PullId, Found>,
+        now: UnixSeconds,
     ) {
         let Ping { summary_type, received, ping, ask } = ping;
         let connection = self.parts.people.digest(&ask.client, ask.user.expose());
@@ -113,20 +90,37 @@ impl Queue {
         let callback = callbacks.vet(&ask.url);
         let host = self.host(callback.as_ref().map_or("", |callback| callback.host()));
         let deadline = received.plus(URL_LIFE_S);
-        let phase = Phase::Waiting(received);
-        let fresh = State { phase, attempts: 0, last: None, begun: false };
-        let known = found.entry(id).or_insert_with(|| Found {
-            job: Job { id, ping, summary_type, host, received, deadline, state: fresh, rows: Vec::with_capacity(1) },
-            state: None,
-        });
-        if (received, ping) > (known.job.received, known.job.ping) {
-            (known.job.ping, known.job.received, known.job.deadline, known.job.host) = (ping, received, deadline, host);
-            known.state = None;
+        let state = State { phase: Phase::Waiting(received), attempts: 0, last: None, begun: false };
+        let mut job = Job { id, ping, summary_type, host, received, deadline, state, rows: vec![row] };
+        let mut table = self.table();
+        if let Some(known) = table.get(&id) {
+            let is_newer = (received, ping) > (known.received, known.ping);
+            if !is_newer {
+                let had_state = known.state.attempts > 0 || !matches!(known.state.phase, Phase::Waiting(_));
+                let stored = stored.filter(|_| ping == known.ping && !had_state);
+                table.update(&id, |known| {
+                    known.rows.push(row);
+                    self.go_on(known, stored, now);
+                });
+                return;
+            }
+            job.rows = [&known.rows[..], &[row]].concat();
         }
-        if ping == known.job.ping {
-            known.state = known.state.or(state);
+        self.go_on(&mut job, stored, now);
+        if table.insert(job).is_err() {
+            tracing::error!("more pings wait than the gateway takes; they are pulled after a restart");
         }
-        known.job.rows.push(row);
+    }
+
+    /// Where the job had come to; what was running is tried again.
+    fn go_on(&self, job: &mut Job, stored: Option<StoredState>, now: UnixSeconds) {
+        if let Some(stored) = stored {
+            job.deadline = stored.deadline;
+            let phase = stored.ended.map_or(Phase::Running, |(end, at)| Phase::Ended(end, at));
+            job.state = State { phase, attempts: stored.attempts, last: stored.last, begun: stored.begun };
+            job.state = step(job, job.ping, Event::Restarted, &self.turn(now, 0.0)).state;
+        }
+        job.put_back(now);
     }
 
     /// Every row of a table of an owner, by its name.
