@@ -158,7 +158,8 @@ impl Shared {
             tokio::select! {
                 biased;
                 () = stopped.wait() => return Ok(()),
-                ended = &mut *settler => check(ended)?,
+                // It ends before the lanes only where the store failed, or by a panic: without it no answer is seen off.
+                ended = &mut *settler => return check(ended),
                 Some(ended) = lanes.join_next() => check(ended)?,
                 () = queue.wait(now), if has_room => {}
             }
