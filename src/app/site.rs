@@ -231,7 +231,7 @@ pub(super) fn directory_failure(dir: &Path, error: &FormatError) -> Failure {
 
 pub(super) fn keyring_failure(error: keyring::Error) -> Failure {
     let kind = match error {
-        keyring::Error::WrongRootKey => Kind::Configuration,
+        keyring::Error::WrongRootKey | keyring::Error::RootKeyReplaced(_) => Kind::Configuration,
         keyring::Error::Damaged | keyring::Error::NeedsRotation | keyring::Error::Io(_) => Kind::Storage,
     };
     Failure::new(kind, error)

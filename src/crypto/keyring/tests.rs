@@ -1,5 +1,7 @@
 //! The keyring on a disk that stops at any step: what opens is the old or the new state, and nothing destroyed.
 
+mod root;
+
 use std::{
     collections::HashSet,
     fs::{self, File},
@@ -39,6 +41,10 @@ impl Layer for Stopping {
 
     fn sync(&self, file: &File) -> io::Result<()> {
         if self.step() { file.sync_all() } else { Err(io::Error::other("stopped")) }
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        if self.step() { fs::rename(from, to) } else { Err(io::Error::other("stopped")) }
     }
 }
 
@@ -97,7 +103,7 @@ fn remnants(dir: &Path, names: &[&str]) -> Vec<Vec<u8>> {
 }
 
 fn assert_nothing_left(dir: &Path, remnants: &[Vec<u8>]) {
-    for entry in fs::read_dir(dir).unwrap().flatten() {
+    for entry in fs::read_dir(dir).unwrap().flatten().filter(|entry| entry.path().is_file()) {
         let bytes = fs::read(entry.path()).unwrap();
         let found: HashSet<&[u8]> = bytes.windows(16).collect();
         assert!(!remnants.iter().any(|part| found.contains(&**part)), "remnant in {}", entry.path().display());
