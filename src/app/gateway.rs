@@ -120,6 +120,7 @@ impl Gateway {
             certificate: Arc::clone(&certificate),
             clock: Arc::clone(&clock),
             audit: Arc::clone(&audit),
+            keyring: Arc::clone(&site.keyring),
             highest_time: site.progress.highest_time,
             metrics: http.clone(),
         });

@@ -8,15 +8,18 @@
 pub mod at_rest;
 pub mod controls;
 pub mod desk;
+pub mod escrow;
 pub mod failure;
 pub mod gateway;
 pub mod gauges;
 mod handout;
+mod keys;
 mod leaving;
 mod pieces;
 pub mod pulling;
 mod pulls;
 mod quarantine;
+pub mod root;
 pub mod site;
 mod trail;
 pub mod watch;

@@ -17,11 +17,21 @@ const DIGITS: usize = 64;
 
 /// A name for a root key: 64 bits of its digest, which tell nothing of a key of 256 random bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fingerprint(pub(crate) [u8; Fingerprint::BYTES]);
+pub struct Fingerprint([u8; Fingerprint::BYTES]);
 
 impl Fingerprint {
     /// How long it is, in bytes.
     pub const BYTES: usize = 8;
+
+    /// The fingerprint of these bytes.
+    pub const fn from_bytes(bytes: [u8; Self::BYTES]) -> Fingerprint {
+        Fingerprint(bytes)
+    }
+
+    /// Its bytes.
+    pub fn as_bytes(&self) -> &[u8; Self::BYTES] {
+        &self.0
+    }
 
     /// The fingerprint of this root key.
     pub fn of(root: &Key) -> Fingerprint {

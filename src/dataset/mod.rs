@@ -27,6 +27,7 @@ pub mod path;
 pub mod readme;
 pub mod recipient;
 pub mod row;
+pub mod secret;
 pub mod source;
 pub mod tables;
 pub mod write;

@@ -115,7 +115,9 @@ pub fn replace(
     file.stage(&new).map_err(NotReplaced::Unwritable)?;
     if let Err(cause) = keyring.rotate_root(&new, changes) {
         // Only where nothing was overwritten is it certain that the new key is not in force.
-        if !keyring.has_failed() && file.discard().is_err() {}
+        if !keyring.has_failed() {
+            drop(file.discard());
+        }
         return Err(NotReplaced::Keyring(cause));
     }
     let sealed_anew = others.seal_anew(&old, &new);

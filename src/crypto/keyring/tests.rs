@@ -230,6 +230,32 @@ fn rotation_stopped_anywhere_leaves_the_old_or_the_new_keyring_and_no_remnant() 
 }
 
 #[test]
+fn fault_anywhere_in_a_rotation_leaves_the_running_keyring_readable_and_what_it_wraps_opens_after_a_restart() {
+    for steps in 0.. {
+        let before = prepared();
+        let disk = Stopping::after(usize::MAX);
+        let keyring = Keyring::open_on(before.path(), &root(), rng(), disk.clone()).unwrap();
+        disk.left.store(steps, Ordering::SeqCst);
+        let outcome = keyring.rotate(&[Change::NextJournalGeneration]);
+        assert_eq!(keyring.has_failed(), outcome.is_err());
+        let (generation, wrapping) = keyring.journal_current();
+        let data = keyring.owner(&id(2)).unwrap().data.clone();
+        if outcome.is_err() {
+            disk.left.store(usize::MAX, Ordering::SeqCst);
+            assert!(matches!(keyring.update(&[add(9)]), Err(Error::Io(_))), "a failed write is not tried again");
+        }
+        drop(keyring);
+        let found = open(before.path()).unwrap();
+        assert_eq!(found.journal(generation), Some(wrapping), "stopped after {steps}");
+        assert_eq!((found.owners().len(), &found.owner(&id(2)).unwrap().data), (2, &data));
+        if outcome.is_ok() {
+            assert_eq!(steps, 8, "four slots are written and fsynced");
+            return;
+        }
+    }
+}
+
+#[test]
 fn destruction_takes_a_rotation() {
     let dir = prepared();
     let keyring = open(dir.path()).unwrap();

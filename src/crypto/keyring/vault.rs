@@ -32,7 +32,7 @@ use crate::crypto::{
 const EPOCH_STEP_BYTES: usize = 4096;
 const CONTENT_STEP_BYTES: usize = 64 * 1024;
 const SEALED_EPOCH_BYTES: usize = 32 + OVERHEAD;
-const NO_ROOT: Fingerprint = Fingerprint([0; Fingerprint::BYTES]);
+const NO_ROOT: Fingerprint = Fingerprint::from_bytes([0; Fingerprint::BYTES]);
 
 /// The content of a keyring in clear, wiped when dropped.
 pub(crate) type Content = Zeroizing<Vec<u8>>;
@@ -232,7 +232,7 @@ impl<'a> EpochPayload<'a> {
         let mut name = || {
             let (first, rest) = names.split_first_chunk()?;
             names = rest;
-            Some(Fingerprint(*first))
+            Some(Fingerprint::from_bytes(*first))
         };
         let (root, root_before) = (name().unwrap_or(NO_ROOT), name().unwrap_or(NO_ROOT));
         Self { sealed, root, root_before }
@@ -262,8 +262,8 @@ fn newest_first(slots: &Slots) -> io::Result<Vec<(usize, u64, Vec<u8>)>> {
 fn seal_epoch(root: &Key, root_before: Fingerprint, epoch: u64, key: &Key, rng: &dyn SecureRandom) -> Vec<u8> {
     let place = Location { table: "epoch", owner: b"", item: &epoch.to_be_bytes() };
     let mut payload = seal(root, place, key.expose(), rng);
-    payload.extend_from_slice(&Fingerprint::of(root).0);
-    payload.extend_from_slice(&root_before.0);
+    payload.extend_from_slice(Fingerprint::of(root).as_bytes());
+    payload.extend_from_slice(root_before.as_bytes());
     payload
 }
 

@@ -71,7 +71,7 @@ impl RootKeyFile {
     pub fn stage(&self, key: &Key) -> io::Result<()> {
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&self.next)?;
         let written = self.layer.write(&file, text(key).as_bytes()).and_then(|()| self.layer.sync(&file));
-        written.and_then(|()| self.sync_dir()).inspect_err(|_| if self.discard().is_err() {})
+        written.and_then(|()| self.sync_dir()).inspect_err(|_| drop(self.discard()))
     }
 
     /// The next key becomes the configured one; durable on return. Then the one before is overwritten where it lay.
@@ -82,7 +82,7 @@ impl RootKeyFile {
         // It opens nothing of this site any more, so that a file which cannot be overwritten is no failure.
         if let Ok(before) = before {
             let noise: [u8; 65] = random(rng);
-            if self.layer.write(&before, &noise).and_then(|()| self.layer.sync(&before)).is_err() {}
+            drop(self.layer.write(&before, &noise).and_then(|()| self.layer.sync(&before)));
         }
         Ok(())
     }

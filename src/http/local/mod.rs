@@ -8,6 +8,7 @@
 mod audit;
 pub mod desk;
 mod export;
+pub mod keys;
 mod lists;
 mod members;
 mod participants;
@@ -78,7 +79,10 @@ const ROUTES: &[(&str, &str, Trail, Handler)] = &[
     ("purges/{id}/reject", "POST", Audited, purges::reject),
     ("audit", "GET", Audited, audit::list),
     ("audit/verify", "POST", Audited, audit::verify),
-    ("keys", "GET", Plain, audit::keys),
+    ("keys", "GET", Plain, keys::show),
+    ("keys/rotate", "POST", Audited, keys::rotate),
+    ("keys/escrow/create", "POST", Audited, keys::escrow_made),
+    ("keys/escrow/verify", "POST", Audited, keys::escrow_verified),
     ("status", "GET", Plain, lists::status),
 ];
 
