@@ -6,16 +6,21 @@ use bytes::Bytes;
 use hyper::Method;
 use people_support::{NOW, Site};
 use serde_json::{Value, json};
+use studygate::access::{rights::Scope, role::Role};
 use studygate::crypto::key::Key;
 use studygate::crypto::root_key::{Fingerprint, proof};
 use studygate::http::local_api::{Caller, LocalBody, LocalRequest};
 
 fn ask(site: &Site, method: &str, path: &str, body: Value) -> (u16, Value) {
+    ask_as(site, Caller::Socket { uid: 1000, login_uid: None, groups: vec![1000] }, method, path, body)
+}
+
+fn ask_as(site: &Site, peer: Caller, method: &str, path: &str, body: Value) -> (u16, Value) {
     let answer = site.routes.answer(LocalRequest {
         method: Method::from_bytes(method.as_bytes()).expect("a method"),
         path: format!("/api/v1/{path}"),
         query: String::new(),
-        peer: Caller { uid: 1000, gid: 1000, login_uid: None },
+        peer,
         body: if body.is_null() { Bytes::new() } else { body.to_string().into() },
     });
     let LocalBody::Full(text) = answer.body else { panic!("an answer that is told whole") };
@@ -27,7 +32,7 @@ fn entries(site: &Site, act: &str) -> Vec<Value> {
         method: Method::GET,
         path: "/api/v1/audit".to_owned(),
         query: format!("act={act}"),
-        peer: Caller { uid: 0, gid: 0, login_uid: None },
+        peer: Caller::Socket { uid: 0, login_uid: None, groups: vec![0] },
         body: Bytes::new(),
     });
     let LocalBody::Full(text) = answer.body else { panic!("an answer that is told whole") };
@@ -60,6 +65,19 @@ fn rotation_tells_the_epoch_and_a_replaced_root_key_by_its_fingerprint() {
     let entered = entries(&site, "keys-rotated");
     assert_eq!(entered[0]["details"], json!({ "epoch": 8, "root_key": null, "reason": null }));
     assert_eq!(entered[1]["details"], json!({ "epoch": 8, "root_key": fingerprint, "reason": "seen" }));
+}
+
+#[test]
+fn root_key_is_replaced_at_the_socket_alone_and_the_epoch_by_an_admin() {
+    let site = Site::new();
+    let holder = |role| Caller::Token { name: "ops".to_owned(), role, scope: Scope::All };
+    let rotate = |role, body| ask_as(&site, holder(role), "POST", "keys/rotate", body).0;
+    assert_eq!(rotate(Role::Coordinator, json!({})), 403);
+    assert_eq!(rotate(Role::Admin, json!({})), 200);
+    assert_eq!(rotate(Role::Admin, json!({ "root": true })), 409);
+    assert_eq!(rotate(Role::Admin, json!({ "root": true, "key": "5e".repeat(32) })), 409);
+    assert_eq!(ask(&site, "GET", "keys", Value::Null).1["root_key"], Fingerprint::of(&in_force()).to_string());
+    assert_eq!(entries(&site, "keys-rotated").len(), 1);
 }
 
 #[test]
