@@ -37,6 +37,7 @@ pub mod recipient;
 pub mod row;
 mod scalar;
 mod series;
+pub mod secret;
 pub mod source;
 pub mod spill;
 mod stream;
