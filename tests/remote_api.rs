@@ -123,8 +123,8 @@ fn coordinator_at_another_machine_does_the_whole_job_with_a_token() {
     let (key, folder) = (site.key_path(), site.scratch("a"));
     let path = |path: &Path| path.to_str().expect("UTF-8").to_owned();
     site.cli(&["dataset", "open", &path(&file), "-i", &path(&key), "-o", &path(&folder)]);
-    let dailies = fs::read_to_string(folder.join("data/dailies.csv")).expect("a table");
-    assert!(dailies.lines().nth(1).is_some_and(|line| line.starts_with("P1,")), "{dailies}");
+    let dailies = fs::read_to_string(folder.join("raw/dailies.ndjson")).expect("the records");
+    assert!(dailies.contains(r#""participant":"P1""#), "{dailies}");
 
     assert_eq!(remote.refused(&["study", "show", "B"]), remote_unknown("B"));
     assert_eq!(remote.refused(&["study", "show", "X"]), remote_unknown("X"));
@@ -194,6 +194,7 @@ fn bad_tokens_are_answered_401_counted_and_slowed_down() {
     let codes: Vec<_> = statuses.iter().map(|(status, _)| *status).collect();
     assert_eq!(codes, [401, 401, 401, 401, 401, 401, 429]);
     assert!(statuses[6].1.is_some() && statuses[5].1.is_none());
+    assert_eq!(remote.ask("GET", "status", &Value::Null).status, 200, "a good token is not in their way");
     assert_eq!(site.metric("studygate_auth_failures_total{listener=\"api\"}"), Some(8.0));
 }
 

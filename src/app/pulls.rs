@@ -44,7 +44,8 @@ impl Pulls {
         limit: usize,
         reach: &Reach,
     ) -> Result<(Vec<Value>, Option<String>), Refusal> {
-        let mut after = after.map(|text| PullId::parse(text).ok_or_else(unknown)).transpose()?;
+        let wrong = || Refusal::Other(Kind::Invalid, "\"after\" is no pull's id.".to_owned());
+        let mut after = after.map(|text| PullId::parse(text).ok_or_else(wrong)).transpose()?;
         let mut shown = Vec::new();
         loop {
             let jobs =

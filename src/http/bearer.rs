@@ -38,21 +38,14 @@ impl Bearer {
             self.failures.inc();
             return Err(Problem::unauthorized(MISSING));
         };
-        let now = self.clock.monotonic();
-        if let Some(left) = self.gate.throttle.wait(address, now) {
-            self.failures.inc();
-            return Err(slowed(left));
-        }
         let found = Secret::parse(&text).and_then(|secret| self.gate.tokens.verify(&secret, self.clock.now()));
         if let Some(token) = found {
-            self.gate.throttle.succeeded(address);
             return Ok(token);
         }
         self.failures.inc();
-        Err(match self.gate.throttle.failed(address, now) {
-            Some(left) => slowed(left),
-            None => Problem::unauthorized(NOT_GOOD),
-        })
+        let now = self.clock.monotonic();
+        let left = self.gate.throttle.wait(address, now).or_else(|| self.gate.throttle.failed(address, now));
+        Err(left.map_or_else(|| Problem::unauthorized(NOT_GOOD), slowed))
     }
 }
 

@@ -201,6 +201,11 @@ pub(crate) struct Site {
 
 impl Site {
     pub(crate) fn new() -> Self {
+        Self::with_grants(SocketGrants::default())
+    }
+
+    /// With these rights at the socket.
+    pub(crate) fn with_grants(grants: SocketGrants) -> Self {
         let dir = tempfile::tempdir().expect("a folder");
         let keyring = Keyring::open(dir.path(), &Key::from_bytes([9; 32]), Arc::new(SystemRandom::new()));
         let settings = Settings { held_connections_max: 10 };
@@ -218,7 +223,7 @@ impl Site {
         let audit = Arc::new(audit);
         let rng = || Arc::new(SystemRandom::new());
         let tokens = Tokens::open(Arc::clone(&engine) as _, Arc::clone(&keyring), rng(), NOW).expect("tokens");
-        let gate = Arc::new(Gate::new(tokens, SocketGrants::default()));
+        let gate = Arc::new(Gate::new(tokens, grants));
         let people = People::open(engine, keyring, rng(), settings).expect("people");
         let people = Arc::new(people);
         let desk = Arc::new(FakeDesk {

@@ -3,7 +3,9 @@
 
 use serde_json::{Map, Value};
 
-const KNOWN: [&str; 12] = [
+/// The one pattern that the document uses.
+const NAME: &str = "^[A-Za-z0-9._-]{1,32}$";
+const KNOWN: [&str; 15] = [
     "type",
     "format",
     "enum",
@@ -15,6 +17,9 @@ const KNOWN: [&str; 12] = [
     "additionalProperties",
     "minimum",
     "maximum",
+    "minLength",
+    "maxLength",
+    "pattern",
     "$ref",
 ];
 
@@ -74,6 +79,21 @@ fn check(document: &Value, schema: &Value, value: &Value, at: &str) -> Result<()
         && (number("minimum").is_some_and(|least| found < least) || number("maximum").is_some_and(|most| found > most))
     {
         return wrong("is out of its bounds");
+    }
+    if let Some(text) = value.as_str() {
+        let length = text.chars().count() as u64;
+        if number("minLength").is_some_and(|least| length < least)
+            || number("maxLength").is_some_and(|most| length > most)
+        {
+            return wrong("is too short or too long");
+        }
+        if let Some(pattern) = rules.get("pattern") {
+            assert_eq!(pattern, NAME, "no other pattern is checked here");
+            let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+            if !(1..=32).contains(&text.len()) || !text.bytes().all(plain) {
+                return wrong("is no name");
+            }
+        }
     }
     match (rules.get("format").and_then(Value::as_str), value.as_str()) {
         (Some("date-time"), Some(text)) if text.parse::<jiff::Timestamp>().is_err() => return wrong("is no time"),

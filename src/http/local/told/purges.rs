@@ -2,7 +2,7 @@
 
 use crate::http::local::page::PARAMETERS;
 use crate::http::local::schema::{Answered, Schema, Told, may, needed};
-use crate::http::local::told::{ID, NEXT, NULL_TEXT, NULL_TIME, REASONED};
+use crate::http::local::told::{ID, NEXT, NULL_REASON, NULL_TEXT, NULL_TIME, REASONED};
 
 pub(in crate::http::local) const WITHDRAW: Told = Told::new(
     "Let a participant leave, or show what that would destroy",
@@ -15,7 +15,7 @@ pub(in crate::http::local) const WITHDRAW: Told = Told::new(
     ])),
 )
 .body(Schema::Object(&[
-    may("reason", NULL_TEXT),
+    may("reason", NULL_REASON),
     may("data", FATE),
     may("now", Schema::Flag),
     may("dry_run", Schema::Flag),

@@ -2,7 +2,7 @@
 
 use crate::http::local::page::PARAMETERS;
 use crate::http::local::schema::{Answered, COUNT, Member, Schema, Told, may, needed};
-use crate::http::local::told::{NEXT, NULL_TEXT, NULL_TIME, REASONED};
+use crate::http::local::told::{NEXT, NULL_NAME, NULL_TEXT, NULL_TIME, REASONED};
 
 pub(in crate::http::local) const EXPORT: Told = Told::new("Take the encrypted dataset of a study", Answered::Bytes)
     .query(&[
@@ -59,21 +59,21 @@ pub(in crate::http::local) const TOKEN_ADD: Told = Told::new(
     Answered::Made(Schema::Joined(&[TOKEN, &[needed("token", Schema::Text)]])),
 )
 .body(Schema::Object(&[
-    needed("name", Schema::Text),
-    may("study", NULL_TEXT),
+    needed("name", Schema::Name),
+    may("study", NULL_NAME),
     may("all", Schema::Flag),
     needed("role", ROLE),
     may("expires", Schema::Nullable(&Schema::Moment)),
 ]));
 pub(in crate::http::local) const TOKEN_REVOKE: Told = Told::new(
     "Revoke a token",
-    Answered::Json(Schema::Object(&[needed("name", Schema::Text), needed("revoked", Schema::True)])),
+    Answered::Json(Schema::Object(&[needed("name", Schema::Name), needed("revoked", Schema::True)])),
 )
 .body(REASONED);
 
 const ROLE: Schema = Schema::Choice(&["viewer", "exporter", "coordinator", "auditor", "monitor", "admin"]);
 const TOKEN: &[Member] = &[
-    needed("name", Schema::Text),
+    needed("name", Schema::Name),
     needed("role", ROLE),
     needed("study", NULL_TEXT),
     needed("created", Schema::Time),
