@@ -37,6 +37,7 @@ print(*(one.getsockname()[1] for one in held))')
 set -- $ports
 sed -i "s/127.0.0.1:8443/127.0.0.1:$1/; s/127.0.0.1:8444/127.0.0.1:$2/; s/127.0.0.1:9464/127.0.0.1:$3/" \
     "$dir/site/studygate.toml"
+api=$2
 export STUDYGATE_CONFIG="$dir/site/studygate.toml"
 "$studygate" serve >"$dir/log" 2>&1 &
 gateway=$!
@@ -56,7 +57,6 @@ recipient=age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa
 for code in P1 P2; do
     "$studygate" participant add --study A --code "$code" >/dev/null
 done
-token=$("$studygate" token add --name generated --all --role admin 2>/dev/null)
 
 # 501 says that this version does not do what was asked for: an answer, and no failure.
 cat >"$dir/named.toml" <<X
@@ -73,16 +73,23 @@ not_a_server_error.expected-statuses = ["2xx", "4xx", 501]
 X
 checks=not_a_server_error,status_code_conformance,content_type_conformance
 checks=$checks,response_headers_conformance,response_schema_conformance
-for names in unnamed named; do
-    if ! "$dir/venv/bin/schemathesis" --config-file "$dir/$names.toml" run \
-        "https://127.0.0.1:$2/api/v1/openapi.json" --header "Authorization: Bearer $token" \
+# generate NAME CONFIGURATION OPTION…: with a token of its own, since requests may revoke whatever token they find.
+generate() {
+    token=$("$studygate" token add --name "$1" --all --role admin 2>/dev/null)
+    configuration=$2
+    shift 2
+    if ! "$dir/venv/bin/schemathesis" --config-file "$dir/$configuration.toml" run \
+        "https://127.0.0.1:$api/api/v1/openapi.json" --header "Authorization: Bearer $token" \
         --tls-verify "$dir/site/tls/certificate.pem" --checks "$checks" --phases examples,coverage,fuzzing \
-        --max-examples 20 --seed 1 --workers 1 --warnings off --no-color >"$dir/out" 2>&1; then
+        --max-examples 20 --seed 1 --workers 1 --warnings off --no-color "$@" >"$dir/out" 2>&1; then
         cat "$dir/out" >&2
         echo "api-schemathesis: the API answered what it does not document" >&2
         exit 1
     fi
     grep -E "Tested:|generated" "$dir/out"
-done
+}
+generate first unnamed --exclude-path-regex '^/tokens/'
+generate second named --exclude-path-regex '^/tokens/'
+generate third unnamed --include-path-regex '^/tokens/'
 "$studygate" status >/dev/null
 echo "api-schemathesis: ok"
