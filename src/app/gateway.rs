@@ -124,6 +124,18 @@ impl Gateway {
             metrics: http.clone(),
         });
 
+        let (people, journal) = (Arc::clone(&site.people), site.journal.clone());
+        let making = {
+            let (config, clock) = (config.clone(), Arc::clone(&clock));
+            move || {
+                let (directory, mut filing) = make_filing(&config, site, rng, clock, filing_metrics)?;
+                // What was begun before is done before anybody can ask.
+                filing.end_purges().map_err(Failure::storage)?;
+                Ok((directory, filing))
+            }
+        };
+        let (directory, filing) = tokio::task::spawn_blocking(making).await.map_err(Failure::storage)??;
+
         let mut listeners = JoinSet::new();
         let limits =
             ConnectionLimits { connections_max: config.ingress.max_connections, ..ConnectionLimits::default() };
@@ -150,17 +162,15 @@ impl Gateway {
         };
 
         let local = LocalSocket::bind(&config.local.socket).map_err(|error| Failure::new(Kind::Listener, error))?;
-        let routes =
-            Arc::new(Routes::new(Arc::clone(&site.people), Arc::new(desk), Arc::clone(&audit), Arc::clone(&clock)));
+        let routes = Arc::new(Routes::new(people, Arc::new(desk), Arc::clone(&audit), Arc::clone(&clock)));
         let (metrics, local_stopped) = (http.clone(), stopped.clone());
         listeners.spawn(async move {
             local.serve(routes, ConnectionLimits::default(), &metrics, local_stopped).await;
         });
 
         listeners.spawn(trail::keep(Arc::clone(&audit), Arc::clone(&clock), stopped.clone()));
-        let journal = site.journal.clone();
         let (filing_stop, filing_stopped) = Stop::new();
-        let (directory, filing) = start_filing(config, site, rng, clock, filing_metrics, &readiness, filing_stopped)?;
+        let filing = start_filing(filing, &readiness, filing_stopped)?;
         watch.look();
         readiness.raise(Reason::Starting);
         let pulling = pulling.start(stopped.clone());
@@ -286,16 +296,14 @@ fn ingress_settings(config: &Config) -> IngressSettings {
     }
 }
 
-/// Filing has a thread of its own; how it ended is told once.
-fn start_filing(
+/// What files, of what lies in the data directory.
+fn make_filing(
     config: &Config,
     site: Site,
     rng: Arc<Rng>,
     clock: Arc<dyn Clock>,
     metrics: FilingMetrics,
-    readiness: &Arc<Readiness>,
-    stopped: Stopped,
-) -> Result<(DataDirectory, oneshot::Receiver<Result<(), Failure>>), Failure> {
+) -> Result<(DataDirectory, Filing), Failure> {
     let settings = FilingSettings {
         hold: config.unassigned.policy == UnassignedPolicy::Hold,
         hold_for: seconds(config.unassigned.hold_for),
@@ -335,7 +343,15 @@ fn start_filing(
         clock,
         metrics,
     };
-    let filing = Filing::new(parts, reader, progress).map_err(Failure::storage)?;
+    Ok((directory, Filing::new(parts, reader, progress).map_err(Failure::storage)?))
+}
+
+/// Filing has a thread of its own; how it ended is told once.
+fn start_filing(
+    filing: Filing,
+    readiness: &Arc<Readiness>,
+    stopped: Stopped,
+) -> Result<oneshot::Receiver<Result<(), Failure>>, Failure> {
     let (tell, told) = oneshot::channel();
     let readiness = Arc::clone(readiness);
     let run = move || {
@@ -348,5 +364,5 @@ fn start_filing(
         }
     };
     thread::Builder::new().name("filing".to_owned()).spawn(run).map_err(Failure::storage)?;
-    Ok((directory, told))
+    Ok(told)
 }

@@ -68,6 +68,17 @@ pub struct Log {
     metrics: AuditMetrics,
 }
 
+/// An entry that names a purge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OfPurge {
+    /// The purge.
+    pub purge: String,
+    /// What was done.
+    pub act: String,
+    /// The entry's number.
+    pub sequence: u64,
+}
+
 struct Waiting {
     wanted: Wanted,
     told: Arc<Mutex<Option<Result<Done, Error>>>>,
@@ -260,6 +271,20 @@ impl Log {
     /// The entries that match.
     pub fn list(&self, filter: &Filter) -> io::Result<Page> {
         list(self.pieces()?, filter)
+    }
+
+    /// Every entry that names a purge.
+    pub fn of_purges(&self) -> Result<Vec<OfPurge>, Error> {
+        let (mut filter, mut found) = (Filter::default(), Vec::new());
+        loop {
+            let page = self.list(&filter).map_err(failed)?;
+            found.extend(page.entries.into_iter().filter_map(|entry| {
+                let purge = entry.details["purge"].as_str()?.to_owned();
+                Some(OfPurge { purge, act: entry.act, sequence: entry.sequence })
+            }));
+            let Some(next) = page.next else { return Ok(found) };
+            filter.after = next;
+        }
     }
 
     /// Verifies everything that is durable: chain, MACs, signatures, and the head that the store keeps.
