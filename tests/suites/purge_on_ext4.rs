@@ -45,7 +45,7 @@ const LEAVES: usize = 0;
 const STRANGER: usize = 3;
 /// What changes the disk, and how often each may be called in a purge at most.
 const CALLS: [&str; 7] = ["fsync", "fdatasync", "pwrite64", "write", "rename", "unlink", "ftruncate"];
-const ROUNDS_MAX: usize = 200;
+const ROUNDS_MAX: usize = 400;
 /// Of calls that come so often, every so many is cut off.
 const STRIDE: usize = 3;
 const PATIENCE: Duration = Duration::from_secs(120);

@@ -10,17 +10,23 @@ use rustix::process::{Pid, Signal, kill_process};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Traces every thread of the process.
+/// Traces every thread of the process, or finds it dead.
 pub(crate) fn attach(pid: u32, call: &str, inject: &str) -> Child {
     let mut strace = Command::new("strace");
     strace.args(["-f", "-qq", "-e", &format!("trace={call}"), "-e", inject, "-o", "/dev/null", "-p", &pid.to_string()]);
     let tracer = strace.stdin(Stdio::null()).spawn().expect("strace is missing; install Debian's strace");
     let deadline = Instant::now() + PATIENCE;
-    while !is_traced(pid) {
+    // What it does of itself may have killed it already.
+    while !is_traced(pid) && !is_dead(pid) {
         assert!(Instant::now() < deadline, "strace does not attach");
         thread::sleep(Duration::from_millis(5));
     }
     tracer
+}
+
+fn is_dead(pid: u32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    status.lines().find_map(|line| line.strip_prefix("State:")).is_none_or(|state| state.contains('Z'))
 }
 
 fn is_traced(pid: u32) -> bool {
