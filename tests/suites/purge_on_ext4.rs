@@ -257,14 +257,14 @@ fn power_cuts_end_in_finished_purges() {
     let (objects, _, image, _) = recorded(&mut filled);
     let (mut cuts, mut late) = (0, 0);
     for call in CALLS {
-        let mut lived = false;
+        let (mut lived, cuts_before) = (false, cuts);
         for round in (1..=ROUNDS_MAX).step_by(if call.contains("write") { STRIDE } else { 1 }) {
             filled.disk.put(&image);
             let (was_killed, answered) = purge_with_cut(&mut filled, call, round);
             late += usize::from(was_killed && answered);
             check(&mut filled, &objects, answered, &format!("{call} {round}"));
             if !was_killed {
-                println!("  {call}: cut off {} times", round - 1);
+                println!("  {call}: cut off {} times, {round} calls at most", cuts - cuts_before);
                 lived = true;
                 break;
             }
