@@ -15,6 +15,8 @@ pub(super) enum Schema {
     Date,
     /// A whole number of at most so much, from 0.
     Number(u64),
+    /// A whole number between these.
+    Between(u64, u64),
     /// True or false.
     Flag,
     /// Nothing but true.
@@ -113,6 +115,7 @@ impl Schema {
             Self::Date => json!({ "type": "string", "format": "date" }),
             Self::Number(u64::MAX) => json!({ "type": "integer", "minimum": 0 }),
             Self::Number(max) => json!({ "type": "integer", "minimum": 0, "maximum": max }),
+            Self::Between(least, most) => json!({ "type": "integer", "minimum": least, "maximum": most }),
             Self::Flag => json!({ "type": "boolean" }),
             Self::True => json!({ "const": true }),
             Self::Choice(names) => json!({ "enum": names }),

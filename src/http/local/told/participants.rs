@@ -1,12 +1,14 @@
 //! `studies/{study}/participants`.
 
+use crate::http::local::page::PARAMETERS;
 use crate::http::local::schema::{Answered, COUNT, Member, Schema, Told, may, needed};
-use crate::http::local::told::{NULL_TEXT, NULL_TIME, TEXTS};
+use crate::http::local::told::{NEXT, NULL_TEXT, NULL_TIME, TEXTS};
 
 pub(in crate::http::local) const LIST: Told = Told::new(
     "List a study's participants",
-    Answered::Json(Schema::Object(&[needed("participants", Schema::List(&PARTICIPANT))])),
-);
+    Answered::Json(Schema::Object(&[needed("participants", Schema::List(&PARTICIPANT)), NEXT])),
+)
+.query(&PARAMETERS);
 pub(in crate::http::local) const ADD: Told = Told::new("Add a participant", Answered::Made(PARTICIPANT))
     .body(Schema::Joined(&[CONNECTION, &[may("code", NULL_TEXT), may("consent", CONSENT)]]));
 pub(in crate::http::local) const SHOW: Told = Told::new("Show a participant", Answered::Json(SHOWN));

@@ -1,10 +1,12 @@
 //! `studies`.
 
+use crate::http::local::page::PARAMETERS;
 use crate::http::local::schema::{Answered, COUNT, Member, Schema, Told, may, needed};
-use crate::http::local::told::{NO_MEMBERS, NULL_TEXT, TEXTS};
+use crate::http::local::told::{NEXT, NO_MEMBERS, NULL_TEXT, TEXTS};
 
 pub(in crate::http::local) const LIST: Told =
-    Told::new("List the studies", Answered::Json(Schema::Object(&[needed("studies", Schema::List(&STUDY))])));
+    Told::new("List the studies", Answered::Json(Schema::Object(&[needed("studies", Schema::List(&STUDY)), NEXT])))
+        .query(&PARAMETERS);
 pub(in crate::http::local) const ADD: Told = Told::new("Add a study", Answered::Made(STUDY)).body(Schema::Object(&[
     needed("name", Schema::Text),
     needed("recipients", TEXTS),
