@@ -7,6 +7,7 @@ mod check_config;
 mod confirm;
 mod dataset;
 mod demo;
+mod escrow;
 mod exit;
 mod export;
 mod gateway;
@@ -146,7 +147,9 @@ impl Command {
             | Self::Simulate(_)
             | Self::CheckConfig
             | Self::Dataset(_)
-            | Self::Receipt(_) => false,
+            | Self::Receipt(_)
+            // The root key stays on the gateway's own machine.
+            | Self::Keys(keys::Keys::Rotate(_) | keys::Keys::Escrow(_)) => false,
         }
     }
 }
@@ -211,6 +214,10 @@ fn dispatch(arguments: Arguments, environment: &Environment) -> Result<(), Failu
             || keys::show_running(&running()?, form),
             || keys::show_at_rest(&Config::load(&file, environment)?, form),
         ),
+        Command::Keys(keys::Keys::Rotate(asked)) => keys::rotate(&asked, &running()?, form, &SystemRandom::new()),
+        Command::Keys(keys::Keys::Escrow(command)) => {
+            escrow::run(command, &running()?, form, &|| Ok(Config::load(&file, environment)?), SystemClock.now())
+        }
         Command::Export(export) => export::run(&export, &running()?, form),
     }
 }

@@ -10,11 +10,16 @@ use serde_json::{Value, json};
 use studygate::access::{Gate, rights::Reach, socket::SocketGrants, tokens::Tokens};
 use studygate::audit::{self, Log, Who};
 use studygate::clock::Clock;
-use studygate::crypto::{key::Key, keyring::Keyring};
+use studygate::crypto::{
+    key::Key,
+    keyring::Keyring,
+    root_key::{Fingerprint, is_proof},
+};
 use studygate::disk::Space;
 use studygate::http::local::{
     Routes,
     desk::{Concerned, Desk, ExportRequest, ExportStream, Retry},
+    keys::{KeyDesk, NewRoot, RootReplaced, Rotated, Shown},
 };
 use studygate::http::local_api::StreamPiece;
 use studygate::model::{id::OwnerId, time::UnixSeconds};
@@ -53,6 +58,38 @@ pub(crate) struct FakeDesk {
     pub(crate) recipients_changed: Mutex<Vec<String>>,
     pub(crate) retried: Mutex<Vec<Retry>>,
     pub(crate) left: Mutex<Vec<Leave>>,
+    pub(crate) root_key: Mutex<Key>,
+    pub(crate) escrow_verified: Mutex<Option<UnixSeconds>>,
+}
+
+impl KeyDesk for FakeDesk {
+    fn shown(&self) -> Shown {
+        let root_key = Fingerprint::of(&self.root_key.lock().expect("no test panics with it")).to_string();
+        let escrow_verified = *self.escrow_verified.lock().expect("no test panics with it");
+        Shown { epoch: 7, root_key, escrow_verified }
+    }
+
+    fn rotate(&self, root: Option<NewRoot>) -> Result<Rotated, Refusal> {
+        let given = match root {
+            None => return Ok(Rotated { epoch: 8, bodies_filed: true, root: None }),
+            Some(NewRoot::InPlace) => Key::from_bytes([4; 32]),
+            Some(NewRoot::Given(key)) => key,
+        };
+        *self.root_key.lock().expect("no test panics with it") = given;
+        let (root_key, note) = (self.shown().root_key, Some("Install it.".to_owned()));
+        let unreached = vec!["a backup".to_owned()];
+        let root = Some(RootReplaced { root_key, capsules: 2, unreached, note });
+        Ok(Rotated { epoch: 8, bodies_filed: false, root })
+    }
+
+    fn is_in_force(&self, at: UnixSeconds, proof: &str) -> bool {
+        is_proof(&self.root_key.lock().expect("no test panics with it"), at, proof)
+    }
+
+    fn escrow_verified(&self, at: UnixSeconds) -> Result<(), Refusal> {
+        *self.escrow_verified.lock().expect("no test panics with it") = Some(at);
+        Ok(())
+    }
 }
 
 impl Desk for FakeDesk {
@@ -154,6 +191,10 @@ impl Desk for FakeDesk {
         self.quarantined(id, reach).map(|_| vec![event(What::Rejected, "A", "P1")])
     }
 
+    fn keys(&self) -> &dyn KeyDesk {
+        self
+    }
+
     fn recipients_changed(&self, study: &str) {
         self.recipients_changed.lock().expect("no test panics with it").push(study.to_owned());
     }
@@ -232,6 +273,8 @@ impl Site {
             recipients_changed: Mutex::default(),
             retried: Mutex::default(),
             left: Mutex::default(),
+            root_key: Mutex::new(Key::from_bytes([9; 32])),
+            escrow_verified: Mutex::default(),
         });
         let (trail, behind) = (Arc::clone(&audit), Arc::clone(&desk) as _);
         let routes = Routes::new(Arc::clone(&people), behind, trail, Arc::new(Noon), Arc::clone(&gate));

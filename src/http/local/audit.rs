@@ -1,10 +1,9 @@
-//! The audit log, and the key that its heads are signed with.
+//! The audit log.
 //!
 //! | request | answer |
 //! |---|---|
 //! | GET audit?study=&code=&act=&from=&to=&limit=&after= | `{"entries": [ENTRY], "next"}`; `next` goes into `after` |
 //! | POST audit/verify | `{"entries", "range", "proven_to", "head", "findings": [FINDING], "site_key"}` |
-//! | GET keys | `{"site_key"}` |
 //!
 //! ENTRY: `{"sequence", "at", "who", "act", "details", "study", "code"}`. FINDING: `{"file", "line", "byte",
 //! "sequence", "fault", …, "text"}`.
@@ -61,9 +60,4 @@ pub(super) fn verify(routes: &Routes, call: &Call) -> Answer {
     let mut answer = report.told();
     answer["site_key"] = json!(routes.audit.site_key());
     Ok(json(StatusCode::OK, &answer))
-}
-
-pub(super) fn keys(routes: &Routes, call: &Call) -> Answer {
-    call.members(&[])?;
-    Ok(json(StatusCode::OK, &json!({ "site_key": routes.audit.site_key() })))
 }

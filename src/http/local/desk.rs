@@ -7,6 +7,7 @@ use tokio::sync::mpsc;
 
 use crate::access::rights::Reach;
 use crate::audit::Who;
+use crate::http::local::keys::KeyDesk;
 use crate::http::local_api::StreamPiece;
 use crate::model::{id::OwnerId, participant::Window, time::UnixSeconds};
 use crate::people::refusal::Refusal;
@@ -18,6 +19,9 @@ use crate::withdrawal::{Event, Leave};
 pub trait Desk: Send + Sync {
     /// What `status` shows: a JSON object without personal data.
     fn status(&self) -> Value;
+
+    /// What concerns the keys.
+    fn keys(&self) -> &dyn KeyDesk;
 
     /// The quarantined items: a JSON object each, without their content.
     fn quarantine(&self, reach: &Reach) -> Result<Vec<Value>, Refusal>;

@@ -40,8 +40,6 @@ pub(in crate::http::local) const AUDIT_VERIFY: Told = Told::new(
     ])),
 )
 .body(Schema::Object(&[]));
-pub(in crate::http::local) const KEYS: Told =
-    Told::new("Show the site's public key", Answered::Json(Schema::Object(&[needed("site_key", Schema::Text)])));
 pub(in crate::http::local) const STATUS: Told =
     Told::new("Show how the gateway is", Answered::Json(Schema::Open(&[needed("ready", Schema::Flag)])));
 pub(in crate::http::local) const OPENAPI: Told =
