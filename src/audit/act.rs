@@ -256,6 +256,22 @@ acts! {
     }
     /// The receipt of a purge was handed out.
     ReceiptShown = "receipt-shown" {}
+    /// A token was made.
+    TokenAdded = "token-added" {
+        /// Its name.
+        token: String,
+        /// What it is to the gateway.
+        role: &'static str,
+        /// From when on it is refused.
+        expires: Option<String>,
+    }
+    /// A token opens nothing any more.
+    TokenRevoked = "token-revoked" {
+        /// Its name.
+        token: String,
+        /// Why, in a person's words.
+        reason: Option<String>,
+    }
     /// Keys were rotated by a person's decision.
     KeysRotated = "keys-rotated" {
         /// The epoch from then on.
@@ -290,14 +306,18 @@ acts! {
     Started = "started" {
         /// Its version.
         version: &'static str,
-        /// Whether it was stopped before; else it ended in the midst of things, and a change that was under way may
-        /// be in force without an entry.
+        /// Whether it was stopped before; else it ended in the midst of things.
         after_stop: bool,
     }
     /// The gateway stopped.
     Stopped = "stopped" {}
     /// The head was signed.
     HeadSigned = "head-signed" {}
+    /// A change was under way when the gateway ended: whether it is in force shows in what it was to change.
+    Interrupted = "interrupted" {
+        /// What was asked for.
+        request: String,
+    }
     /// The last entry was not written to its end, and was never acknowledged: what there was of it was cut off.
     TailCut = "tail-cut" {
         /// How many bytes were cut off.
@@ -307,8 +327,8 @@ acts! {
     DamageFound = "damage-found" {
         /// The last entry that is there and whole.
         whole_to: u64,
-        /// The last entry that is known to have been signed.
-        signed_to: u64,
+        /// The last entry that is known to have been there.
+        known_to: u64,
     }
 }
 

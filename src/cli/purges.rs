@@ -47,7 +47,7 @@ pub(super) fn run(command: Purges, gateway: &Gateway, form: Form) -> Result<(), 
 }
 
 fn list(all: bool, gateway: &Gateway, form: Form) -> Result<(), Failure> {
-    let answer = gateway.get(&Resource::of(&["purges"]).with("all", if all { "true" } else { "false" }))?;
+    let answer = gateway.list(&Resource::of(&["purges"]).with("all", if all { "true" } else { "false" }), "purges")?;
     let members = ["id", "study", "code", "state", "data", "started_by", "requested", "waits_for", "purge_at"];
     let head = ["ID", "STUDY", "CODE", "STATE", "DATA", "STARTED BY", "REQUESTED", "WAITS FOR", "PURGE AT"];
     let purges = answer["purges"].as_array().cloned().unwrap_or_default();

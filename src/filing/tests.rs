@@ -14,6 +14,7 @@ mod permissions;
 mod pings;
 mod places;
 mod quarantine;
+mod replays;
 mod revisions;
 mod rotation;
 mod site;

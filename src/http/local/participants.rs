@@ -9,7 +9,7 @@
 //!
 //! | request | body | answer |
 //! |---|---|---|
-//! | GET P | | `{"participants": […]}` by code |
+//! | GET P?limit=&after= | | `{"participants": […], "next"}` by code |
 //! | POST P | `{"code"?, "garmin_user"? or "unassigned"?, "client"?, "from"?, "to"?, "consent"?, "despite_withdrawal"?, "reason"?}` | 201, the participant |
 //! | GET P/C | | the participant |
 //! | PATCH P/C | `{"from"?, "to"?, "consent"?}`, null takes away | the participant |
@@ -25,6 +25,7 @@ use crate::audit::{Act, Event};
 use crate::http::local::{
     Answer, Call, Routes, json,
     members::Members,
+    page::Page,
     studies::reason,
     times::{beginning, end},
     views::ParticipantView,
@@ -45,15 +46,15 @@ use crate::people::{
 };
 
 pub(super) fn list(routes: &Routes, call: &Call) -> Answer {
-    call.members(&[])?;
+    let page = Page::of(&call.query(Page::QUERY)?)?;
     let directory = routes.people.read();
     let study = directory.study(call.study())?;
     let now = routes.now();
     let present = directory.participants(&study.id).map(|found| ParticipantView::present(&directory, found, now));
-    let mut views: Vec<_> = present.chain(directory.retired(&study.id).iter().map(ParticipantView::erased)).collect();
-    views.sort_by(|left, right| left.code().cmp(right.code()));
+    let erased = directory.retired(&study.id).iter().map(ParticipantView::erased);
+    let (views, next) = page.cut(present.chain(erased).collect(), |view| view.code().to_owned());
     call.did_to_study(Act::ParticipantsListed {});
-    Ok(json(StatusCode::OK, &json!({ "participants": views })))
+    Ok(json(StatusCode::OK, &json!({ "participants": views, "next": next })))
 }
 
 pub(super) fn add(routes: &Routes, call: &Call) -> Answer {
