@@ -31,6 +31,7 @@ mod ndjson;
 pub mod open;
 mod outputs;
 mod parquet;
+mod pass;
 pub mod path;
 mod plan;
 mod press;

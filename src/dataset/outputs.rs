@@ -20,9 +20,21 @@ pub(super) struct Outputs<'a> {
 
 impl<'a> Outputs<'a> {
     /// Empty files.
-    pub(super) fn new(layouts: &'a [Layout], format: Format, press: &'a Press) -> io::Result<Self> {
+    pub(super) fn new(layouts: &[&'a Layout], format: Format, press: &'a Press) -> io::Result<Self> {
         let tables = layouts.iter().map(|layout| Sheet::new(layout, format, press)).collect::<io::Result<_>>()?;
         Ok(Self { tables, raw: Stream::new(Packing::Deflated), press })
+    }
+
+    /// Bytes of rows that wait to be written.
+    pub(super) fn waiting(&self) -> usize {
+        self.tables.iter().map(Sheet::waiting).sum()
+    }
+
+    /// Has those of the fullest table written.
+    pub(super) fn relieve(&mut self) -> io::Result<()> {
+        let press = self.press;
+        let fullest = self.tables.iter_mut().max_by_key(|table| table.waiting());
+        fullest.map_or(Ok(()), |table| table.relieve(press))
     }
 
     /// Everything of the type has been read: its tables, in order, and its file in `raw/`.

@@ -94,7 +94,13 @@ impl Sheet {
         Ok(())
     }
 
-    fn end_group(&mut self, output: &mut Vec<u8>) -> io::Result<()> {
+    /// Bytes of cells that wait for the end of their row group.
+    pub(super) fn waiting(&self) -> usize {
+        self.bytes
+    }
+
+    /// Ends the row group at hand.
+    pub(super) fn end_group(&mut self, output: &mut Vec<u8>) -> io::Result<()> {
         let mut group = self.writer.next_row_group().map_err(failed)?;
         for values in &mut self.columns {
             let mut column = group.next_column().map_err(failed)?.expect("a writer has all columns of its schema");

@@ -70,6 +70,22 @@ impl<'a> Sheet<'a> {
         if self.stream.buffer.len() >= BLOCK_BYTES { self.stream.settle(press) } else { Ok(()) }
     }
 
+    /// Bytes of rows that wait to be written together.
+    pub(super) fn waiting(&self) -> usize {
+        match &self.form {
+            Form::Csv { .. } | Form::Ndjson => 0,
+            Form::Parquet(sheet) => sheet.waiting(),
+        }
+    }
+
+    /// Has them written.
+    pub(super) fn relieve(&mut self, press: &Press) -> io::Result<()> {
+        if let Form::Parquet(sheet) = &mut self.form {
+            sheet.end_group(&mut self.stream.buffer)?;
+        }
+        self.stream.settle(press)
+    }
+
     /// The error that a row met.
     pub(super) fn checked(&mut self) -> io::Result<()> {
         self.failed.take().map_or(Ok(()), Err)

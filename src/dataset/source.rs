@@ -73,6 +73,9 @@ impl Content for &[u8] {
 /// Takes the records of a type one after the other; may leave a content unread.
 pub type Visitor<'a> = dyn FnMut(&RecordHead<'_>, &mut dyn Content) -> io::Result<()> + 'a;
 
+/// The same for records of several types.
+pub type TypesVisitor<'a> = dyn FnMut(&SummaryType, &RecordHead<'_>, &mut dyn Content) -> io::Result<()> + 'a;
+
 /// The participants and records of one dataset. Each method may be called several times (a file of the dataset is one
 /// pass) and gives the same each time.
 ///
@@ -88,4 +91,12 @@ pub trait Source {
     /// Visits every record of a type, by participant's code, then start (none first), then `record_id`; ends early
     /// with the error that `visit` returns.
     fn records(&mut self, summary_type: &SummaryType, visit: &mut Visitor<'_>) -> io::Result<()>;
+
+    /// Visits the records of all these types; those of each type come in the order that [`records`](Self::records) gives
+    /// them in, those of several in any.
+    fn all_records(&mut self, types: &[SummaryType], visit: &mut TypesVisitor<'_>) -> io::Result<()> {
+        types.iter().try_for_each(|summary_type| {
+            self.records(summary_type, &mut |head, content| visit(summary_type, head, content))
+        })
+    }
 }

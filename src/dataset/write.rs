@@ -4,7 +4,6 @@
 //! Never: a record, a table or a file whole in memory.
 
 use std::{
-    collections::{BTreeMap, HashSet},
     fmt,
     io::{self, Write},
 };
@@ -17,29 +16,20 @@ use crate::dataset::{
     archive::Archive,
     codebook::{write_codebook, write_data_package},
     column::Table,
-    deidentify::Deidentify,
-    files::{Found, objects, write_files},
+    files::write_files,
     format::Format,
     manifest::{FORMAT, FileEntry, Manifest, ManifestWindow, Signer},
-    outputs::Outputs,
-    path::is_plain,
-    plan::Plan,
-    press::{Press, with_press},
-    reading::{Output, Reader},
+    pass::Pass,
+    press::with_press,
     readme::write_readme,
     recipient::Recipient,
-    row::{Cells, Known, Layout, Versions, set_participant},
-    series::Series,
+    row::{Layout, Versions},
     source::Source,
     spill::{Scratch, Spill},
     stream::Packed,
     tables::TABLES,
 };
-use crate::model::{
-    study::{DatesRule, Rules},
-    summary::SummaryType,
-    time::UnixSeconds,
-};
+use crate::model::{study::DatesRule, time::UnixSeconds};
 
 /// What of a dataset is left to choose.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -146,101 +136,6 @@ fn write_table<W: Write>(
         archive.add_part(&path.ok_or_else(nameless)?, packed, part, spill)?;
     }
     Ok(())
-}
-
-/// The pass over all records.
-struct Pass<'a> {
-    rules: &'a Rules,
-    options: &'a Options,
-    layouts: &'a [Layout],
-    /// The activity files that were written.
-    files: &'a [FileEntry],
-    spill: &'a Spill,
-}
-
-/// What waits after the pass.
-struct Read {
-    /// The tables, as their layouts.
-    tables: Vec<Option<Packed>>,
-    /// The files of `raw/`, by path.
-    raw: BTreeMap<String, Packed>,
-}
-
-impl Pass<'_> {
-    fn over(&self, source: &mut dyn Source, press: &Press) -> io::Result<Read> {
-        let mut read = Read { tables: vec![None; self.layouts.len()], raw: BTreeMap::new() };
-        let held = source.types()?;
-        let of_tables = self.layouts.iter().map(|layout| SummaryType::named(layout.table.summary_type));
-        let mut types: Vec<SummaryType> = of_tables.collect();
-        if self.options.tables.is_empty() {
-            types.extend(held.iter().cloned());
-        }
-        types.sort_by(|left, right| left.name().cmp(right.name()));
-        types.dedup();
-        let mut taken = HashSet::new();
-        for summary_type in &types {
-            let name = summary_type.name();
-            let numbers: Vec<usize> =
-                (0..self.layouts.len()).filter(|number| self.layouts[*number].table.summary_type == name).collect();
-            let layouts: Vec<Layout> = numbers.iter().map(|number| self.layouts[*number].clone()).collect();
-            let deidentify = Deidentify::new(self.rules, name).filter(|_| held.contains(summary_type));
-            let mut outputs = Outputs::new(&layouts, self.options.format, press)?;
-            if name.is_empty() {
-                write_participants(source, &layouts, &mut outputs)?;
-            } else if let Some(deidentify) = deidentify {
-                self.over_type(source, summary_type, deidentify, &layouts, &mut outputs)?;
-            }
-            let (tables, raw) = outputs.finish()?;
-            numbers.into_iter().zip(tables).for_each(|(number, table)| read.tables[number] = Some(table));
-            if deidentify.is_some() {
-                read.raw.insert(format!("raw/{}.ndjson", raw_name(name, &mut taken)), raw);
-            }
-        }
-        Ok(read)
-    }
-
-    fn over_type(
-        &self,
-        source: &mut dyn Source,
-        summary_type: &SummaryType,
-        deidentify: Deidentify<'_>,
-        layouts: &[Layout],
-        outputs: &mut Outputs<'_>,
-    ) -> io::Result<()> {
-        let plan = Plan::new(deidentify, summary_type.name(), layouts);
-        let series = layouts.iter().map(|layout| Series::new(layout.clone(), self.spill)).collect();
-        let mut reader = Reader::new(plan, series);
-        let mut files = Found::among(self.files);
-        objects(source, summary_type, &mut |head, content| {
-            let known = Known { head, file: files.of(head) };
-            reader.read(known, content, outputs).map_err(|error| head.named(error))
-        })
-    }
-}
-
-fn write_participants(source: &mut dyn Source, layouts: &[Layout], outputs: &mut Outputs<'_>) -> io::Result<()> {
-    for participant in source.participants()? {
-        for (number, layout) in layouts.iter().enumerate() {
-            let mut cells = Cells::new(layout.columns.len());
-            set_participant(layout, &participant, &mut cells);
-            outputs.row(number, &cells);
-        }
-    }
-    outputs.settle()
-}
-
-/// A file name for a type's records: the type's own where every file system takes it and none else has it.
-fn raw_name(summary_type: &str, taken: &mut HashSet<String>) -> String {
-    let plain = summary_type.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    if plain
-        && is_plain(summary_type)
-        && (1..=64).contains(&summary_type.len())
-        && taken.insert(summary_type.to_ascii_lowercase())
-    {
-        return summary_type.to_owned();
-    }
-    let digest = data_encoding::HEXLOWER.encode(digest(&SHA256, summary_type.as_bytes()).as_ref());
-    format!("other-{}", &digest[..16])
 }
 
 /// Writes manifest, signature and digests; returns the manifest's digest.
