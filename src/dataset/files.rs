@@ -20,7 +20,7 @@ use crate::dataset::{
     filter::{Filter, Wanted},
     manifest::FileEntry,
     path::folder_of,
-    source::{Content, RecordHead, Source, Visitor},
+    source::{Beside, Content, RecordHead, Source, Visitor},
 };
 use crate::model::{
     study::{Keep, Rules},
@@ -104,6 +104,10 @@ impl Content for Description<'_> {
         });
         if is_over { Ok(()) } else { read }
     }
+
+    fn beside(&self) -> Beside {
+        self.0.beside()
+    }
 }
 
 /// What of a piece belongs to the object, and what to the file, which begins behind the first line feed.
@@ -133,7 +137,7 @@ enum At<'a, W: Write> {
 
 impl<'a, W: Write> FileOf<'a, W> {
     fn new(head: &'a RecordHead<'a>, rules: Deidentify<'a>, archive: &'a mut Archive<W>) -> Self {
-        let filter = Filter::new(rules, Wanted::Paths(&["fileType"]));
+        let filter = Filter::new(rules, Wanted::Paths(&["fileType"]), Beside::default());
         Self { head, file_type: Vec::new(), at: At::Object(filter, archive) }
     }
 

@@ -197,6 +197,7 @@ mod tests {
                     current: true,
                     start: Some(UnixSeconds(start)),
                     offset: Some(offset),
+                    shift: None,
                 };
                 let date = head_cell(Head::LocalDate, &head);
                 let time = head_cell(Head::LocalTime, &head);

@@ -4,6 +4,7 @@ use std::io;
 
 use crate::model::{
     participant::{ParticipantState, Window},
+    shift::Shift,
     summary::SummaryType,
     time::UnixSeconds,
 };
@@ -27,6 +28,8 @@ pub struct ParticipantRow {
     pub last_record: Option<UnixSeconds>,
     /// How many records the dataset holds.
     pub records: u64,
+    /// How far the participant's dates are to be moved, where the study's rules want it; no dataset shows it.
+    pub shift: Option<Shift>,
 }
 
 /// What is known of a record without reading it.
@@ -46,6 +49,17 @@ pub struct RecordHead<'a> {
     pub start: Option<UnixSeconds>,
     /// Seconds to add to `start` for the time the device showed.
     pub offset: Option<i32>,
+    /// As in [`ParticipantRow`].
+    pub shift: Option<Shift>,
+}
+
+/// What belongs to a content and does not stand in it.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Beside {
+    /// Members that are kept apart for what they say of a person: path and name joined by dots, JSON text of the value.
+    pub names: Vec<(String, String)>,
+    /// How far its times are to be moved.
+    pub shift: Option<Shift>,
 }
 
 impl RecordHead<'_> {
@@ -60,6 +74,11 @@ impl RecordHead<'_> {
 pub trait Content {
     /// Hands over the text piece by piece, in order and once; ends early with the error that `piece` returns.
     fn read(&mut self, piece: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::Result<()>;
+
+    /// What belongs to it beside the text.
+    fn beside(&self) -> Beside {
+        Beside::default()
+    }
 }
 
 /// A record held in memory.

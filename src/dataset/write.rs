@@ -25,11 +25,12 @@ use crate::dataset::{
     readme::write_readme,
     recipient::Recipient,
     row,
+    shift::Shifted,
     source::{Content, RecordHead, Source},
     tables::TABLES,
 };
 use crate::model::{
-    study::{DatesRule, Rules},
+    study::{DatesRule, Disagreement, Rules},
     summary::SummaryType,
     time::UnixSeconds,
 };
@@ -53,10 +54,8 @@ pub struct Written<W> {
 pub enum Error {
     /// The study names nobody who could open it.
     NoRecipient,
-    /// The rules ask for shifted dates, which this version cannot make.
-    ShiftedDates,
-    /// The rules keep files, which tell positions, and do not keep positions.
-    FilesTellPositions,
+    /// No study may have these rules together.
+    RulesDisagree(Disagreement),
     /// The source or the output failed; what was written opens nowhere.
     Io(io::Error),
 }
@@ -71,12 +70,10 @@ pub fn write<W: Write>(
     if about.recipients.is_empty() {
         return Err(Error::NoRecipient);
     }
-    if about.rules.dates == DatesRule::Shift {
-        return Err(Error::ShiftedDates);
+    if let Some(disagreement) = about.rules.disagreement() {
+        return Err(Error::RulesDisagree(disagreement));
     }
-    if about.rules.files_tell_positions() {
-        return Err(Error::FilesTellPositions);
-    }
+    let source = &mut Shifted::new(source, &about.rules);
     let mut archive = Archive::create(output, &about.recipients)?;
     write_files(source, &about.rules, &mut archive)?;
     for table in TABLES {
@@ -197,13 +194,19 @@ fn write_line(
 /// Writes manifest, signature and digests; returns the manifest's digest.
 fn write_proofs<W: Write>(archive: &mut Archive<W>, about: &About, signer: &Signer) -> io::Result<String> {
     let text = |time: Option<UnixSeconds>| time.map(|time| time.to_string());
+    // The bounds of what was asked for are not moved, since they are no participant's; beside dates that are, they would
+    // tell how far.
+    let window = match about.rules.dates {
+        DatesRule::Keep => ManifestWindow { from: text(about.window.from), to: text(about.window.to) },
+        DatesRule::Shift => ManifestWindow { from: None, to: None },
+    };
     let manifest = Manifest {
         format: FORMAT.to_owned(),
         study: about.study.clone(),
         number: about.number,
         sequence: about.sequence,
         made_at: about.made_at.to_string(),
-        window: ManifestWindow { from: text(about.window.from), to: text(about.window.to) },
+        window,
         recipients: about.recipients.iter().map(Recipient::fingerprint).collect(),
         rules: serde_json::to_value(&about.rules)?,
         rules_version: about.rules_version,
@@ -234,13 +237,13 @@ impl fmt::Display for Error {
             Self::NoRecipient => {
                 f.write_str("the study has no recipient; add one with `studygate study set NAME --recipient age1…`")
             }
-            Self::ShiftedDates => f.write_str(
-                "this version cannot shift dates, so nothing was exported; set `--dates keep` for the study if its \
-                 protocol allows it",
-            ),
-            Self::FilesTellPositions => f.write_str(
+            Self::RulesDisagree(Disagreement::FilesTellPositions) => f.write_str(
                 "the study keeps files, which hold positions, and does not keep positions, so nothing was exported; set \
                  `--location keep` or `--files drop` for it",
+            ),
+            Self::RulesDisagree(Disagreement::FilesTellDates | Disagreement::UnknownMayTellDates) => f.write_str(
+                "the study shifts dates and keeps files or unknown fields, whose dates cannot be shifted, so nothing was \
+                 exported; set `--files drop --unknown drop` for it",
             ),
             Self::Io(error) => write!(f, "the dataset could not be written: {error}"),
         }

@@ -13,7 +13,7 @@ use crate::export::select::Scope;
 use crate::export::source::StoreSource;
 use crate::model::audit::AuditHead;
 use crate::model::participant::Participant;
-use crate::model::study::Study;
+use crate::model::study::{DatesRule, Study};
 use crate::model::time::UnixSeconds;
 use crate::people::People;
 use crate::people::exports::{ExportNumber, HandedOut};
@@ -64,8 +64,13 @@ impl Export {
         scope: Scope,
         made: UnixSeconds,
     ) -> Result<Export, Refusal> {
+        // From here on whether dates are shifted does not change.
+        let number = people.next_export(study)?;
+        let found = people.study(study)?;
+        if found.rules.dates == DatesRule::Shift {
+            people.draw_shifts(&found.id)?;
+        }
         let directory = people.read();
-        let found = Arc::clone(directory.study(study)?);
         let mut participants: Vec<_> =
             directory.participants(&found.id).filter(|participant| participant.is_readable()).cloned().collect();
         if !scope.participants.is_empty() {
@@ -76,7 +81,6 @@ impl Export {
             }
             participants.retain(|participant| scope.participants.contains(&participant.code));
         }
-        let number = people.next_export(study)?;
         Ok(Export { people, catalog, keyring, study: found, participants, scope, number, made })
     }
 

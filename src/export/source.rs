@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
-use crate::dataset::source::{Content, ParticipantRow, RecordHead, Source, Visitor};
+use crate::dataset::deidentify::is_persons_words;
+use crate::dataset::source::{Beside, Content, ParticipantRow, RecordHead, Source, Visitor};
 use crate::export::select::{Chosen, Scope, select};
 use crate::model::id::OwnerId;
 use crate::model::participant::Participant;
@@ -75,6 +76,7 @@ impl Source for StoreSource<'_> {
                 first_record: starts().min(),
                 last_record: starts().max(),
                 records: chosen.len() as u64,
+                shift: participant.shift,
             });
         }
         Ok(rows)
@@ -103,6 +105,7 @@ impl Source for StoreSource<'_> {
                     current: version.current,
                     start: version.entry.start,
                     offset: version.entry.offset,
+                    shift: participant.shift,
                 };
                 let names = match self.rules.names {
                     Keep::Keep => identities.names(self.catalog, &participant.id, &version.pack, &version.entry)?,
@@ -128,28 +131,17 @@ struct Stored<'a> {
     owner: OwnerId,
     version: &'a Chosen,
     window: &'a mut Window,
-    /// Members to put in front: `"activityName":"…",`.
-    names: Vec<u8>,
+    names: Vec<(String, String)>,
 }
 
 impl Content for Stored<'_> {
     fn read(&mut self, piece: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
         let Chosen { pack, entry, .. } = self.version;
-        let mut names = std::mem::take(&mut self.names);
-        let read = self.catalog.data(&self.owner, pack, entry, self.window, &mut |bytes| {
-            if names.is_empty() {
-                return piece(bytes);
-            }
-            // The names stand behind the object's opening brace; an object without other members needs no comma.
-            let rest = bytes.get(1..).unwrap_or_default();
-            if rest.first() == Some(&b'}') {
-                names.pop();
-            }
-            piece(b"{")?;
-            piece(&std::mem::take(&mut names))?;
-            piece(rest)
-        });
-        read.map_err(other)
+        self.catalog.data(&self.owner, pack, entry, self.window, piece).map_err(other)
+    }
+
+    fn beside(&self) -> Beside {
+        Beside { names: self.names.clone(), shift: None }
     }
 }
 
@@ -161,8 +153,14 @@ struct Identities {
 }
 
 impl Identities {
-    /// The names and descriptions of a record as members with a comma behind each.
-    fn names(&mut self, catalog: &Catalog, owner: &OwnerId, pack: &PackId, entry: &IndexEntry) -> io::Result<Vec<u8>> {
+    /// The names and descriptions of a record, by their paths.
+    fn names(
+        &mut self,
+        catalog: &Catalog,
+        owner: &OwnerId,
+        pack: &PackId,
+        entry: &IndexEntry,
+    ) -> io::Result<Vec<(String, String)>> {
         if self.pack != Some(*pack) {
             self.section = catalog.identity_section(owner, pack).map_err(other)?;
             self.pack = Some(*pack);
@@ -174,13 +172,8 @@ impl Identities {
         // Values are copied as they were written: half a surrogate pair is valid JSON, and no text.
         let unreadable = |_| io::Error::new(io::ErrorKind::InvalidData, "a record's names cannot be read");
         let members: BTreeMap<String, &RawValue> = serde_json::from_slice(part).map_err(unreadable)?;
-        let mut names = Vec::new();
-        for name in ["activityName", "activityDescription"] {
-            if let Some(value) = members.get(name) {
-                names.extend_from_slice(format!("\"{name}\":{},", value.get()).as_bytes());
-            }
-        }
-        Ok(names)
+        let names = members.into_iter().filter(|(path, _)| is_persons_words(path));
+        Ok(names.map(|(path, value)| (path, value.get().to_owned())).collect())
     }
 }
 

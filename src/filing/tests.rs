@@ -10,6 +10,7 @@ mod held;
 mod jobs;
 mod known;
 mod leaving;
+mod minimised;
 mod permissions;
 mod pings;
 mod places;

@@ -24,6 +24,7 @@ mod participants;
 pub mod permissions;
 pub mod refusal;
 mod rows;
+mod shifts;
 pub mod standing;
 mod studies;
 pub mod turn;
