@@ -359,8 +359,24 @@ fn export_streams_what_was_asked_for() {
     assert_eq!(next(), StreamPiece::End);
 
     let window = Window { from: UnixSeconds::of_date("2026-10-01"), to: UnixSeconds::of_date("2026-11-01") };
-    let asked = ExportRequest { study: "A".into(), participants: vec!["P1".into()], window, revisions: Revisions::All };
-    assert_eq!(*site.desk.exports.lock().expect("unpoisoned"), [asked]);
+    let participants = vec!["P1".into()];
+    let asked =
+        ExportRequest { study: "A".into(), participants, window, revisions: Revisions::All, since: None, as_of: None };
+    assert_eq!(*site.desk.exports.lock().expect("unpoisoned"), [asked.clone()]);
+    site.ask("GET", "studies/A/export?since=3", "");
+    site.ask("GET", "studies/A/export?as_of=4", "");
+    let plain = ExportRequest {
+        participants: Vec::new(),
+        window: Window::default(),
+        revisions: Revisions::Current,
+        ..asked.clone()
+    };
+    let increment = ExportRequest { since: Some(3), ..plain.clone() };
+    let again = ExportRequest { as_of: Some(4), ..plain };
+    assert_eq!(*site.desk.exports.lock().expect("unpoisoned"), [asked, increment, again]);
+    for wrong in ["since=0", "since=-1", "as_of=first", "as_of="] {
+        site.refused(400, "GET", &format!("studies/A/export?{wrong}"), Value::Null);
+    }
 
     site.refused(404, "GET", "studies/A/export?participant=P7", Value::Null);
     site.refused(404, "GET", "studies/B/export", Value::Null);

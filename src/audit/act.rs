@@ -138,6 +138,13 @@ acts! {
         /// The number it would have had.
         number: u32,
     }
+    /// What was handed out was listed.
+    ExportsListed = "exports-listed" {}
+    /// An export that was handed out was shown.
+    ExportShown = "export-shown" {
+        /// Its number.
+        number: u32,
+    }
     /// Held connections were listed.
     UnassignedListed = "unassigned-listed" {}
     /// Quarantined items were listed.

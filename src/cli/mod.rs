@@ -9,6 +9,7 @@ mod dataset;
 mod demo;
 mod exit;
 mod export;
+mod exports;
 mod gateway;
 mod init;
 mod keys;
@@ -102,6 +103,9 @@ enum Command {
     Purges(purges::Purges),
     /// Write a study's encrypted dataset
     Export(export::Export),
+    /// What was handed out: the register of all exports
+    #[command(subcommand)]
+    Exports(exports::Exports),
     /// Datasets, anywhere: no gateway needed
     #[command(subcommand)]
     Dataset(dataset::Dataset),
@@ -163,6 +167,7 @@ fn dispatch(arguments: Arguments, environment: &Environment) -> Result<(), Failu
             || keys::show_running(&running()?, form),
             || keys::show_at_rest(&Config::load(&file, environment)?, form),
         ),
+        Command::Exports(command) => exports::run(command, &running()?, form),
         Command::Export(export) => export::run(&export, &running()?, form),
     }
 }

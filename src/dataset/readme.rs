@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use crate::dataset::about::About;
+use crate::dataset::changes::write_lineage;
 use crate::dataset::manifest::FileEntry;
 use crate::model::study::{DatesRule, Keep, LocationRule};
 
@@ -35,6 +36,7 @@ pub fn write_readme(about: &About, site_key: &str, files: &[FileEntry], output: 
     if keeps_files {
         write_warning(output)?;
     }
+    write_lineage(about, output)?;
     writeln!(output, "Rules of the study, version {}:", about.rules_version)?;
     writeln!(output, "  {}.\n", rules(about).join(",\n  "))?;
     if about.rules.dates == DatesRule::Shift {
@@ -59,8 +61,9 @@ fn write_shift(output: &mut dyn Write) -> io::Result<()> {
     writeln!(output, "Dates are shifted: all times of a participant lie the same number of whole weeks, 1 to")?;
     writeln!(output, "52, before the true ones, so that weekdays and distances in time are true. The number")?;
     writeln!(output, "is another one for each participant, and is the same in every dataset of the study.")?;
-    writeln!(output, "Whoever knows the day of one event (a clock change, say) can undo it. What people")?;
-    writeln!(output, "wrote, where names are kept, is as they wrote it.\n")
+    writeln!(output, "Whoever knows the true day of one event can undo it: a clock change, or that somebody")?;
+    writeln!(output, "still took part when the dataset was made. What people wrote, where names are kept, is")?;
+    writeln!(output, "as they wrote it. CHANGES.csv has no time for what went.\n")
 }
 
 /// The rules that shape the content, a few on each line.

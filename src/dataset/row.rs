@@ -86,7 +86,7 @@ fn participant_cell(wanted: Trait, participant: &ParticipantRow) -> String {
 }
 
 /// The time as text; empty where it is missing, or no time of the years 0 to 9999 and so a made-up one.
-fn instant(time: Option<UnixSeconds>) -> String {
+pub(super) fn instant(time: Option<UnixSeconds>) -> String {
     time.map(|time| time.to_string()).filter(|text| is_shaped(text, "0000-00-00T00:00:00Z")).unwrap_or_default()
 }
 
@@ -144,7 +144,7 @@ fn is_shaped(text: &str, shape: &str) -> bool {
 }
 
 /// The text with an apostrophe before what a spreadsheet would take for the start of a formula.
-fn harmless(text: &str) -> String {
+pub(super) fn harmless(text: &str) -> String {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) { format!("'{text}") } else { text.to_owned() }
 }
 

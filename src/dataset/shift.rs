@@ -7,7 +7,9 @@
 
 use std::io;
 
-use crate::dataset::source::{Beside, Content, ParticipantRow, RecordHead, Source, Visitor};
+use crate::dataset::source::{
+    Beside, Change, ChangeVisitor, Content, ParticipantRow, RecordHead, Source, Visitor, What,
+};
 use crate::model::{
     participant::Window,
     shift::Shift,
@@ -50,6 +52,22 @@ impl Source for Shifted<'_> {
             let shift = head.shift.ok_or_else(|| head.named(no_shift()))?;
             visit(&moved_head(*head, shift), &mut Moved { content, shift })
         })
+    }
+
+    fn changes(&mut self, visit: &mut ChangeVisitor<'_>) -> io::Result<()> {
+        match self.dates {
+            DatesRule::Keep => self.source.changes(visit),
+            DatesRule::Shift => self.source.changes(&mut |change| {
+                let when = match change.what {
+                    What::Added | What::Revised => {
+                        change.shift.zip(change.when).and_then(|(shift, when)| shift.time(when))
+                    }
+                    // It is the time of an export, which the manifest tells unmoved.
+                    What::Removed | What::Withdrawn => None,
+                };
+                visit(&Change { when, ..change.clone() })
+            }),
+        }
     }
 }
 
@@ -143,6 +161,27 @@ mod tests {
             };
             visit(&head, &mut b"{}".as_slice())
         }
+
+        fn changes(&mut self, visit: &mut ChangeVisitor<'_>) -> io::Result<()> {
+            let when = Some(UnixSeconds(1_793_534_400));
+            for (what, weeks) in [(What::Added, 1), (What::Revised, 0), (What::Removed, 1), (What::Withdrawn, 0)] {
+                visit(&Change { participant: "A", record: None, what, when, shift: Shift::try_from(weeks).ok() })?;
+            }
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn changes_tell_moved_times_alone() {
+        let mut times = Vec::new();
+        let mut source = Unshifted;
+        let mut shifted = Shifted::new(&mut source, &Rules { dates: DatesRule::Shift, ..Rules::default() });
+        let mut note = |change: &Change<'_>| {
+            times.push(change.when);
+            Ok(())
+        };
+        shifted.changes(&mut note).expect("visited");
+        assert_eq!(times, [Some(UnixSeconds(1_792_929_600)), None, None, None]);
     }
 
     #[test]

@@ -15,6 +15,7 @@ use crate::crypto::key::Key;
 use crate::dataset::{
     about::About,
     archive::Archive,
+    changes::write_changes,
     codebook::{csv_writer, write_codebook, write_data_package},
     column::Table,
     deidentify::Deidentify,
@@ -80,6 +81,7 @@ pub fn write<W: Write>(
         archive.add(&table.path(), |out, files| write_table(source, &about.rules, table, files, out).map(Some))?;
     }
     write_raw(source, &about.rules, &mut archive)?;
+    archive.add("CHANGES.csv", |out, _| write_changes(source, out).map(Some))?;
     archive.add("codebook.csv", |out, _| write_codebook(TABLES, out).map(Some))?;
     archive
         .add("datapackage.json", |out, files| write_data_package(&about.study, TABLES, files, out).map(|()| None))?;
@@ -160,7 +162,7 @@ fn write_raw<W: Write>(source: &mut dyn Source, rules: &Rules, archive: &mut Arc
 }
 
 /// A file name for a type's records: the type's own where every file system takes it and none else has it.
-fn raw_name(summary_type: &str, taken: &mut HashSet<String>) -> String {
+pub(super) fn raw_name(summary_type: &str, taken: &mut HashSet<String>) -> String {
     let plain = summary_type.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     if plain
         && is_plain(summary_type)
@@ -212,6 +214,10 @@ fn write_proofs<W: Write>(archive: &mut Archive<W>, about: &About, signer: &Sign
         rules_version: about.rules_version,
         software: about.software.clone(),
         audit: about.audit.clone(),
+        changes_since: about.lineage.changes_since,
+        increment: about.lineage.increment,
+        everything_again: about.lineage.everything_again,
+        as_of: about.lineage.as_of.clone(),
         site_key: signer.public_key(),
         files: archive.files().to_vec(),
     };

@@ -7,6 +7,7 @@ mod disk;
 mod given;
 mod hand;
 mod held;
+mod increments;
 mod jobs;
 mod known;
 mod leaving;

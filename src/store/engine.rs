@@ -134,6 +134,8 @@ pub mod table {
     pub const PURGE: u8 = b'X';
     /// Site: an export that was handed out, and the codes in it.
     pub const EXPORT: u8 = b'E';
+    /// Site: a participant as an export handed them out, by owner and number.
+    pub const HANDED_OUT: u8 = b'e';
     /// Site: the last head of the audit log.
     pub const AUDIT: u8 = b'a';
     /// Owner: the participant.

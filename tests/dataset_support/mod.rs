@@ -12,7 +12,7 @@ use std::{
 use studygate::{
     crypto::key::Key,
     dataset::{
-        about::About,
+        about::{About, Lineage},
         keyfile::Identities,
         open::{Summary, open},
         recipient::Recipient,
@@ -233,6 +233,7 @@ pub(crate) fn about(rules: Rules) -> About {
         rules_version: 2,
         audit: Some(AuditHead { sequence: 12, digest: "ab".repeat(32), signature: "cd".repeat(64) }),
         software: "studygate test".to_owned(),
+        lineage: Lineage::default(),
     }
 }
 

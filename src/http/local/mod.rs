@@ -8,6 +8,7 @@
 mod audit;
 pub mod desk;
 mod export;
+mod exports;
 mod lists;
 mod members;
 mod participants;
@@ -64,6 +65,8 @@ const ROUTES: &[(&str, &str, Trail, Handler)] = &[
     ("studies/{study}/participants/{code}/withdraw", "POST", Audited, purges::withdraw),
     ("studies/{study}/participants/{code}/receipt", "GET", Audited, purges::receipt),
     ("studies/{study}/export", "GET", ByDesk, export::begin),
+    ("exports", "GET", Audited, exports::list),
+    ("exports/{study}/{number}", "GET", Audited, exports::show),
     ("unassigned", "GET", Audited, lists::unassigned),
     ("quarantine", "GET", Audited, quarantine::list),
     ("quarantine/{id}", "GET", Audited, quarantine::show),
