@@ -140,7 +140,7 @@ fn rules_that_are_not_built_are_refused_by_name() {
         assert!(detail.starts_with("This version does not do"), "{detail}");
         site.refused(501, "POST", "studies", json!({ "name": "B", "recipients": [RECIPIENT], "rules": rules }));
     }
-    for query in ["tables=mct", "since=3", "as_of=3", "format=parquet"] {
+    for query in ["tables=mct", "format=parquet"] {
         site.refused(501, "GET", &format!("studies/A/export?{query}"), Value::Null);
     }
 }
@@ -362,7 +362,7 @@ fn export_streams_what_was_asked_for() {
     let participants = vec!["P1".into()];
     let asked =
         ExportRequest { study: "A".into(), participants, window, revisions: Revisions::All, since: None, as_of: None };
-    assert_eq!(*site.desk.exports.lock().expect("unpoisoned"), [asked.clone()]);
+    assert_eq!(*site.desk.exports.lock().expect("unpoisoned"), std::slice::from_ref(&asked));
     site.ask("GET", "studies/A/export?since=3", "");
     site.ask("GET", "studies/A/export?as_of=4", "");
     let plain = ExportRequest {
@@ -387,6 +387,52 @@ fn export_streams_what_was_asked_for() {
     let busy = site.ask("GET", "studies/BUSY/export", "");
     assert_eq!(busy.status, StatusCode::SERVICE_UNAVAILABLE);
     assert!(busy.headers.iter().any(|(name, _)| name == "retry-after"));
+}
+
+#[test]
+fn register_shows_what_was_handed_out_on_which_terms_and_of_whom() {
+    let site = Site::with_participant();
+    assert_eq!(site.get("exports")["exports"], json!([]));
+    site.refused(404, "GET", "exports/A/1", Value::Null);
+    assert_eq!((site.handed_over("A"), site.handed_over("A")), (1, 2));
+    site.expect(201, "POST", "studies", json!({ "name": "B", "recipients": [RECIPIENT] }));
+    assert_eq!(site.handed_over("B"), 1);
+    let of = |path: &str| {
+        let listed = site.get(path)["exports"].as_array().cloned().expect("a list");
+        listed
+            .iter()
+            .map(|export| format!("{}{}", export["study"].as_str().expect("a name"), export["number"]))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(of("exports"), ["A1", "A2", "B1"]);
+    assert_eq!(of("exports?study=B"), ["B1"]);
+    let export = site.get("exports/A/2");
+    let shown = json!({
+        "number": export["number"],
+        "manifest_sha256": export["manifest_sha256"],
+        "codes": export["codes"],
+        "participants": export["participants"],
+        "sequence": export["sequence"],
+        "from": export["from"],
+        "by": export["by"],
+        "location": export["rules"]["location"],
+        "recipients": export["recipients"],
+    });
+    let expected = json!({
+        "number": 2,
+        "manifest_sha256": "ab".repeat(32),
+        "codes": ["P1"],
+        "participants": 1,
+        "sequence": 41,
+        "from": "2026-11-01T05:00:00Z",
+        "by": "uid 1000",
+        "location": "drop",
+        "recipients": ["cd".repeat(32)],
+    });
+    assert_eq!(shown, expected);
+    for path in ["exports/A/3", "exports/A/0", "exports/A/x", "exports/C/1", "exports?study=C"] {
+        site.refused(404, "GET", path, Value::Null);
+    }
 }
 
 #[test]

@@ -248,8 +248,8 @@ impl Desk for GatewayDesk {
             Export::new(people, catalog, keyring, &request.study, scope, SystemClock.now())?.asked_by(by(&who));
         let file_name = export.file_name();
         let code = if let [code] = &*request.participants { Some(code.clone()) } else { None };
-        let begun =
-            Event { act: Act::ExportBegun { number: export.number() }, study: Some(request.study.clone()), code };
+        let act = Act::ExportBegun { number: export.number(), since: request.since, as_of: request.as_of };
+        let begun = Event { act, study: Some(request.study.clone()), code };
         let entered = self.audit.append(who.clone(), vec![begun]).and_then(|_| self.audit.sign());
         let head = entered.map_err(|cause| unavailable(&cause))?;
         let (pieces, receiver) = mpsc::channel(PIECES_WAITING);

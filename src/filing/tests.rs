@@ -6,6 +6,7 @@ mod crashes;
 mod disk;
 mod given;
 mod hand;
+mod handed_out;
 mod held;
 mod increments;
 mod jobs;
