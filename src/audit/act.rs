@@ -275,6 +275,24 @@ acts! {
     KeysRotated = "keys-rotated" {
         /// The epoch from then on.
         epoch: u64,
+        /// The fingerprint of the root key from then on, where it was replaced.
+        root_key: Option<String>,
+        /// What a person gave as the reason.
+        reason: Option<String>,
+    }
+    /// The root key was encrypted to recipients, for safekeeping elsewhere.
+    EscrowMade = "escrow-made" {
+        /// The root key's fingerprint.
+        root_key: String,
+        /// SHA-256 of each recipient's text.
+        recipients: Vec<String>,
+    }
+    /// An escrow of the root key was opened and compared with the key in force.
+    EscrowVerified = "escrow-verified" {
+        /// The fingerprint of the key in force.
+        root_key: String,
+        /// Whether it held this key.
+        matches: bool,
     }
     /// This log was read.
     AuditListed = "audit-listed" {}

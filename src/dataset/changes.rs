@@ -13,8 +13,8 @@ use std::io::{self, Write};
 
 use crate::dataset::{
     about::About,
-    codebook::csv_writer,
-    row::{harmless, instant},
+    cell::push_instant,
+    csv::{harmless, writer},
     source::{Change, Source, What},
     tables::TABLES,
     write::raw_name,
@@ -24,13 +24,16 @@ const HEADER: [&str; 6] = ["table", "participant", "record_id", "revision", "wha
 
 /// Writes the changes of `source`; returns how many lines there are below the header.
 pub fn write_changes(source: &mut dyn Source, output: &mut dyn Write) -> io::Result<u64> {
-    let mut csv = csv_writer(output);
+    let mut csv = writer(output);
     csv.write_record(HEADER)?;
     let mut rows = 0;
     source.changes(&mut |change| {
         for (table, record_id, revision) in places(change) {
             let participant = harmless(change.participant);
-            csv.write_record([&*table, &participant, record_id, &revision, word(change.what), &instant(change.when)])?;
+            let mut when = Vec::new();
+            push_instant(change.when, &mut when);
+            let cells = [&*table, &participant, record_id, &revision, word(change.what)].map(str::as_bytes);
+            csv.write_record(cells.into_iter().chain([&*when]))?;
             rows += 1;
         }
         Ok(())
@@ -43,7 +46,7 @@ pub fn write_changes(source: &mut dyn Source, output: &mut dyn Write) -> io::Res
 fn places<'a>(change: &Change<'a>) -> Vec<(String, &'a str, String)> {
     let Some(record) = &change.record else { return vec![("participants".to_owned(), "", String::new())] };
     let name = record.summary_type.name();
-    let tables = TABLES.iter().filter(|table| table.types.contains(&name)).map(|table| table.name.to_owned());
+    let tables = TABLES.iter().filter(|table| table.summary_type == name).map(|table| table.name.to_owned());
     let mut tables: Vec<_> = tables.collect();
     if tables.is_empty() {
         tables.push(format!("raw/{}", raw_name(name, &mut HashSet::new())));

@@ -36,6 +36,15 @@ pub enum Change {
     Unpregnant(CycleSign),
 }
 
+/// A value after its change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Changed {
+    /// As a table has it; it needs no escapes.
+    pub text: String,
+    /// Whether it is a number.
+    pub is_number: bool,
+}
+
 /// How a member tells a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Moment {
@@ -185,14 +194,22 @@ impl<'a> Deidentify<'a> {
         }
     }
 
-    /// The JSON text that stands in the place of a scalar, given as decoded text; `None` where the member goes.
-    pub fn changed(&self, change: Change, value: &str, shift: Option<Shift>) -> Option<String> {
-        match change {
-            Change::Coarse => coarse(value),
-            Change::Move(Moment::Seconds) => shift?.seconds(value),
-            Change::Move(Moment::Date) => Some(format!("\"{}\"", shift?.date(value)?)),
-            Change::Unpregnant(sign) => sign.without_pregnancy(value),
-        }
+    /// What stands in the place of a scalar, given as decoded text; `None` where the member goes.
+    pub fn changed(&self, change: Change, value: &str, shift: Option<Shift>) -> Option<Changed> {
+        let (text, is_number) = match change {
+            Change::Coarse => (coarse(value)?, true),
+            Change::Move(Moment::Seconds) => (shift?.seconds(value)?, true),
+            Change::Move(Moment::Date) => (shift?.date(value)?, false),
+            Change::Unpregnant(sign) => (sign.without_pregnancy(value)?.to_owned(), sign != CycleSign::PhaseName),
+        };
+        Some(Changed { text, is_number })
+    }
+}
+
+impl Changed {
+    /// Its JSON text.
+    pub fn json(&self) -> String {
+        if self.is_number { self.text.clone() } else { format!("\"{}\"", self.text) }
     }
 }
 
@@ -326,9 +343,9 @@ mod tests {
     fn every_known_member_that_sounds_like_a_time_is_one_or_is_a_span_of_time() {
         const SOUNDS: &[&str] = &["time", "date", "stamp", "inseconds"];
         const SPANS: &[&str] = &["offset", "duration", "activetime", "sleepinseconds", "centimeters"];
-        fn check(members: Members, found: &mut usize) {
-            for (name, shape) in members.iter().flat_map(|group| group.iter()) {
-                let (name, lower) = (*name, name.to_ascii_lowercase());
+        fn check(members: &fields::Tree, found: &mut usize) {
+            for (name, shape) in members.iter() {
+                let lower = name.to_ascii_lowercase();
                 let has = |parts: &[&str]| parts.iter().any(|part| lower.contains(part));
                 if has(SOUNDS) {
                     assert_eq!(moment(name).is_none(), has(SPANS), "{name} sounds like a time: say whether it is one");
@@ -352,7 +369,7 @@ mod tests {
         let deidentify = Deidentify::new(&rules, "mct").expect("known");
         let shift = Shift::try_from(1).ok();
         let check = |change, value, shift, expected: Option<&str>| {
-            assert_eq!(deidentify.changed(change, value, shift).as_deref(), expected, "{value}");
+            assert_eq!(deidentify.changed(change, value, shift).map(|changed| changed.json()).as_deref(), expected);
         };
         check(Change::Move(Moment::Date), "2026-11-08", shift, Some("\"2026-11-01\""));
         check(Change::Move(Moment::Date), "next week", shift, None);

@@ -137,7 +137,7 @@ enum At<'a, W: Write> {
 
 impl<'a, W: Write> FileOf<'a, W> {
     fn new(head: &'a RecordHead<'a>, rules: Deidentify<'a>, archive: &'a mut Archive<W>) -> Self {
-        let filter = Filter::new(rules, Wanted::Paths(&["fileType"]), Beside::default());
+        let filter = Filter::new(rules, Wanted::Paths(&["fileType"]));
         Self { head, file_type: Vec::new(), at: At::Object(filter, archive) }
     }
 

@@ -4,7 +4,7 @@ use std::io;
 
 use crate::dataset::{
     deidentify::{Deidentify, Verdict},
-    source::{Beside, Content},
+    source::Content,
 };
 use crate::json::rewrite::{Action, Rewriter, Rules};
 
@@ -24,10 +24,10 @@ pub struct Filter<'a> {
 }
 
 impl<'a> Filter<'a> {
-    /// A filter at the start of a content, with what belongs to it beside its text.
-    pub fn new(rules: Deidentify<'a>, wanted: Wanted<'a>, beside: Beside) -> Self {
+    /// A filter at the start of a content.
+    pub fn new(rules: Deidentify<'a>, wanted: Wanted<'a>) -> Self {
         // The digest that the rewriter keeps is of no use here, so its key may be any.
-        Self { rewriter: Rewriter::new(Passing { rules, wanted, beside }, &[0; 16]), passed: Vec::new() }
+        Self { rewriter: Rewriter::new(Passing { rules, wanted }, &[0; 16]), passed: Vec::new() }
     }
 
     /// Takes the next bytes and hands over what of them passes.
@@ -54,7 +54,7 @@ pub fn filter(
     wanted: Wanted<'_>,
     output: &mut dyn FnMut(&[u8]) -> io::Result<()>,
 ) -> io::Result<()> {
-    let mut filter = Filter::new(rules, wanted, content.beside());
+    let mut filter = Filter::new(rules, wanted);
     content.read(&mut |piece| filter.feed(piece, output))?;
     filter.finish(output)
 }
@@ -66,7 +66,6 @@ fn malformed() -> io::Error {
 struct Passing<'a> {
     rules: Deidentify<'a>,
     wanted: Wanted<'a>,
-    beside: Beside,
 }
 
 impl Passing<'_> {
@@ -92,22 +91,8 @@ impl Rules for Passing<'_> {
 
     fn replace(&mut self, path: &[Box<str>], name: &str, value: &str) -> Option<(String, String)> {
         let Verdict::Change(change) = self.rules.verdict(path, name) else { return None };
-        self.rules.changed(change, value, self.beside.shift).map(|value| (name.to_owned(), value))
-    }
-
-    /// The names that belong into the object, where they may pass.
-    fn first_members(&mut self, path: &[Box<str>]) -> String {
-        let mut members = String::new();
-        for (full, value) in &self.beside.names {
-            let (outer, name) = full.rsplit_once('.').unwrap_or(("", full));
-            let steps = outer.split('.').filter(|step| !step.is_empty());
-            let is_here = path.iter().map(|step| &**step).eq(steps);
-            if is_here && self.is_wanted(path, name) && self.rules.verdict(path, name) == Verdict::Keep {
-                let comma = if members.is_empty() { "" } else { "," };
-                members.push_str(&format!("{comma}{}:{value}", serde_json::Value::from(name)));
-            }
-        }
-        members
+        // Nothing that is read through here is a time.
+        self.rules.changed(change, value, None).map(|changed| (name.to_owned(), changed.json()))
     }
 }
 
@@ -120,7 +105,7 @@ fn leads_to(path: &[Box<str>], name: &str, wanted: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::study::{DatesRule, Keep, LocationRule, Rules as StudyRules};
+    use crate::model::study::{LocationRule, Rules as StudyRules};
 
     fn check(rules: &StudyRules, wanted: Wanted<'_>, record: &str, expected: &str) {
         for size in [1, 7, record.len()] {
@@ -165,68 +150,6 @@ mod tests {
             RECORD,
             r#"{"record_id":"aaaabbbbccccdddd","samples":[{"heartRate":90071992547409931,"latitudeInDegree":51.05},{}],"summary":{"steps":3}}"#,
         );
-    }
-
-    struct Beneath<'a>(&'a str, Beside);
-
-    impl Content for Beneath<'_> {
-        fn read(&mut self, piece: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
-            self.0.as_bytes().chunks(3).try_for_each(piece)
-        }
-
-        fn beside(&self) -> Beside {
-            self.1.clone()
-        }
-    }
-
-    #[track_caller]
-    fn check_beside(rules: &StudyRules, summary_type: &str, mut content: Beneath<'_>, expected: &str) {
-        let rules = Deidentify::new(rules, summary_type).expect("a known type");
-        let mut passed = Vec::new();
-        let mut output = |piece: &[u8]| {
-            passed.extend_from_slice(piece);
-            Ok(())
-        };
-        filter(&mut content, rules, Wanted::Everything, &mut output).expect("well-formed");
-        assert_eq!(String::from_utf8_lossy(&passed), expected);
-    }
-
-    #[test]
-    fn names_that_are_kept_stand_in_their_own_objects_again() {
-        let beside = |names: &[(&str, &str)]| Beside {
-            names: names.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
-            shift: None,
-        };
-        let kept = StudyRules { names: Keep::Keep, ..StudyRules::default() };
-        let names =
-            [("activityName", r#""A""#), ("summary.activityName", r#""B""#), ("samples.activityName", r#""C""#)];
-        let record = r#"{"summary":{"steps":3},"samples":[{"heartRate":60}],"laps":[]}"#;
-        let full = r#"{"summary":{"activityName":"B","steps":3},"samples":[{"heartRate":60}],"laps":[]}"#;
-        check_beside(&kept, "activityDetails", Beneath(record, beside(&names)), full);
-        check_beside(&StudyRules::default(), "activityDetails", Beneath(record, beside(&names)), record);
-
-        let title = [("pregnancySnapshot.title", r#""T""#)];
-        let record = r#"{"dayInCycle":4,"pregnancySnapshot":{}}"#;
-        let full = r#"{"dayInCycle":4,"pregnancySnapshot":{"title":"T"}}"#;
-        check_beside(&kept, "mct", Beneath(record, beside(&title)), full);
-        check_beside(&StudyRules::default(), "mct", Beneath(record, beside(&title)), record);
-        let dropped = StudyRules { pregnancy: Keep::Drop, ..kept.clone() };
-        check_beside(&dropped, "mct", Beneath(record, beside(&title)), r#"{"dayInCycle":4}"#);
-        let unwritten = [("activityName", r#""A""#), ("activityDescription", r#""D""#)];
-        let full = r#"{"activityName":"A","activityDescription":"D"}"#;
-        check_beside(&kept, "activities", Beneath("{}", beside(&unwritten)), full);
-    }
-
-    #[test]
-    fn times_are_moved_where_the_participant_has_a_shift_and_else_left_out() {
-        let rules = StudyRules { dates: DatesRule::Shift, ..StudyRules::default() };
-        let record = r#"{"samples":[{"startTimeInSeconds":1793534400,"heartRate":61},{"startTimeInSeconds":0},{"startTimeInSeconds":[1793534400]}]}"#;
-        let beside =
-            |weeks: Option<u8>| Beside { names: Vec::new(), shift: weeks.and_then(|weeks| weeks.try_into().ok()) };
-        let moved = r#"{"samples":[{"startTimeInSeconds":1792929600,"heartRate":61},{},{}]}"#;
-        check_beside(&rules, "activityDetails", Beneath(record, beside(Some(1))), moved);
-        let unmoved = r#"{"samples":[{"heartRate":61},{},{}]}"#;
-        check_beside(&rules, "activityDetails", Beneath(record, beside(None)), unmoved);
     }
 
     #[test]

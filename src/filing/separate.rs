@@ -54,7 +54,7 @@ impl Rules for Separation<'_> {
                     Verdict::Change(change) => change,
                     Verdict::Keep | Verdict::Drop => return None,
                 };
-                return rules.changed(change, value, None).map(|value| (name.to_owned(), value));
+                return rules.changed(change, value, None).map(|changed| (name.to_owned(), changed.json()));
             }
         };
         Some((name.to_owned(), format!("\"{}\"", pseudonym.text())))

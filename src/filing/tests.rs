@@ -18,6 +18,7 @@ mod pings;
 mod places;
 mod quarantine;
 mod revisions;
+mod rotation;
 mod site;
 mod trail;
 mod waiting;

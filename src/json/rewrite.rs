@@ -130,13 +130,6 @@ impl<R: Rules> Rewriter<R> {
             self.digester.open(container);
         }
         self.put(if container == Container::Object { b"{" } else { b"[" }, output);
-        if self.fate == Fate::Walk && container == Container::Object && (in_object || self.scanner.depth() == 1) {
-            let members = self.rules.first_members(&self.path);
-            if !members.is_empty() {
-                self.put(members.as_bytes(), output);
-                self.filled |= bit;
-            }
-        }
     }
 
     fn close(&mut self, container: Container, output: &mut dyn FnMut(&[u8])) -> Result<(), Malformed> {

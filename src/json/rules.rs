@@ -31,12 +31,6 @@ pub trait Rules {
     /// For [`Action::Replace`]: the member (name, JSON text of the value) that stands in place of this one, whose
     /// scalar value is given as decoded text; `None` leaves it out.
     fn replace(&mut self, path: &[Box<str>], name: &str, value: &str) -> Option<(String, String)>;
-
-    /// The members (`"name":value`, commas between) that are put first into the object at `path` that opens, undigested;
-    /// empty for none. Asked of the object itself and of those that are a member's value, not of elements of arrays.
-    fn first_members(&mut self, _path: &[Box<str>]) -> String {
-        String::new()
-    }
 }
 
 /// What is known when the object is over.

@@ -5,6 +5,7 @@ mod clear_text;
 mod deregistration;
 mod hostile;
 mod identity;
+mod keys;
 mod kills;
 mod large;
 mod metrics;

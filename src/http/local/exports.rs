@@ -10,6 +10,8 @@
 //! "software", "by"}`. `since` of an increment is its `changes_since`. Of exports that earlier versions made only the
 //! first five are known.
 
+use std::sync::Arc;
+
 use hyper::StatusCode;
 use serde_json::{Value, json};
 
@@ -17,15 +19,16 @@ use crate::audit::{Act, Event};
 use crate::http::local::{Answer, Call, Routes, json, views::RulesView};
 use crate::http::problem::Problem;
 use crate::model::study::Study;
-use crate::people::register::Export;
+use crate::people::{directory::Directory, refusal::Refusal, register::Export};
 
 pub(super) fn list(routes: &Routes, call: &Call) -> Answer {
     let query = call.query(&["study"])?;
     let directory = routes.people.read();
-    let studies: Vec<_> = match query.one("study")? {
-        Some(name) => vec![directory.study(name)?],
+    let mut studies: Vec<_> = match query.one("study")? {
+        Some(name) => vec![reached(&directory, call, name)?],
         None => directory.studies().collect(),
     };
+    studies.retain(|study| call.reach.covers(&study.name));
     let mut exports = Vec::new();
     for study in &studies {
         exports.extend(routes.people.exports(&study.id)?.iter().map(|export| shown(study, export)));
@@ -40,7 +43,7 @@ pub(super) fn list(routes: &Routes, call: &Call) -> Answer {
 pub(super) fn show(routes: &Routes, call: &Call) -> Answer {
     call.query(&[])?;
     let directory = routes.people.read();
-    let study = directory.study(call.study())?;
+    let study = reached(&directory, call, call.study())?;
     let number = call.code().parse().map_err(|_| Problem::no_such_path())?;
     let export = routes.people.export(&study.id, number)?;
     let mut view = shown(study, &export);
@@ -51,6 +54,11 @@ pub(super) fn show(routes: &Routes, call: &Call) -> Answer {
     }
     call.did_to_study(Act::ExportShown { number });
     Ok(json(StatusCode::OK, &view))
+}
+
+/// The study of this name; one beyond the caller's reach answers as a name that does not exist.
+fn reached<'d>(directory: &'d Directory, call: &Call, name: &str) -> Result<&'d Arc<Study>, Refusal> {
+    if call.reach.covers(name) { directory.study(name) } else { Err(Refusal::NoStudy(name.to_owned())) }
 }
 
 fn shown(study: &Study, export: &Export) -> Value {
