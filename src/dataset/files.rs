@@ -20,7 +20,7 @@ use crate::dataset::{
     filter::{Filter, Wanted},
     manifest::FileEntry,
     path::folder_of,
-    source::{Content, RecordHead, Source, TypesVisitor},
+    source::{Beside, Content, RecordHead, Source, TypesVisitor},
 };
 use crate::model::{
     study::{Keep, Rules},
@@ -106,6 +106,10 @@ impl Content for Description<'_> {
             Err(io::Error::other("the description is over"))
         });
         if is_over { Ok(()) } else { read }
+    }
+
+    fn beside(&self) -> Beside {
+        self.0.beside()
     }
 }
 

@@ -14,6 +14,7 @@ use crate::crypto::key::Key;
 use crate::dataset::{
     about::About,
     archive::Archive,
+    changes::write_changes,
     codebook::{write_codebook, write_data_package},
     column::Table,
     files::write_files,
@@ -24,12 +25,17 @@ use crate::dataset::{
     readme::write_readme,
     recipient::Recipient,
     row::{Layout, Versions},
+    scripts::{SCRIPTS, Sheet},
+    shift::Shifted,
     source::Source,
     spill::{Scratch, Spill},
     stream::Packed,
     tables::TABLES,
 };
-use crate::model::{study::DatesRule, time::UnixSeconds};
+use crate::model::{
+    study::{DatesRule, Disagreement},
+    time::UnixSeconds,
+};
 
 /// What of a dataset is left to choose.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,10 +73,8 @@ pub struct Written<W> {
 pub enum Error {
     /// The study names nobody who could open it.
     NoRecipient,
-    /// The rules ask for shifted dates, which this version cannot make.
-    ShiftedDates,
-    /// The rules keep files, which tell positions, and do not keep positions.
-    FilesTellPositions,
+    /// No study may have these rules together.
+    RulesDisagree(Disagreement),
     /// The source or the output failed; what was written opens nowhere.
     Io(io::Error),
 }
@@ -87,14 +91,12 @@ pub fn write<W: Write>(
     if about.recipients.is_empty() {
         return Err(Error::NoRecipient);
     }
-    if about.rules.dates == DatesRule::Shift {
-        return Err(Error::ShiftedDates);
-    }
-    if about.rules.files_tell_positions() {
-        return Err(Error::FilesTellPositions);
+    if let Some(disagreement) = about.rules.disagreement() {
+        return Err(Error::RulesDisagree(disagreement));
     }
     let wanted = |table: &&Table| options.tables.is_empty() || options.tables.iter().any(|name| name == table.name);
     let layouts: Vec<Layout> = TABLES.iter().filter(wanted).map(|table| Layout::new(table, options.versions)).collect();
+    let source = &mut Shifted::new(source, &about.rules);
     let mut archive = Archive::create(output, &about.recipients)?;
     write_files(source, &about.rules, &mut archive)?;
     let spill = Spill::new(scratch);
@@ -108,6 +110,10 @@ pub fn write<W: Write>(
     for (path, packed) in &read.raw {
         archive.add_packed(path, packed, &spill)?;
     }
+    archive.add("CHANGES.csv", |out, _| write_changes(source, out).map(Some))?;
+    for (path, script) in SCRIPTS {
+        archive.add(path, |out, files| script(&sheets(&layouts, files), out).map(|()| None))?;
+    }
     archive.add("codebook.csv", |out, _| write_codebook(&layouts, out).map(Some))?;
     archive.add("datapackage.json", |out, files| {
         write_data_package(&about.study, &layouts, options.format, files, out).map(|()| None)
@@ -117,6 +123,12 @@ pub fn write<W: Write>(
     let manifest_sha256 = write_proofs(&mut archive, about, &signer)?;
     let files = archive.files().to_vec();
     Ok(Written { output: archive.finish()?, files, manifest_sha256 })
+}
+
+/// The tables as scripts load them.
+fn sheets<'a>(layouts: &'a [Layout], files: &'a [FileEntry]) -> Vec<Sheet<'a>> {
+    let sheet = |layout: &'a Layout| Sheet::of(layout.table.name, layout.table.label, &layout.columns, files);
+    layouts.iter().filter_map(sheet).collect()
 }
 
 /// Writes a table: into a file, or into one for each participant where it is long.
@@ -141,18 +153,28 @@ fn write_table<W: Write>(
 /// Writes manifest, signature and digests; returns the manifest's digest.
 fn write_proofs<W: Write>(archive: &mut Archive<W>, about: &About, signer: &Signer) -> io::Result<String> {
     let text = |time: Option<UnixSeconds>| time.map(|time| time.to_string());
+    // The bounds of what was asked for are not moved, since they are no participant's; beside dates that are, they would
+    // tell how far.
+    let window = match about.rules.dates {
+        DatesRule::Keep => ManifestWindow { from: text(about.window.from), to: text(about.window.to) },
+        DatesRule::Shift => ManifestWindow { from: None, to: None },
+    };
     let manifest = Manifest {
         format: FORMAT.to_owned(),
         study: about.study.clone(),
         number: about.number,
         sequence: about.sequence,
         made_at: about.made_at.to_string(),
-        window: ManifestWindow { from: text(about.window.from), to: text(about.window.to) },
+        window,
         recipients: about.recipients.iter().map(Recipient::fingerprint).collect(),
         rules: serde_json::to_value(&about.rules)?,
         rules_version: about.rules_version,
         software: about.software.clone(),
         audit: about.audit.clone(),
+        changes_since: about.lineage.changes_since,
+        increment: about.lineage.increment,
+        everything_again: about.lineage.everything_again,
+        as_of: about.lineage.as_of.clone(),
         site_key: signer.public_key(),
         files: archive.files().to_vec(),
     };
@@ -178,13 +200,13 @@ impl fmt::Display for Error {
             Self::NoRecipient => {
                 f.write_str("the study has no recipient; add one with `studygate study set NAME --recipient age1…`")
             }
-            Self::ShiftedDates => f.write_str(
-                "this version cannot shift dates, so nothing was exported; set `--dates keep` for the study if its \
-                 protocol allows it",
-            ),
-            Self::FilesTellPositions => f.write_str(
+            Self::RulesDisagree(Disagreement::FilesTellPositions) => f.write_str(
                 "the study keeps files, which hold positions, and does not keep positions, so nothing was exported; set \
                  `--location keep` or `--files drop` for it",
+            ),
+            Self::RulesDisagree(Disagreement::FilesTellDates | Disagreement::UnknownMayTellDates) => f.write_str(
+                "the study shifts dates and keeps files or unknown fields, whose dates cannot be shifted, so nothing was \
+                 exported; set `--files drop --unknown drop` for it",
             ),
             Self::Io(error) => write!(f, "the dataset could not be written: {error}"),
         }

@@ -2,12 +2,7 @@
 //!
 //! The script needs pandas; `STUDYGATE_PEER_PYTHON` names a Python that has it, where `python3` has not.
 
-use std::{
-    fs,
-    path::Path,
-    process::Command,
-    time::Instant,
-};
+use std::{fs, path::Path, process::Command, time::Instant};
 
 use studygate::simulate::notification::Notification;
 use studygate::simulate::record::{Density, Record, day};

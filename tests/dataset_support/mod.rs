@@ -13,7 +13,7 @@ use std::{
 use studygate::{
     crypto::key::Key,
     dataset::{
-        about::About,
+        about::{About, Lineage},
         keyfile::Identities,
         open::{Summary, open},
         recipient::Recipient,
@@ -24,6 +24,7 @@ use studygate::{
     model::{
         audit::AuditHead,
         participant::{ParticipantState, Window},
+        shift::Shift,
         study::Rules,
         summary::SummaryType,
         time::UnixSeconds,
@@ -190,6 +191,11 @@ impl Study {
     }
 }
 
+/// 3 weeks for the first participant, 4 for the others.
+fn shift_of(code: &str) -> Option<Shift> {
+    Shift::try_from(if code == "SLEEP-01" { 3 } else { 4 }).ok()
+}
+
 impl Source for Study {
     fn participants(&mut self) -> io::Result<Vec<ParticipantRow>> {
         let row = |code: &str, state, records| ParticipantRow {
@@ -201,6 +207,7 @@ impl Source for Study {
             first_record: Some(UnixSeconds(NOON)),
             last_record: None,
             records,
+            shift: shift_of(code),
         };
         Ok(vec![row("SLEEP-01", ParticipantState::Active, 3), row("SLEEP-02", ParticipantState::Completed, 2)])
     }
@@ -222,6 +229,7 @@ impl Source for Study {
                 current: record.current,
                 start: record.start.map(UnixSeconds),
                 offset: record.offset,
+                shift: shift_of(record.participant),
             };
             visit(&head, &mut Pieces(&record.content, self.piece_bytes.max(1)))?;
         }
@@ -263,6 +271,7 @@ pub(crate) fn about(rules: Rules) -> About {
         rules_version: 2,
         audit: Some(AuditHead { sequence: 12, digest: "ab".repeat(32), signature: "cd".repeat(64) }),
         software: "studygate test".to_owned(),
+        lineage: Lineage::default(),
     }
 }
 

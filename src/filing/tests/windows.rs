@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{NOW, Site, push, rows, texts};
 use crate::dataset::source::Source;
+use crate::export::plan::plan;
 use crate::export::select::Scope;
 use crate::export::source::StoreSource;
 use crate::model::participant::Window;
@@ -97,10 +98,9 @@ fn dataset_up_to_a_commit_has_nothing_of_what_is_filed_while_it_is_made() {
     let sequence = catalog.sequence();
     site.receive(&daily("u1", 2, NOW));
     let records = |sequence| {
-        let directory = people.read();
-        let participants = vec![Arc::clone(directory.participant(&site.id("S", "P1")).expect("a participant"))];
-        let (rules, scope) = (Rules::default(), Scope::default());
-        let mut source = StoreSource::new(&catalog, &people, participants, rules, scope, sequence);
+        let study = people.study("S").expect("a study");
+        let plan = plan(&people, &study, Scope::default(), 1, sequence, site.now()).expect("it may");
+        let mut source = StoreSource::new(&catalog, &people, &plan);
         source.participants().expect("read")[0].records
     };
     assert_eq!((records(sequence), records(catalog.sequence())), (1, 2));

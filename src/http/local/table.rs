@@ -10,7 +10,8 @@ use crate::access::role::Permission::{
 };
 use crate::http::local::schema::Told;
 use crate::http::local::{
-    Handler, audit, export, keys, lists, openapi, participants, pulls, purges, quarantine, studies, tokens, told,
+    Handler, audit, export, exports, keys, lists, openapi, participants, pulls, purges, quarantine, studies, tokens,
+    told,
 };
 
 /// Every route. A segment in braces takes any text.
@@ -34,6 +35,8 @@ pub(super) const ROUTES: &[Route] = &[
     post("studies/{study}/participants/{code}/withdraw", Withdraw, purges::withdraw, &told::purges::WITHDRAW),
     get("studies/{study}/participants/{code}/receipt", Registers, purges::receipt, &told::purges::RECEIPT),
     get("studies/{study}/export", Export, export::begin, &told::site::EXPORT).by_desk(),
+    get("exports", Registers, exports::list, &told::site::EXPORTS).reached(),
+    get("exports/{study}/{number}", Registers, exports::show, &told::site::EXPORTS_SHOW).reached(),
     get("unassigned", Enrol, lists::unassigned, &told::lists::UNASSIGNED).reached(),
     get("quarantine", Resolve, quarantine::list, &told::lists::QUARANTINE).reached(),
     get("quarantine/{id}", Resolve, quarantine::show, &told::lists::QUARANTINE_SHOW).reached(),

@@ -1,0 +1,93 @@
+//! The register of what was handed out.
+//!
+//! | request | answer |
+//! |---|---|
+//! | GET exports?study= | `{"exports": [EXPORT]}`: of all studies or one, by study and number |
+//! | GET exports/{study}/{number} | the EXPORT with `codes` and `rules` |
+//!
+//! EXPORT: `{"study", "number", "made", "manifest_sha256", "participants", "sequence", "from", "to",
+//! "some_participants", "revisions", "tables", "format", "rules_version", "recipients", "increment", "changes_since", "as_of",
+//! "software", "by"}`. `since` of an increment is its `changes_since`. Of exports that earlier versions made only the
+//! first five are known.
+
+use std::sync::Arc;
+
+use hyper::StatusCode;
+use serde_json::{Value, json};
+
+use crate::audit::{Act, Event};
+use crate::http::local::{Answer, Call, Routes, json, views::RulesView};
+use crate::http::problem::Problem;
+use crate::model::study::Study;
+use crate::people::{directory::Directory, refusal::Refusal, register::Export};
+
+pub(super) fn list(routes: &Routes, call: &Call) -> Answer {
+    let query = call.query(&["study"])?;
+    let directory = routes.people.read();
+    let mut studies: Vec<_> = match query.one("study")? {
+        Some(name) => vec![reached(&directory, call, name)?],
+        None => directory.studies().collect(),
+    };
+    studies.retain(|study| call.reach.covers(&study.name));
+    let mut exports = Vec::new();
+    for study in &studies {
+        exports.extend(routes.people.exports(&study.id)?.iter().map(|export| shown(study, export)));
+    }
+    call.did(match &studies[..] {
+        [study] if query.one("study")?.is_some() => Event::of_study(Act::ExportsListed {}, &study.name),
+        _ => Event::new(Act::ExportsListed {}),
+    });
+    Ok(json(StatusCode::OK, &json!({ "exports": exports })))
+}
+
+pub(super) fn show(routes: &Routes, call: &Call) -> Answer {
+    call.query(&[])?;
+    let directory = routes.people.read();
+    let study = reached(&directory, call, call.study())?;
+    let number = call.code().parse().map_err(|_| Problem::no_such_path())?;
+    let export = routes.people.export(&study.id, number)?;
+    let mut view = shown(study, &export);
+    view["codes"] = export.members.iter().map(|member| member.code.as_str()).collect();
+    if let Some(terms) = &export.terms {
+        view["rules"] =
+            serde_json::to_value(RulesView::new(&terms.rules)).expect("the views have text keys and finite numbers");
+    }
+    call.did_to_study(Act::ExportShown { number });
+    Ok(json(StatusCode::OK, &view))
+}
+
+/// The study of this name; one beyond the caller's reach answers as a name that does not exist.
+fn reached<'d>(directory: &'d Directory, call: &Call, name: &str) -> Result<&'d Arc<Study>, Refusal> {
+    if call.reach.covers(name) { directory.study(name) } else { Err(Refusal::NoStudy(name.to_owned())) }
+}
+
+fn shown(study: &Study, export: &Export) -> Value {
+    let mut view = json!({
+        "study": study.name,
+        "number": export.number,
+        "made": export.made.to_string(),
+        "manifest_sha256": export.manifest,
+        "participants": export.participants,
+    });
+    if let (Some(terms), Some(members)) = (&export.terms, view.as_object_mut()) {
+        let text = |time: Option<crate::model::time::UnixSeconds>| time.map(|time| time.to_string());
+        let further = json!({
+            "sequence": terms.sequence,
+            "from": text(terms.window.from),
+            "to": text(terms.window.to),
+            "some_participants": terms.some_participants,
+            "revisions": terms.revisions,
+            "tables": terms.tables,
+            "format": terms.format,
+            "rules_version": terms.rules_version,
+            "recipients": terms.recipients,
+            "increment": terms.increment,
+            "changes_since": terms.changes_since,
+            "as_of": terms.as_of,
+            "software": terms.software,
+            "by": terms.by,
+        });
+        members.extend(further.as_object().cloned().unwrap_or_default());
+    }
+    view
+}
