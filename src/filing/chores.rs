@@ -30,8 +30,11 @@ impl Filing {
             self.parts.metrics.purge_duration.observe(took.as_secs_f64());
             self.recount_held();
         }
-        let compacted = self.parts.withdrawal.compact_if_due()?;
-        self.enter(Who::System, &compacted)?;
+        if let Some(done) = self.parts.withdrawal.compact_if_due()? {
+            self.parts.metrics.compactions.with_label_values(&[done.result]).inc();
+            self.parts.metrics.compaction_duration.observe(done.took.as_secs_f64());
+            self.enter(Who::System, &done.events)?;
+        }
         self.pick_up()?;
         if now.0.saturating_sub(self.expired_at.0) >= EXPIRY_EVERY {
             self.expired_at = now;
