@@ -6,6 +6,7 @@ use crate::filing::hold;
 use crate::filing::worker::Filing;
 use crate::journal;
 use crate::model::time::UnixSeconds;
+use crate::records::tidy::WASTE_ALLOWED_BYTES;
 use crate::withdrawal::Event;
 
 /// How often what expires is looked at, in seconds.
@@ -36,6 +37,7 @@ impl Filing {
             self.enter(Who::System, &done.events)?;
         }
         self.pick_up()?;
+        self.parts.catalog.tidy(WASTE_ALLOWED_BYTES)?;
         if now.0.saturating_sub(self.expired_at.0) >= EXPIRY_EVERY {
             self.expired_at = now;
             self.expire(now)?;
