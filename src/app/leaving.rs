@@ -62,7 +62,7 @@ impl Leaving {
 
     /// Purges under way, or all.
     pub(super) fn purges(&self, all: bool) -> Vec<Value> {
-        self.withdrawal.purges(all).iter().map(view).collect()
+        self.withdrawal.purges(all).iter().map(|purge| self.view(purge)).collect()
     }
 
     /// The newest purge of a participant, with its receipt where it is done.
@@ -72,7 +72,7 @@ impl Leaving {
         let head = purge.audit.and_then(|entry| self.audit.head_over(entry).ok());
         let receipt = self.withdrawal.receipt(&purge, head.as_ref()).map_err(refused)?;
         Ok(Some(json!({
-            "purge": view(&purge),
+            "purge": self.view(&purge),
             "receipt": receipt.as_ref().map(|receipt| receipt.json().clone()),
             "page": receipt.map(|receipt| receipt.page()),
         })))
@@ -85,31 +85,32 @@ impl Leaving {
     pub(super) fn reject(&self, id: &str, now: UnixSeconds) -> Result<Vec<Event>, Refusal> {
         self.withdrawal.reject_purge(&named(id)?, now).map_err(refused)
     }
+
+    fn view(&self, purge: &Purge) -> Value {
+        let waits = purge.wait.filter(|_| purge.is_waiting());
+        json!({
+            "id": purge.id,
+            "study": purge.study,
+            "code": purge.code,
+            "state": state(purge),
+            "data": fate(purge.fate),
+            "started_by": cause(purge.cause),
+            "requested": purge.times.requested.to_string(),
+            "waits_for": waits.map(|Wait { why, .. }| match why {
+                Why::Grace => "grace",
+                Why::Flood => "confirmation",
+            }),
+            "purge_at": waits.map(|wait| wait.until.to_string()),
+            "bodies_pending": self.withdrawal.bodies_pending(&purge.owner),
+            "erased": purge.times.erased.map(|time| time.to_string()),
+        })
+    }
 }
 
 fn named(id: &str) -> Result<PurgeId, Refusal> {
     let unknown =
         || Refusal::Other(Kind::NotFound, "There is no such purge; `studygate purges list` shows them.".to_owned());
     PurgeId::parse(id).ok_or_else(unknown)
-}
-
-fn view(purge: &Purge) -> Value {
-    let waits = purge.wait.filter(|_| purge.is_waiting());
-    json!({
-        "id": purge.id,
-        "study": purge.study,
-        "code": purge.code,
-        "state": state(purge),
-        "data": fate(purge.fate),
-        "started_by": cause(purge.cause),
-        "requested": purge.times.requested.to_string(),
-        "waits_for": waits.map(|Wait { why, .. }| match why {
-            Why::Grace => "grace",
-            Why::Flood => "confirmation",
-        }),
-        "purge_at": waits.map(|wait| wait.until.to_string()),
-        "erased": purge.times.erased.map(|time| time.to_string()),
-    })
 }
 
 fn state(purge: &Purge) -> &'static str {
