@@ -256,6 +256,29 @@ fn withdrawal_needs_a_reason_and_leaves_a_code_that_says_so() {
     site.refused(409, "POST", "studies/A/participants", json!({ "code": "P1" }));
 }
 
+/// From the notice on, that is, before anything is destroyed.
+#[test]
+fn of_one_who_has_left_nothing_is_shown_but_that() {
+    let site = Site::with_participant();
+    let id = {
+        let directory = site.people.read();
+        let study = directory.study("A").expect("a study").id;
+        directory.participant_coded(&study, "P1").expect("a participant").id
+    };
+    let mut turn = site.people.turn();
+    turn.withdraw(&id);
+    turn.commit().expect("durable");
+    let shown = site.get("studies/A/participants/P1");
+    assert_eq!((&shown["code"], &shown["state"]), (&json!("P1"), &json!("withdrawn")));
+    for member in ["from", "to", "added", "consent"] {
+        assert!(shown[member].is_null(), "{member}: {shown}");
+    }
+    for member in ["links", "pauses", "permissions"] {
+        assert!(shown[member].as_array().is_none_or(Vec::is_empty), "{member}: {shown}");
+    }
+    assert_eq!(site.get("studies/A/participants")["participants"], json!([shown]));
+}
+
 #[test]
 fn withdrawal_takes_a_fate_and_haste_and_tells_beforehand_what_would_go() {
     let site = Site::with_participant();

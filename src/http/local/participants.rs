@@ -2,10 +2,10 @@
 //!
 //! A participant: `{"code", "state": "active|paused|completed|withdrawn", "from", "to", "pauses": [{"from", "to"}],
 //! "consent": {"version", "date"}, "added", "erased", "links": [{"number", "client", "from", "to", "current"}],
-//! "permissions": [{"link", "granted", "since", "told", "answered_412": {TYPE: time}}]}`. Of one who was erased only
-//! `code`, `state` and `erased` are left, and of one who is locked until a purge `code`, `state` (`locked`) and
-//! `locked_until`; a link of whose user nothing was told has no `permissions`. Shown alone, who has left has `purge`
-//! and, once that is done, `receipt`.
+//! "permissions": [{"link", "granted", "since", "told", "answered_412": {TYPE: time}}]}`. Of one who has left only
+//! `code`, `state` and, once all is gone, `erased` are told, and of one who is locked until a purge `code`, `state`
+//! (`locked`) and `locked_until`; a link of whose user nothing was told has no `permissions`. Shown alone, who has left
+//! has `purge` and, once that is done, `receipt`.
 //!
 //! | request | body | answer |
 //! |---|---|---|
