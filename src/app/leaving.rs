@@ -111,6 +111,7 @@ fn view(purge: &Purge) -> Value {
         "waits_for": waits.map(|Wait { why, .. }| match why {
             Why::Grace => "grace",
             Why::Flood => "confirmation",
+            Why::Settling => "settling",
         }),
         "purge_at": waits.map(|wait| wait.until.to_string()),
         "erased": purge.times.erased.map(|time| time.to_string()),

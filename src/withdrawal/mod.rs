@@ -27,6 +27,7 @@ mod view;
 
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::crypto::key::Rng;
@@ -50,7 +51,7 @@ pub use crate::withdrawal::failure::Failure;
 use crate::withdrawal::log::PurgeLog;
 pub use crate::withdrawal::notice::{Applied, PermissionChanges};
 pub use crate::withdrawal::places::erase_rows;
-use crate::withdrawal::record::Purge;
+use crate::withdrawal::record::{Purge, PurgeId};
 pub use crate::withdrawal::view::{Pending, Preview};
 
 /// Settings.
@@ -62,6 +63,8 @@ pub struct Settings {
     pub quarantine_for: i64,
     /// When notices are too many to be obeyed at once.
     pub brake: Brake,
+    /// How long who is noticed is locked before the purge begins, so that a flood within this time is held whole.
+    pub settle_for: Duration,
 }
 
 /// What withdrawal works with.
@@ -95,6 +98,8 @@ pub struct Withdrawal {
     /// Bodies up to here were taken before the gateway started; their control items may not have been applied.
     replayed: Position,
     due: Mutex<Vec<Due>>,
+    /// Purges whose notice came a moment ago, and when that moment is over, by the clock that only goes forward.
+    settling: Mutex<Vec<(PurgeId, Duration)>>,
     /// Whether a purge's deleted rows still stand in the files of the database, and when that is looked at.
     uncompacted: AtomicBool,
     next_compaction: Mutex<UnixSeconds>,
@@ -122,8 +127,11 @@ impl Withdrawal {
         let log = PurgeLog::open(Arc::clone(&parts.engine), Arc::clone(&parts.keyring), Arc::clone(&parts.rng))?;
         let replayed = parts.journal.newest();
         let uncompacted = AtomicBool::new(!log.all(needs_compaction).is_empty());
-        let withdrawal =
-            Withdrawal { parts, log, replayed, due: Mutex::default(), uncompacted, next_compaction: Mutex::default() };
+        // What settled when the gateway ended has settled once everything is filed that came behind it.
+        let settling = log.all(Purge::is_settling).iter().map(|purge| (purge.id, Duration::ZERO)).collect();
+        let (due, next_compaction) = (Mutex::default(), Mutex::default());
+        let settling = Mutex::new(settling);
+        let withdrawal = Withdrawal { parts, log, replayed, due, settling, uncompacted, next_compaction };
         withdrawal.resume_destroyed()?;
         withdrawal.resume_begun()?;
         let directory = withdrawal.parts.people.read();
@@ -142,9 +150,9 @@ impl Withdrawal {
         !self.ready(filed).is_empty()
     }
 
-    /// How many owners wait to be erased.
+    /// How many owners wait to be erased, or for the moment that shows whether their notice is one of a flood.
     pub fn pending(&self) -> usize {
-        self.due().len()
+        self.due().len() + self.settling().len()
     }
 
     /// Everything that was taken before the notice is filed, and so is what else shares its journal generation.
@@ -189,6 +197,10 @@ impl Withdrawal {
         self.log.keep(purges);
         pending.apply();
         Ok(())
+    }
+
+    fn settling(&self) -> MutexGuard<'_, Vec<(PurgeId, Duration)>> {
+        self.settling.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn due(&self) -> MutexGuard<'_, Vec<Due>> {
