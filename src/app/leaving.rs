@@ -105,6 +105,7 @@ impl Leaving {
             "waits_for": waits.map(|Wait { why, .. }| match why {
                 Why::Grace => "grace",
                 Why::Flood => "confirmation",
+                Why::Settling => "settling",
             }),
             "purge_at": waits.map(|wait| wait.until.to_string()),
             "bodies_pending": self.withdrawal.bodies_pending(&purge.owner),
