@@ -11,7 +11,10 @@ use crate::dataset::{
     manifest::FileEntry,
     source::{ParticipantRow, RecordHead},
 };
-use crate::model::{participant::ParticipantState, time::UnixSeconds};
+use crate::model::{
+    participant::{Bound, ParticipantState},
+    time::UnixSeconds,
+};
 
 /// The cells of one row, in the table's order; empty = missing.
 pub type Cells = Vec<String>;
@@ -75,14 +78,22 @@ fn participant_cell(wanted: Trait, participant: &ParticipantRow) -> String {
             ParticipantState::Withdrawn | ParticipantState::Retained => "withdrawn",
         }
         .to_owned(),
-        Trait::WindowFrom => instant(participant.window.from),
-        Trait::WindowTo => instant(participant.window.to),
+        Trait::WindowFrom => bound(participant.window.from),
+        Trait::WindowTo => bound(participant.window.to),
         Trait::ConsentVersion => text(&participant.consent_version),
         Trait::ConsentDate => text(&participant.consent_date),
         Trait::FirstRecord => instant(participant.first_record),
         Trait::LastRecord => instant(participant.last_record),
         Trait::Records => participant.records.to_string(),
     }
+}
+
+/// The instant at which a window begins or ends; empty where it does with a day.
+fn bound(bound: Option<Bound>) -> String {
+    instant(bound.and_then(|bound| match bound {
+        Bound::At(time) => Some(time),
+        Bound::Day(_) => None,
+    }))
 }
 
 /// The time as text; empty where it is missing, or no time of the years 0 to 9999 and so a made-up one.

@@ -32,7 +32,6 @@ use crate::dataset::{
 use crate::model::{
     study::{DatesRule, Rules},
     summary::SummaryType,
-    time::UnixSeconds,
 };
 
 /// The longest content a table's row is read from, in bytes.
@@ -198,14 +197,13 @@ fn write_line(
 
 /// Writes manifest, signature and digests; returns the manifest's digest.
 fn write_proofs<W: Write>(archive: &mut Archive<W>, about: &About, signer: &Signer) -> io::Result<String> {
-    let text = |time: Option<UnixSeconds>| time.map(|time| time.to_string());
     let manifest = Manifest {
         format: FORMAT.to_owned(),
         study: about.study.clone(),
         number: about.number,
         sequence: about.sequence,
         made_at: about.made_at.to_string(),
-        window: ManifestWindow { from: text(about.window.from), to: text(about.window.to) },
+        window: ManifestWindow { from: about.window.first(), to: about.window.last() },
         recipients: about.recipients.iter().map(Recipient::fingerprint).collect(),
         rules: serde_json::to_value(&about.rules)?,
         rules_version: about.rules_version,

@@ -62,11 +62,10 @@ fn shown(study: &Study, export: &Export) -> Value {
         "participants": export.participants,
     });
     if let (Some(terms), Some(members)) = (&export.terms, view.as_object_mut()) {
-        let text = |time: Option<crate::model::time::UnixSeconds>| time.map(|time| time.to_string());
         let further = json!({
             "sequence": terms.sequence,
-            "from": text(terms.window.from),
-            "to": text(terms.window.to),
+            "from": terms.window.first(),
+            "to": terms.window.last(),
             "some_participants": terms.some_participants,
             "revisions": terms.revisions,
             "format": terms.format,

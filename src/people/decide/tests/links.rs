@@ -64,7 +64,7 @@ fn unlink_ends_the_only_current_link_or_the_numbered_one() {
     let change = unlink(&directory, None).expect("ends the one that is left");
     directory.apply(change);
     let ends: Vec<_> = directory.links(&p1.id).iter().map(|known| known.link.window.to).collect();
-    assert_eq!(ends, [Some(UnixSeconds(500)); 2]);
+    assert_eq!(ends, [Some(UnixSeconds(500).into()); 2]);
 }
 
 #[test]
