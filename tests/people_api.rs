@@ -73,7 +73,7 @@ fn request(method: &str, path: &str, body: &str) -> LocalRequest {
         method: Method::from_bytes(method.as_bytes()).expect("a method"),
         path: format!("/api/v1/{path}"),
         query: query.into(),
-        peer: Caller { uid: 1000, gid: 1000, login_uid: None },
+        peer: Caller::Socket { uid: 1000, login_uid: None, groups: vec![1000] },
         body: Bytes::from(body.to_owned()),
     }
 }
@@ -202,7 +202,7 @@ fn links_are_made_shown_and_ended_without_the_user_id() {
 
     let ended = site.expect(200, "POST", "studies/A/participants/P2/unlink", json!({ "at": "2026-11-01" }));
     let expected = json!([
-        { "number": 1, "client": "default", "from": null, "to": "2026-11-01T00:00:00Z", "current": false },
+        { "number": 1, "client": "default", "from": null, "to": "2026-10-31", "current": false },
     ]);
     assert_eq!(ended["links"], expected);
     let linked = site.expect(200, "POST", "studies/A/participants/P1/link", link);

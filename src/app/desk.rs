@@ -7,7 +7,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
+use crate::access::rights::Reach;
 use crate::app::handout::Handout;
+use crate::app::keys::Keys;
 use crate::app::leaving::Leaving;
 use crate::app::pieces::PIECES_WAITING;
 use crate::app::pulls::Pulls;
@@ -22,6 +24,7 @@ use crate::export::job::Export;
 use crate::export::select::Scope;
 use crate::filing::quarantine::Quarantine;
 use crate::http::local::desk::{Concerned, Desk, ExportRequest, ExportStream, Pieces, Retry, Revisions};
+use crate::http::local::keys::KeyDesk;
 use crate::ingest::door::Door;
 use crate::journal::Journal;
 use crate::lifecycle::Readiness;
@@ -54,6 +57,7 @@ pub struct GatewayDesk {
     pulls: Pulls,
     withdrawal: Arc<Withdrawal>,
     leaving: Leaving,
+    keys: Keys,
     journal: Journal,
     audit: Arc<Log>,
     space: Arc<Space>,
@@ -88,6 +92,7 @@ impl GatewayDesk {
             decisions: Decisions::new(site),
             withdrawal: Arc::clone(&site.withdrawal),
             leaving: Leaving::new(Arc::clone(&site.withdrawal), Arc::clone(&site.audit)),
+            keys: Keys::new(site, config, Arc::clone(&readiness)),
             journal: site.journal.clone(),
             audit: Arc::clone(&site.audit),
             space: Arc::clone(&site.space),
@@ -151,8 +156,8 @@ impl Desk for GatewayDesk {
                 "sequence": self.catalog.sequence(),
                 "database_bytes": self.engine.bytes(),
                 "blob_bytes": self.blobs.bytes(),
-                "epoch": self.keyring.epoch(),
             },
+            "keys": self.keys.shown().told(),
             "journal": { "bodies": bodies, "bytes": bytes },
             "studies": directory.studies().count(),
             "participants": participants,
@@ -167,41 +172,45 @@ impl Desk for GatewayDesk {
         })
     }
 
+    fn keys(&self) -> &dyn KeyDesk {
+        &self.keys
+    }
+
     fn recipients_changed(&self, study: &str) {
         let study = if self.per_study { study } else { "all" };
         self.recipients.recipient_changes.with_label_values(&[study]).inc();
     }
 
-    fn quarantine(&self) -> Result<Vec<Value>, Refusal> {
-        self.decisions.list()
+    fn quarantine(&self, reach: &Reach) -> Result<Vec<Value>, Refusal> {
+        self.decisions.list(reach)
     }
 
-    fn quarantined(&self, id: &str) -> Result<Value, Refusal> {
-        self.decisions.show(id)
+    fn quarantined(&self, id: &str, reach: &Reach) -> Result<Value, Refusal> {
+        self.decisions.show(id, reach)
     }
 
-    fn quarantined_content(&self, id: &str) -> Result<(Option<Concerned>, Pieces), Refusal> {
-        self.decisions.content(id)
+    fn quarantined_content(&self, id: &str, reach: &Reach) -> Result<(Option<Concerned>, Pieces), Refusal> {
+        self.decisions.content(id, reach)
     }
 
-    fn retry_quarantined(&self, id: &str, retry: Retry) -> Result<Option<Concerned>, Refusal> {
-        self.decisions.retry(id, retry)
+    fn retry_quarantined(&self, id: &str, retry: Retry, reach: &Reach) -> Result<Option<Concerned>, Refusal> {
+        self.decisions.retry(id, retry, reach)
     }
 
-    fn drop_quarantined(&self, id: &str) -> Result<Option<Concerned>, Refusal> {
-        self.decisions.remove(id)
+    fn drop_quarantined(&self, id: &str, reach: &Reach) -> Result<Option<Concerned>, Refusal> {
+        self.decisions.remove(id, reach)
     }
 
-    fn pulls(&self, all: bool, after: Option<&str>) -> Result<(Vec<Value>, Option<String>), Refusal> {
-        self.pulls.list(all, after)
+    fn pulls(&self, all: bool, after: Option<&str>, reach: &Reach) -> Result<(Vec<Value>, Option<String>), Refusal> {
+        self.pulls.list(all, after, reach)
     }
 
-    fn retry_pull(&self, id: &str, now: UnixSeconds) -> Result<Vec<Concerned>, Refusal> {
-        self.pulls.retry(id, now)
+    fn retry_pull(&self, id: &str, now: UnixSeconds, reach: &Reach) -> Result<Vec<Concerned>, Refusal> {
+        self.pulls.retry(id, now, reach)
     }
 
-    fn drop_pull(&self, id: &str, now: UnixSeconds) -> Result<Vec<Concerned>, Refusal> {
-        self.pulls.remove(id, now)
+    fn drop_pull(&self, id: &str, now: UnixSeconds, reach: &Reach) -> Result<Vec<Concerned>, Refusal> {
+        self.pulls.remove(id, now, reach)
     }
 
     fn withdraw(
@@ -217,20 +226,20 @@ impl Desk for GatewayDesk {
         self.leaving.preview(participant, word)
     }
 
-    fn purges(&self, all: bool) -> Vec<Value> {
-        self.leaving.purges(all)
+    fn purges(&self, all: bool, reach: &Reach) -> Vec<Value> {
+        self.leaving.purges(all, reach)
     }
 
     fn purge_of(&self, study: &str, code: &str) -> Result<Option<Value>, Refusal> {
         self.leaving.purge_of(study, code)
     }
 
-    fn confirm_purge(&self, id: &str, now: UnixSeconds) -> Result<Vec<withdrawal::Event>, Refusal> {
-        self.leaving.confirm(id, now)
+    fn confirm_purge(&self, id: &str, now: UnixSeconds, reach: &Reach) -> Result<Vec<withdrawal::Event>, Refusal> {
+        self.leaving.confirm(id, now, reach)
     }
 
-    fn reject_purge(&self, id: &str, now: UnixSeconds) -> Result<Vec<withdrawal::Event>, Refusal> {
-        self.leaving.reject(id, now)
+    fn reject_purge(&self, id: &str, now: UnixSeconds, reach: &Reach) -> Result<Vec<withdrawal::Event>, Refusal> {
+        self.leaving.reject(id, now, reach)
     }
 
     fn export(&self, request: ExportRequest, who: Who) -> Result<ExportStream, Refusal> {

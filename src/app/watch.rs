@@ -8,6 +8,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::app::failure::Failure;
 use crate::audit::Log;
 use crate::clock::Clock;
+use crate::crypto::keyring::Keyring;
 use crate::disk::Space;
 use crate::lifecycle::{Readiness, Reason, Stopped};
 use crate::model::time::UnixSeconds;
@@ -30,6 +31,8 @@ pub struct Watch {
     pub clock: Arc<dyn Clock>,
     /// The audit log; without it nothing goes on.
     pub audit: Arc<Log>,
+    /// The keys; a write of theirs that failed leaves the disk's state in doubt.
+    pub keyring: Arc<Keyring>,
     /// The highest time that was seen before the start.
     pub highest_time: UnixSeconds,
     /// Shows the certificate's end.
@@ -39,7 +42,7 @@ pub struct Watch {
 impl Watch {
     /// Looks at everything once.
     pub fn look(&self) {
-        if self.audit.has_failed() {
+        if self.audit.has_failed() || self.keyring.has_failed() {
             self.say(Reason::StoreFailed, true);
         }
         self.say(Reason::DiskLow, self.space.is_low());

@@ -271,6 +271,24 @@ acts! {
     KeysRotated = "keys-rotated" {
         /// The epoch from then on.
         epoch: u64,
+        /// The fingerprint of the root key from then on, where it was replaced.
+        root_key: Option<String>,
+        /// What a person gave as the reason.
+        reason: Option<String>,
+    }
+    /// The root key was encrypted to recipients, for safekeeping elsewhere.
+    EscrowMade = "escrow-made" {
+        /// The root key's fingerprint.
+        root_key: String,
+        /// SHA-256 of each recipient's text.
+        recipients: Vec<String>,
+    }
+    /// An escrow of the root key was opened and compared with the key in force.
+    EscrowVerified = "escrow-verified" {
+        /// The fingerprint of the key in force.
+        root_key: String,
+        /// Whether it held this key.
+        matches: bool,
     }
     /// This log was read.
     AuditListed = "audit-listed" {}
@@ -283,14 +301,18 @@ acts! {
     Started = "started" {
         /// Its version.
         version: &'static str,
-        /// Whether it was stopped before; else it ended in the midst of things, and a change that was under way may
-        /// be in force without an entry.
+        /// Whether it was stopped before; else it ended in the midst of things.
         after_stop: bool,
     }
     /// The gateway stopped.
     Stopped = "stopped" {}
     /// The head was signed.
     HeadSigned = "head-signed" {}
+    /// A change was under way when the gateway ended: whether it is in force shows in what it was to change.
+    Interrupted = "interrupted" {
+        /// What was asked for.
+        request: String,
+    }
     /// The last entry was not written to its end, and was never acknowledged: what there was of it was cut off.
     TailCut = "tail-cut" {
         /// How many bytes were cut off.
@@ -300,8 +322,8 @@ acts! {
     DamageFound = "damage-found" {
         /// The last entry that is there and whole.
         whole_to: u64,
-        /// The last entry that is known to have been signed.
-        signed_to: u64,
+        /// The last entry that is known to have been there.
+        known_to: u64,
     }
 }
 

@@ -7,6 +7,7 @@ mod check_config;
 mod confirm;
 mod dataset;
 mod demo;
+mod escrow;
 mod exit;
 mod export;
 mod exports;
@@ -168,6 +169,10 @@ fn dispatch(arguments: Arguments, environment: &Environment) -> Result<(), Failu
             || keys::show_at_rest(&Config::load(&file, environment)?, form),
         ),
         Command::Exports(command) => exports::run(command, &running()?, form),
+        Command::Keys(keys::Keys::Rotate(asked)) => keys::rotate(&asked, &running()?, form, &SystemRandom::new()),
+        Command::Keys(keys::Keys::Escrow(command)) => {
+            escrow::run(command, &running()?, form, &|| Ok(Config::load(&file, environment)?), SystemClock.now())
+        }
         Command::Export(export) => export::run(&export, &running()?, form),
     }
 }

@@ -113,9 +113,9 @@ impl Window {
             && self.to.is_none_or(|to| !to.is_reached(anywhere(-BEHIND_MAX_S)))
     }
 
-    /// Whether the window has not ended at this time; one that ends with a day, anywhere on Earth.
+    /// Whether the window has not ended at this time; one that ends with a day ends as if every clock showed UTC.
     pub fn is_current(&self, now: UnixSeconds) -> bool {
-        self.to.is_none_or(|to| !to.is_reached(Moment { at: now, offset: Some(-BEHIND_MAX_S) }))
+        self.to.is_none_or(|to| to.in_utc() > now)
     }
 
     /// Whether some time may lie within both.
@@ -250,8 +250,8 @@ mod tests {
         let november_first = Window { from: day("2026-11-01"), to: day("2026-11-02") };
         let may = |hours: i64| november_first.may_contain(midnight("2026-11-01").plus(hours * HOUR_S));
         assert_eq!([-15, -14, 0, 35, 36].map(may), [false, true, true, true, false]);
-        assert!(november_first.is_current(midnight("2026-11-02").plus(11 * HOUR_S)));
-        assert!(!november_first.is_current(midnight("2026-11-02").plus(12 * HOUR_S)));
+        assert!(november_first.is_current(midnight("2026-11-02").plus(-1)));
+        assert!(!november_first.is_current(midnight("2026-11-02")));
         let instants = window(Some(10), Some(20));
         assert_eq!([9, 10, 19, 20].map(|at| instants.may_contain(UnixSeconds(at))), [false, true, true, false]);
     }

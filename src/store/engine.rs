@@ -138,6 +138,8 @@ pub mod table {
     pub const HANDED_OUT: u8 = b'e';
     /// Site: the last head of the audit log.
     pub const AUDIT: u8 = b'a';
+    /// Site: when the escrow of the root key was last verified.
+    pub const ESCROW: u8 = b'k';
     /// Owner: the participant.
     pub const PARTICIPANT: u8 = b'P';
     /// Owner: the participant's links.

@@ -23,6 +23,7 @@ pub mod notice;
 pub mod places;
 pub mod receipt;
 pub mod record;
+mod rotation;
 mod view;
 
 use std::sync::atomic::AtomicBool;
@@ -95,6 +96,8 @@ pub struct Withdrawal {
     /// Bodies up to here were taken before the gateway started; their control items may not have been applied.
     replayed: Position,
     due: Mutex<Vec<Due>>,
+    /// Held from the counting of what goes to the end of its epoch, so that a receipt names the right one.
+    rotating: Mutex<()>,
     /// Whether a purge's deleted rows still stand in the files of the database, and when that is looked at.
     uncompacted: AtomicBool,
     next_compaction: Mutex<UnixSeconds>,
@@ -122,8 +125,8 @@ impl Withdrawal {
         let log = PurgeLog::open(Arc::clone(&parts.engine), Arc::clone(&parts.keyring), Arc::clone(&parts.rng))?;
         let replayed = parts.journal.newest();
         let uncompacted = AtomicBool::new(!log.all(needs_compaction).is_empty());
-        let withdrawal =
-            Withdrawal { parts, log, replayed, due: Mutex::default(), uncompacted, next_compaction: Mutex::default() };
+        let (due, rotating, next_compaction) = (Mutex::default(), Mutex::default(), Mutex::default());
+        let withdrawal = Withdrawal { parts, log, replayed, due, rotating, uncompacted, next_compaction };
         withdrawal.resume_destroyed()?;
         withdrawal.resume_begun()?;
         let directory = withdrawal.parts.people.read();

@@ -104,7 +104,7 @@ pub(super) fn rows(files: &Files) -> Rows {
 
 /// The files whose rows a table's lines in CHANGES.csv are about.
 pub(super) fn places(table: &str) -> Vec<String> {
-    let of_table = TABLES.iter().filter(|found| found.name == table).flat_map(|found| found.types);
+    let of_table = TABLES.iter().filter(|found| found.name == table).map(|found| found.summary_type);
     let raw = of_table.map(|name| format!("raw/{name}"));
     let files = (table == "activity_files").then(|| "files".to_owned());
     raw.chain(files).chain([table.to_owned()]).collect()

@@ -17,23 +17,26 @@ use crate::audit::{Act, Event};
 use crate::http::local::{Answer, Call, Routes, json, views::RulesView};
 use crate::http::problem::Problem;
 use crate::model::study::Study;
+use crate::people::refusal::Refusal;
 use crate::people::register::Export;
 
 pub(super) fn list(routes: &Routes, call: &Call) -> Answer {
     let query = call.query(&["study"])?;
     let directory = routes.people.read();
-    let studies: Vec<_> = match query.one("study")? {
+    let asked = query.one("study")?;
+    if let Some(name) = asked.filter(|name| !call.reach.covers(name)) {
+        return Err(Refusal::no_study(name).into());
+    }
+    let studies: Vec<_> = match asked {
         Some(name) => vec![directory.study(name)?],
-        None => directory.studies().collect(),
+        None => directory.studies().filter(|study| call.reach.covers(&study.name)).collect(),
     };
     let mut exports = Vec::new();
     for study in &studies {
         exports.extend(routes.people.exports(&study.id)?.iter().map(|export| shown(study, export)));
     }
-    call.did(match &studies[..] {
-        [study] if query.one("study")?.is_some() => Event::of_study(Act::ExportsListed {}, &study.name),
-        _ => Event::new(Act::ExportsListed {}),
-    });
+    let listed = Act::ExportsListed {};
+    call.did(asked.map_or_else(|| Event::new(listed.clone()), |name| Event::of_study(listed.clone(), name)));
     Ok(json(StatusCode::OK, &json!({ "exports": exports })))
 }
 

@@ -139,7 +139,7 @@ pub(super) fn link(routes: &Routes, call: &Call) -> Answer {
 pub(super) fn unlink(routes: &Routes, call: &Call) -> Answer {
     let mut members = call.members(&["at", "link"])?;
     let now = routes.now();
-    let at = moment(&mut members, now)?;
+    let at = members.text("at")?.map_or(Ok(Bound::At(now)), |text| window_beginning("at", &text))?;
     let number = members.number("link", u64::from(u32::MAX))?.map(|number| usize::try_from(number).unwrap_or(0));
     let unlinked = routes.people.unlink_participant(call.study(), call.code(), number, at, now)?;
     call.did_to_participant(Act::ParticipantUnlinked {});

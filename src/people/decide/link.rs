@@ -69,7 +69,7 @@ pub fn unlink(
     directory: &Directory,
     participant: &Participant,
     number: Option<usize>,
-    at: UnixSeconds,
+    at: Bound,
     now: UnixSeconds,
 ) -> Result<Change, Refusal> {
     let mut links = directory.links(&participant.id).to_vec();
@@ -83,7 +83,6 @@ pub fn unlink(
         (None, _) => return Err(Refusal::SeveralLinks),
     };
     let window = &mut links[index].link.window;
-    let at = Bound::At(at);
     window.to = Some(window.to.map_or(at, |to| to.earlier(at)));
     checked_window(window)?;
     Ok(Change::Links(participant.id, links))
