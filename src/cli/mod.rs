@@ -10,6 +10,7 @@ mod demo;
 mod escrow;
 mod exit;
 mod export;
+mod exports;
 mod gateway;
 mod init;
 mod keys;
@@ -108,6 +109,9 @@ enum Command {
     Purges(purges::Purges),
     /// Write a study's encrypted dataset
     Export(export::Export),
+    /// What was handed out: the register of all exports
+    #[command(subcommand)]
+    Exports(exports::Exports),
     /// Datasets, anywhere: no gateway needed
     #[command(subcommand)]
     Dataset(dataset::Dataset),
@@ -137,6 +141,7 @@ impl Command {
             | Self::Pulls(_)
             | Self::Purges(_)
             | Self::Export(_)
+            | Self::Exports(_)
             | Self::Token(_)
             | Self::Audit(audit::Audit::List(_))
             | Self::Keys(keys::Keys::Show) => true,
@@ -214,6 +219,7 @@ fn dispatch(arguments: Arguments, environment: &Environment) -> Result<(), Failu
             || keys::show_running(&running()?, form),
             || keys::show_at_rest(&Config::load(&file, environment)?, form),
         ),
+        Command::Exports(command) => exports::run(command, &running()?, form),
         Command::Keys(keys::Keys::Rotate(asked)) => keys::rotate(&asked, &running()?, form, &SystemRandom::new()),
         Command::Keys(keys::Keys::Escrow(command)) => {
             escrow::run(command, &running()?, form, &|| Ok(Config::load(&file, environment)?), SystemClock.now())

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use crate::dataset::about::About;
+use crate::dataset::changes::write_lineage;
 use crate::dataset::manifest::FileEntry;
 use crate::model::study::Keep;
 use crate::model::study::LocationRule;
@@ -32,6 +33,7 @@ pub fn write_readme(about: &About, site_key: &str, files: &[FileEntry], output: 
     if keeps_files {
         write_warning(output)?;
     }
+    write_lineage(about, output)?;
     writeln!(output, "Rules of the study, version {}:", about.rules_version)?;
     writeln!(output, "  {}.\n", rules(about).join(",\n  "))?;
     writeln!(output, "To open the encrypted file:")?;

@@ -15,6 +15,7 @@ use crate::crypto::key::Key;
 use crate::dataset::{
     about::About,
     archive::Archive,
+    changes::write_changes,
     codebook::{write_codebook, write_data_package},
     column::{Rows, Table},
     deidentify::Deidentify,
@@ -36,7 +37,6 @@ use crate::dataset::{
 use crate::model::{
     study::{DatesRule, Rules},
     summary::SummaryType,
-    time::UnixSeconds,
 };
 
 /// What of a dataset is left to choose.
@@ -104,6 +104,7 @@ pub fn write<W: Write>(
     for file in read.iter().filter(|file| file.path.starts_with("raw/")) {
         archive.add_packed(&file.path, &file.packed, &spill)?;
     }
+    archive.add("CHANGES.csv", |out, _| write_changes(source, &layouts, out).map(Some))?;
     archive.add("codebook.csv", |out, _| write_codebook(&layouts, out).map(Some))?;
     archive
         .add("datapackage.json", |out, files| write_data_package(&about.study, &layouts, files, out).map(|()| None))?;
@@ -168,7 +169,7 @@ fn write_participants(source: &mut dyn Source, layouts: &[Layout], outputs: &mut
 }
 
 /// A file name for a type's records: the type's own where every file system takes it and none else has it.
-fn raw_name(summary_type: &str, taken: &mut HashSet<String>) -> String {
+pub(super) fn raw_name(summary_type: &str, taken: &mut HashSet<String>) -> String {
     let plain = summary_type.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     if plain
         && is_plain(summary_type)
@@ -183,19 +184,22 @@ fn raw_name(summary_type: &str, taken: &mut HashSet<String>) -> String {
 
 /// Writes manifest, signature and digests; returns the manifest's digest.
 fn write_proofs<W: Write>(archive: &mut Archive<W>, about: &About, signer: &Signer) -> io::Result<String> {
-    let text = |time: Option<UnixSeconds>| time.map(|time| time.to_string());
     let manifest = Manifest {
         format: FORMAT.to_owned(),
         study: about.study.clone(),
         number: about.number,
         sequence: about.sequence,
         made_at: about.made_at.to_string(),
-        window: ManifestWindow { from: text(about.window.from), to: text(about.window.to) },
+        window: ManifestWindow { from: about.window.first(), to: about.window.last() },
         recipients: about.recipients.iter().map(Recipient::fingerprint).collect(),
         rules: serde_json::to_value(&about.rules)?,
         rules_version: about.rules_version,
         software: about.software.clone(),
         audit: about.audit.clone(),
+        changes_since: about.lineage.changes_since,
+        increment: about.lineage.increment,
+        everything_again: about.lineage.everything_again,
+        as_of: about.lineage.as_of.clone(),
         site_key: signer.public_key(),
         files: archive.files().to_vec(),
     };

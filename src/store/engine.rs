@@ -149,6 +149,8 @@ pub mod table {
     pub const EXPORT: u8 = b'E';
     /// Site: a token of the API, by keyed digest.
     pub const TOKEN: u8 = b'T';
+    /// Site: a participant as an export handed them out, by owner and number.
+    pub const HANDED_OUT: u8 = b'e';
     /// Site: the last head of the audit log.
     pub const AUDIT: u8 = b'a';
     /// Site: when the escrow of the root key was last verified.

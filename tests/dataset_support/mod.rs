@@ -13,7 +13,7 @@ use std::{
 use studygate::{
     crypto::key::Key,
     dataset::{
-        about::About,
+        about::{About, Lineage},
         keyfile::Identities,
         open::{Summary, open},
         recipient::Recipient,
@@ -191,7 +191,7 @@ impl Source for Study {
         let row = |code: &str, state, records| ParticipantRow {
             code: code.to_owned(),
             state,
-            window: Window { from: Some(UnixSeconds(NOON - 86_400)), to: None },
+            window: Window { from: Some(UnixSeconds(NOON - 86_400).into()), to: None },
             consent_version: Some("2.1".to_owned()),
             consent_date: Some("2026-10-01".to_owned()),
             first_record: Some(UnixSeconds(NOON)),
@@ -259,6 +259,7 @@ pub(crate) fn about(rules: Rules) -> About {
         rules_version: 2,
         audit: Some(AuditHead { sequence: 12, digest: "ab".repeat(32), signature: "cd".repeat(64) }),
         software: "studygate test".to_owned(),
+        lineage: Lineage::default(),
     }
 }
 

@@ -130,6 +130,10 @@ pub struct ExportRequest {
     pub window: Window,
     /// Which versions.
     pub revisions: Revisions,
+    /// Only what came, changed or went since this export.
+    pub since: Option<u32>,
+    /// This export once more.
+    pub as_of: Option<u32>,
 }
 
 /// An export under way.
