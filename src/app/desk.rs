@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 
 use crate::access::rights::Reach;
 use crate::app::handout::Handout;
+use crate::app::keys::Keys;
 use crate::app::leaving::Leaving;
 use crate::app::pieces::PIECES_WAITING;
 use crate::app::pulls::Pulls;
@@ -23,6 +24,7 @@ use crate::export::job::Export;
 use crate::export::select::Scope;
 use crate::filing::quarantine::Quarantine;
 use crate::http::local::desk::{Concerned, Desk, ExportRequest, ExportStream, Pieces, Retry, Revisions};
+use crate::http::local::keys::KeyDesk;
 use crate::ingest::door::Door;
 use crate::journal::Journal;
 use crate::lifecycle::Readiness;
@@ -55,6 +57,7 @@ pub struct GatewayDesk {
     pulls: Pulls,
     withdrawal: Arc<Withdrawal>,
     leaving: Leaving,
+    keys: Keys,
     journal: Journal,
     audit: Arc<Log>,
     space: Arc<Space>,
@@ -89,6 +92,7 @@ impl GatewayDesk {
             decisions: Decisions::new(site),
             withdrawal: Arc::clone(&site.withdrawal),
             leaving: Leaving::new(Arc::clone(&site.withdrawal), Arc::clone(&site.audit)),
+            keys: Keys::new(site, config, Arc::clone(&readiness)),
             journal: site.journal.clone(),
             audit: Arc::clone(&site.audit),
             space: Arc::clone(&site.space),
@@ -101,6 +105,7 @@ impl GatewayDesk {
                 "ingress": config.ingress.listen,
                 "metrics": config.metrics.listen,
                 "socket": config.local.socket,
+                "api": config.local.listen,
             }),
             reserve: config.storage.disk_reserve,
             per_study: config.metrics.per_study,
@@ -152,8 +157,8 @@ impl Desk for GatewayDesk {
                 "sequence": self.catalog.sequence(),
                 "database_bytes": self.engine.bytes(),
                 "blob_bytes": self.blobs.bytes(),
-                "epoch": self.keyring.epoch(),
             },
+            "keys": self.keys.shown().told(),
             "journal": { "bodies": bodies, "bytes": bytes },
             "studies": directory.studies().count(),
             "participants": participants,
@@ -166,6 +171,10 @@ impl Desk for GatewayDesk {
             "disk": { "available_bytes": self.space.available(), "reserve_bytes": self.reserve },
             "certificate": { "not_after": self.certificate.identity().not_after.to_string() },
         })
+    }
+
+    fn keys(&self) -> &dyn KeyDesk {
+        &self.keys
     }
 
     fn recipients_changed(&self, study: &str) {
@@ -193,8 +202,14 @@ impl Desk for GatewayDesk {
         self.decisions.remove(id, reach)
     }
 
-    fn pulls(&self, all: bool, after: Option<&str>, reach: &Reach) -> Result<(Vec<Value>, Option<String>), Refusal> {
-        self.pulls.list(all, after, reach)
+    fn pulls(
+        &self,
+        all: bool,
+        after: Option<&str>,
+        limit: usize,
+        reach: &Reach,
+    ) -> Result<(Vec<Value>, Option<String>), Refusal> {
+        self.pulls.list(all, after, limit, reach)
     }
 
     fn retry_pull(&self, id: &str, now: UnixSeconds, reach: &Reach) -> Result<Vec<Concerned>, Refusal> {

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::app::escrow::Escrow;
 use crate::app::failure::{Failure, Kind};
 use crate::audit::{self, Log};
 use crate::clock::Clock;
@@ -68,6 +69,10 @@ pub struct Site {
     pub withdrawal: Arc<Withdrawal>,
     /// Who did what.
     pub audit: Arc<Log>,
+    /// Whether the root key could be had back.
+    pub escrow: Arc<Escrow>,
+    /// Randomness.
+    pub rng: Arc<Rng>,
 }
 
 impl Site {
@@ -104,6 +109,8 @@ impl Site {
         let quarantine =
             Quarantine::open(Arc::clone(&engine), Arc::clone(&blobs), Arc::clone(&keyring), Arc::clone(rng));
         let quarantine = Arc::new(quarantine.map_err(Failure::storage)?);
+        let escrow = Escrow::open(Arc::clone(&engine), Arc::clone(&keyring), Arc::clone(rng));
+        let escrow = Arc::new(escrow.map_err(Failure::storage)?);
         let progress = progress::load(&*engine, &keyring).map_err(Failure::storage)?;
 
         let held_connections_max = config.unassigned.max_connections;
@@ -169,6 +176,8 @@ impl Site {
             progress,
             withdrawal,
             audit,
+            escrow,
+            rng: Arc::clone(rng),
         })
     }
 }
@@ -236,7 +245,7 @@ pub(super) fn directory_failure(dir: &Path, error: &FormatError) -> Failure {
 
 pub(super) fn keyring_failure(error: keyring::Error) -> Failure {
     let kind = match error {
-        keyring::Error::WrongRootKey => Kind::Configuration,
+        keyring::Error::WrongRootKey | keyring::Error::RootKeyReplaced(_) => Kind::Configuration,
         keyring::Error::Damaged | keyring::Error::NeedsRotation | keyring::Error::Io(_) => Kind::Storage,
     };
     Failure::new(kind, error)

@@ -256,10 +256,44 @@ acts! {
     }
     /// The receipt of a purge was handed out.
     ReceiptShown = "receipt-shown" {}
+    /// A token was made.
+    TokenAdded = "token-added" {
+        /// Its name.
+        token: String,
+        /// What it is to the gateway.
+        role: &'static str,
+        /// From when on it is refused.
+        expires: Option<String>,
+    }
+    /// A token opens nothing any more.
+    TokenRevoked = "token-revoked" {
+        /// Its name.
+        token: String,
+        /// Why, in a person's words.
+        reason: Option<String>,
+    }
     /// Keys were rotated by a person's decision.
     KeysRotated = "keys-rotated" {
         /// The epoch from then on.
         epoch: u64,
+        /// The fingerprint of the root key from then on, where it was replaced.
+        root_key: Option<String>,
+        /// What a person gave as the reason.
+        reason: Option<String>,
+    }
+    /// The root key was encrypted to recipients, for safekeeping elsewhere.
+    EscrowMade = "escrow-made" {
+        /// The root key's fingerprint.
+        root_key: String,
+        /// SHA-256 of each recipient's text.
+        recipients: Vec<String>,
+    }
+    /// An escrow of the root key was opened and compared with the key in force.
+    EscrowVerified = "escrow-verified" {
+        /// The fingerprint of the key in force.
+        root_key: String,
+        /// Whether it held this key.
+        matches: bool,
     }
     /// This log was read.
     AuditListed = "audit-listed" {}

@@ -58,7 +58,8 @@ impl RecordHead<'_> {
 /// The content of one record: its data part, a JSON object; for an activity file, the bytes of the file behind it (see
 /// [`files`](crate::dataset::files)).
 pub trait Content {
-    /// Hands over the text piece by piece, in order and once; ends early with the error that `piece` returns.
+    /// Hands over the text piece by piece, in order, and gives the same each time; ends early with the error that `piece`
+    /// returns.
     fn read(&mut self, piece: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::Result<()>;
 }
 

@@ -8,7 +8,8 @@ use crate::crypto::keyring::Keyring;
 use crate::dataset::about::About;
 use crate::dataset::manifest::file_name;
 use crate::dataset::recipient::Recipient;
-use crate::dataset::write;
+use crate::dataset::row::Versions;
+use crate::dataset::write::{self, Options};
 use crate::export::select::Scope;
 use crate::export::source::StoreSource;
 use crate::model::audit::AuditHead;
@@ -112,9 +113,12 @@ impl Export {
         let rules = study.rules.clone();
         let covered = participants.len() as u64;
         let codes = participants.iter().map(|participant| participant.code.clone()).collect();
+        let versions = if scope.revisions { Versions::All } else { Versions::Current };
         let mut source = StoreSource::new(&catalog, &people, participants, rules, scope, about.sequence);
         let seed = keyring.site().signing_seed.clone();
-        let mut written = write::write(&mut source, &about, &seed, output).map_err(Failure::Dataset)?;
+        let options = Options { versions, ..Options::default() };
+        let mut written =
+            write::write(&mut source, &about, &options, &catalog.scratch(), &seed, output).map_err(Failure::Dataset)?;
         written.output.flush().map_err(Failure::Io)?;
         let manifest_sha256 = written.manifest_sha256;
         let handed_out = HandedOut { number: number.number(), made, manifest: manifest_sha256.clone(), codes };

@@ -135,7 +135,7 @@ struct Stored<'a> {
 impl Content for Stored<'_> {
     fn read(&mut self, piece: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
         let Chosen { pack, entry, .. } = self.version;
-        let mut names = std::mem::take(&mut self.names);
+        let mut names = self.names.clone();
         let read = self.catalog.data(&self.owner, pack, entry, self.window, &mut |bytes| {
             if names.is_empty() {
                 return piece(bytes);

@@ -6,6 +6,7 @@ use crate::filing::hold;
 use crate::filing::worker::Filing;
 use crate::journal;
 use crate::model::time::UnixSeconds;
+use crate::records::tidy::WASTE_ALLOWED_BYTES;
 use crate::withdrawal::Event;
 use crate::withdrawal::record::PurgeId;
 
@@ -32,9 +33,13 @@ impl Filing {
             self.parts.metrics.purge_duration.observe(took.as_secs_f64());
             self.recount_held();
         }
-        let compacted = self.parts.withdrawal.compact_if_due()?;
-        self.enter(Who::System, &compacted)?;
+        if let Some(done) = self.parts.withdrawal.compact_if_due()? {
+            self.parts.metrics.compactions.with_label_values(&[done.result]).inc();
+            self.parts.metrics.compaction_duration.observe(done.took.as_secs_f64());
+            self.enter(Who::System, &done.events)?;
+        }
         self.pick_up()?;
+        self.parts.catalog.tidy(WASTE_ALLOWED_BYTES)?;
         if now.0.saturating_sub(self.expired_at.0) >= EXPIRY_EVERY {
             self.expired_at = now;
             self.expire(now)?;

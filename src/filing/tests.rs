@@ -2,6 +2,7 @@
 //! where a test says so, restarts at any moment.
 
 mod answers;
+mod compaction;
 mod crashes;
 mod disk;
 mod given;
@@ -16,6 +17,7 @@ mod places;
 mod quarantine;
 mod replays;
 mod revisions;
+mod rotation;
 mod site;
 mod trail;
 mod waiting;

@@ -6,6 +6,7 @@ mod clear_text;
 mod deregistration;
 mod hostile;
 mod identity;
+mod keys;
 mod kills;
 mod large;
 mod metrics;

@@ -5,10 +5,12 @@
 
 use crate::access::rights::Bounds;
 use crate::access::role::Permission;
-use crate::access::role::Permission::{Audit, Enrol, Export, Read, Registers, Resolve, Rules, Status, Withdraw};
+use crate::access::role::Permission::{
+    Audit, Enrol, Export, Keys, Read, Registers, Resolve, Rules, Status, Tokens, Withdraw,
+};
 use crate::http::local::schema::Told;
 use crate::http::local::{
-    Handler, audit, export, lists, openapi, participants, pulls, purges, quarantine, studies, told,
+    Handler, audit, export, keys, lists, openapi, participants, pulls, purges, quarantine, studies, tokens, told,
 };
 
 /// Every route. A segment in braces takes any text.
@@ -46,8 +48,14 @@ pub(super) const ROUTES: &[Route] = &[
     post("purges/{id}/reject", Withdraw, purges::reject, &told::purges::REJECT).reached(),
     get("audit", Audit, audit::list, &told::site::AUDIT).reached(),
     post("audit/verify", Audit, audit::verify, &told::site::AUDIT_VERIFY),
-    get("keys", Status, audit::keys, &told::site::KEYS).reached().plain(),
+    get("keys", Status, keys::show, &told::keys::SHOW).reached().plain(),
+    post("keys/rotate", Keys, keys::rotate, &told::keys::ROTATE),
+    post("keys/escrow/create", Keys, keys::escrow_made, &told::keys::ESCROW_CREATE),
+    post("keys/escrow/verify", Keys, keys::escrow_verified, &told::keys::ESCROW_VERIFY),
     get("status", Status, lists::status, &told::site::STATUS).reached().plain(),
+    get("tokens", Tokens, tokens::list, &told::site::TOKENS).plain(),
+    post("tokens", Tokens, tokens::add, &told::site::TOKEN_ADD),
+    delete("tokens/{name}", Tokens, tokens::revoke, &told::site::TOKEN_REVOKE),
     get("openapi.json", Status, openapi::show, &told::site::OPENAPI).reached().plain(),
 ];
 
