@@ -58,6 +58,9 @@ fn help_of_each_command_says_what_it_takes() {
         &["audit", "list"],
         &["audit", "verify"],
         &["keys"],
+        &["keys", "rotate"],
+        &["keys", "escrow", "create"],
+        &["keys", "escrow", "verify"],
     ] {
         text.push_str(&format!("$ studygate {} --help\n", arguments.join(" ")));
         text.push_str(&printed(&[arguments, &["--help"]].concat()));

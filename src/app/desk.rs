@@ -7,7 +7,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
+use crate::access::rights::Reach;
 use crate::app::handout::Handout;
+use crate::app::keys::Keys;
 use crate::app::leaving::Leaving;
 use crate::app::pieces::PIECES_WAITING;
 use crate::app::pulls::Pulls;
@@ -22,6 +24,7 @@ use crate::export::job::Export;
 use crate::export::select::Scope;
 use crate::filing::quarantine::Quarantine;
 use crate::http::local::desk::{Concerned, Desk, ExportRequest, ExportStream, Pieces, Retry, Revisions};
+use crate::http::local::keys::KeyDesk;
 use crate::ingest::door::Door;
 use crate::journal::Journal;
 use crate::lifecycle::Readiness;
@@ -54,6 +57,7 @@ pub struct GatewayDesk {
     pulls: Pulls,
     withdrawal: Arc<Withdrawal>,
     leaving: Leaving,
+    keys: Keys,
     journal: Journal,
     audit: Arc<Log>,
     space: Arc<Space>,
@@ -88,6 +92,7 @@ impl GatewayDesk {
             decisions: Decisions::new(site),
             withdrawal: Arc::clone(&site.withdrawal),
             leaving: Leaving::new(Arc::clone(&site.withdrawal), Arc::clone(&site.audit)),
+            keys: Keys::new(site, config, Arc::clone(&readiness)),
             journal: site.journal.clone(),
             audit: Arc::clone(&site.audit),
             space: Arc::clone(&site.space),
@@ -100,6 +105,7 @@ impl GatewayDesk {
                 "ingress": config.ingress.listen,
                 "metrics": config.metrics.listen,
                 "socket": config.local.socket,
+                "api": config.local.listen,
             }),
             reserve: config.storage.disk_reserve,
             per_study: config.metrics.per_study,
@@ -151,8 +157,8 @@ impl Desk for GatewayDesk {
                 "sequence": self.catalog.sequence(),
                 "database_bytes": self.engine.bytes(),
                 "blob_bytes": self.blobs.bytes(),
-                "epoch": self.keyring.epoch(),
             },
+            "keys": self.keys.shown().told(),
             "journal": { "bodies": bodies, "bytes": bytes },
             "studies": directory.studies().count(),
             "participants": participants,
@@ -167,41 +173,51 @@ impl Desk for GatewayDesk {
         })
     }
 
+    fn keys(&self) -> &dyn KeyDesk {
+        &self.keys
+    }
+
     fn recipients_changed(&self, study: &str) {
         let study = if self.per_study { study } else { "all" };
         self.recipients.recipient_changes.with_label_values(&[study]).inc();
     }
 
-    fn quarantine(&self) -> Result<Vec<Value>, Refusal> {
-        self.decisions.list()
+    fn quarantine(&self, reach: &Reach) -> Result<Vec<Value>, Refusal> {
+        self.decisions.list(reach)
     }
 
-    fn quarantined(&self, id: &str) -> Result<Value, Refusal> {
-        self.decisions.show(id)
+    fn quarantined(&self, id: &str, reach: &Reach) -> Result<Value, Refusal> {
+        self.decisions.show(id, reach)
     }
 
-    fn quarantined_content(&self, id: &str) -> Result<(Option<Concerned>, Pieces), Refusal> {
-        self.decisions.content(id)
+    fn quarantined_content(&self, id: &str, reach: &Reach) -> Result<(Option<Concerned>, Pieces), Refusal> {
+        self.decisions.content(id, reach)
     }
 
-    fn retry_quarantined(&self, id: &str, retry: Retry) -> Result<Option<Concerned>, Refusal> {
-        self.decisions.retry(id, retry)
+    fn retry_quarantined(&self, id: &str, retry: Retry, reach: &Reach) -> Result<Option<Concerned>, Refusal> {
+        self.decisions.retry(id, retry, reach)
     }
 
-    fn drop_quarantined(&self, id: &str) -> Result<Option<Concerned>, Refusal> {
-        self.decisions.remove(id)
+    fn drop_quarantined(&self, id: &str, reach: &Reach) -> Result<Option<Concerned>, Refusal> {
+        self.decisions.remove(id, reach)
     }
 
-    fn pulls(&self, all: bool, after: Option<&str>) -> Result<(Vec<Value>, Option<String>), Refusal> {
-        self.pulls.list(all, after)
+    fn pulls(
+        &self,
+        all: bool,
+        after: Option<&str>,
+        limit: usize,
+        reach: &Reach,
+    ) -> Result<(Vec<Value>, Option<String>), Refusal> {
+        self.pulls.list(all, after, limit, reach)
     }
 
-    fn retry_pull(&self, id: &str, now: UnixSeconds) -> Result<Vec<Concerned>, Refusal> {
-        self.pulls.retry(id, now)
+    fn retry_pull(&self, id: &str, now: UnixSeconds, reach: &Reach) -> Result<Vec<Concerned>, Refusal> {
+        self.pulls.retry(id, now, reach)
     }
 
-    fn drop_pull(&self, id: &str, now: UnixSeconds) -> Result<Vec<Concerned>, Refusal> {
-        self.pulls.remove(id, now)
+    fn drop_pull(&self, id: &str, now: UnixSeconds, reach: &Reach) -> Result<Vec<Concerned>, Refusal> {
+        self.pulls.remove(id, now, reach)
     }
 
     fn withdraw(
@@ -217,20 +233,20 @@ impl Desk for GatewayDesk {
         self.leaving.preview(participant, word)
     }
 
-    fn purges(&self, all: bool) -> Vec<Value> {
-        self.leaving.purges(all)
+    fn purges(&self, all: bool, reach: &Reach) -> Vec<Value> {
+        self.leaving.purges(all, reach)
     }
 
     fn purge_of(&self, study: &str, code: &str) -> Result<Option<Value>, Refusal> {
         self.leaving.purge_of(study, code)
     }
 
-    fn confirm_purge(&self, id: &str, now: UnixSeconds) -> Result<Vec<withdrawal::Event>, Refusal> {
-        self.leaving.confirm(id, now)
+    fn confirm_purge(&self, id: &str, now: UnixSeconds, reach: &Reach) -> Result<Vec<withdrawal::Event>, Refusal> {
+        self.leaving.confirm(id, now, reach)
     }
 
-    fn reject_purge(&self, id: &str, now: UnixSeconds) -> Result<Vec<withdrawal::Event>, Refusal> {
-        self.leaving.reject(id, now)
+    fn reject_purge(&self, id: &str, now: UnixSeconds, reach: &Reach) -> Result<Vec<withdrawal::Event>, Refusal> {
+        self.leaving.reject(id, now, reach)
     }
 
     fn export(&self, request: ExportRequest, who: Who) -> Result<ExportStream, Refusal> {
@@ -238,15 +254,18 @@ impl Desk for GatewayDesk {
             participants: request.participants.clone(),
             window: request.window,
             revisions: request.revisions == Revisions::All,
+            since: request.since,
+            as_of: request.as_of,
         };
         self.caught_up()?;
         let (people, catalog, keyring) =
             (Arc::clone(&self.people), Arc::clone(&self.catalog), Arc::clone(&self.keyring));
-        let export = Export::new(people, catalog, keyring, &request.study, scope, SystemClock.now())?;
+        let export =
+            Export::new(people, catalog, keyring, &request.study, scope, SystemClock.now())?.asked_by(by(&who));
         let file_name = export.file_name();
         let code = if let [code] = &*request.participants { Some(code.clone()) } else { None };
-        let begun =
-            Event { act: Act::ExportBegun { number: export.number() }, study: Some(request.study.clone()), code };
+        let act = Act::ExportBegun { number: export.number(), since: request.since, as_of: request.as_of };
+        let begun = Event { act, study: Some(request.study.clone()), code };
         let entered = self.audit.append(who.clone(), vec![begun]).and_then(|_| self.audit.sign());
         let head = entered.map_err(|cause| unavailable(&cause))?;
         let (pieces, receiver) = mpsc::channel(PIECES_WAITING);
@@ -261,6 +280,17 @@ impl Desk for GatewayDesk {
         let run = move || handout.run(export, head);
         thread::Builder::new().name("export".to_owned()).spawn(run).map_err(|cause| unavailable(&cause))?;
         Ok(ExportStream { file_name, pieces: receiver })
+    }
+}
+
+/// Who asked, as the register keeps it.
+fn by(who: &Who) -> String {
+    match who {
+        Who::Socket { uid, login_uid: Some(login) } => format!("uid {uid}, logged in as uid {login}"),
+        Who::Socket { uid, login_uid: None } => format!("uid {uid}"),
+        Who::Token { name } => format!("token {name}"),
+        Who::Garmin => "Garmin".to_owned(),
+        Who::System => "the gateway".to_owned(),
     }
 }
 

@@ -8,16 +8,22 @@
 pub mod at_rest;
 pub mod controls;
 pub mod desk;
+pub mod escrow;
 pub mod failure;
+mod filing;
 pub mod gateway;
 pub mod gauges;
 mod handout;
+mod keys;
 mod leaving;
+mod listeners;
 mod pieces;
 pub mod pulling;
 mod pulls;
 mod quarantine;
+pub mod root;
 pub mod site;
+mod start;
 mod trail;
 pub mod watch;
 

@@ -1,5 +1,6 @@
 //! Entries that match a filter, page by page, the oldest first.
 
+use std::collections::BTreeSet;
 use std::io::{self, BufRead, BufReader, Read};
 
 use crate::audit::entry::Entry;
@@ -7,14 +8,16 @@ use crate::audit::folder::Piece;
 use crate::audit::line::Line;
 use crate::model::time::UnixSeconds;
 
-/// Entries in one page.
+/// Entries in one page, where no fewer are wanted.
 pub const LISTED_MAX: usize = 1000;
 
 /// Which entries are wanted.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Filter {
     /// Of this study.
     pub study: Option<String>,
+    /// Of any of these studies, where not all are to be seen.
+    pub within: Option<BTreeSet<String>>,
     /// Of this code.
     pub code: Option<String>,
     /// Of this act.
@@ -25,6 +28,15 @@ pub struct Filter {
     pub to: Option<UnixSeconds>,
     /// Behind this entry.
     pub after: u64,
+    /// So many at most.
+    pub limit: usize,
+}
+
+impl Default for Filter {
+    fn default() -> Self {
+        let (study, within, code, act, from, to) = (None, None, None, None, None, None);
+        Self { study, within, code, act, from, to, after: 0, limit: LISTED_MAX }
+    }
 }
 
 /// Some entries.
@@ -51,7 +63,7 @@ pub(super) fn list(pieces: Vec<Piece>, filter: &Filter) -> io::Result<Page> {
             let Some(entry) = Line::parse(&raw).map(|line| line.entry).filter(|entry| filter.wants(entry)) else {
                 continue;
             };
-            if page.entries.len() == LISTED_MAX {
+            if page.entries.len() == filter.limit {
                 page.next = page.entries.last().map(|entry| entry.sequence);
                 return Ok(page);
             }
@@ -67,7 +79,9 @@ impl Filter {
         // Times of one form sort as text.
         let from = self.from.is_none_or(|from| entry.at >= from.to_string());
         let to = self.to.is_none_or(|to| entry.at < to.to_string());
+        let seen = |studies: &BTreeSet<String>| entry.study.as_ref().is_some_and(|study| studies.contains(study));
         entry.sequence > self.after
+            && self.within.as_ref().is_none_or(seen)
             && same(&self.study, entry.study.as_ref())
             && same(&self.code, entry.code.as_ref())
             && same(&self.act, Some(&entry.act))

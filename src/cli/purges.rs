@@ -47,7 +47,7 @@ pub(super) fn run(command: Purges, gateway: &Gateway, form: Form) -> Result<(), 
 }
 
 fn list(all: bool, gateway: &Gateway, form: Form) -> Result<(), Failure> {
-    let answer = gateway.get(&Resource::of(&["purges"]).with("all", if all { "true" } else { "false" }))?;
+    let answer = gateway.list(&Resource::of(&["purges"]).with("all", if all { "true" } else { "false" }), "purges")?;
     let columns = [
         ("ID", "id"),
         ("STUDY", "study"),

@@ -6,6 +6,7 @@ use std::fmt;
 
 use crate::crypto::keyring;
 use crate::model::{participant::ParticipantState, time::UnixSeconds};
+use crate::people::code::NAME_CHARS_MAX;
 use crate::store::engine;
 
 /// What sort of refusal it is: decides the status over HTTP and the exit code of a command.
@@ -98,6 +99,10 @@ pub enum Refusal {
     SeveralLinks,
     /// Another export of the study runs.
     ExportRunning,
+    /// The study has no completed export of this number.
+    NoExport(u32),
+    /// Of the export of this number too little is kept to compare with it or make it again.
+    ForgottenExport(u32),
     /// What was answered is not all filed yet.
     FilingBehind,
     /// No unused code or handle was found.
@@ -111,6 +116,11 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// There is no study of this name, or none that whoever asks may know of.
+    pub fn no_study(name: &str) -> Self {
+        Self::NoStudy(name.chars().take(NAME_CHARS_MAX).collect())
+    }
+
     /// What sort it is.
     pub fn kind(&self) -> Kind {
         match self {
@@ -118,6 +128,7 @@ impl Refusal {
             | Self::NoParticipant(..)
             | Self::MistypedCode(_)
             | Self::NoHandle(_)
+            | Self::NoExport(_)
             | Self::NoLinkNumber(_) => Kind::NotFound,
             Self::BadStudyName(_)
             | Self::NoRecipient
@@ -143,6 +154,7 @@ impl Refusal {
             | Self::LinkedAlready
             | Self::Tombstoned(_)
             | Self::NoLink
+            | Self::ForgottenExport(_)
             | Self::SeveralLinks => Kind::Conflict,
             Self::StudyLocked(_) | Self::StudyClosed(_) => Kind::Locked,
             Self::NotBuilt(_) => Kind::NotBuilt,
@@ -251,6 +263,14 @@ impl fmt::Display for Refusal {
             ),
             Self::FilingBehind => f.write_str("What was received is not all filed yet; try again in a minute."),
             Self::ExportRunning => f.write_str("An export of this study is running; try again when it is done."),
+            Self::NoExport(number) => write!(
+                f,
+                "The study has no completed export {number}; `studygate exports list` shows those that there are."
+            ),
+            Self::ForgottenExport(number) => write!(
+                f,
+                "Export {number} was made by an earlier version, which kept too little of it; make a whole export instead."
+            ),
             Self::Exhausted => f.write_str("No unused code was found; try again, or give a code."),
             Self::Other(_, sentence) => f.write_str(sentence),
             Self::Store => f.write_str("The store failed; the gateway recovers it when it is started again."),

@@ -23,9 +23,11 @@ pub mod notice;
 pub mod places;
 pub mod receipt;
 pub mod record;
+mod rotation;
 mod view;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::crypto::key::Rng;
@@ -48,7 +50,7 @@ pub use crate::withdrawal::failure::Failure;
 use crate::withdrawal::log::PurgeLog;
 pub use crate::withdrawal::notice::{Applied, PermissionChanges};
 pub use crate::withdrawal::places::erase_rows;
-use crate::withdrawal::record::Purge;
+use crate::withdrawal::record::{Purge, PurgeId};
 pub use crate::withdrawal::view::{Pending, Preview};
 
 /// Settings.
@@ -60,6 +62,8 @@ pub struct Settings {
     pub quarantine_for: i64,
     /// When notices are too many to be obeyed at once.
     pub brake: Brake,
+    /// How long who is noticed is locked before the purge begins, so that a flood within this time is held whole.
+    pub settle_for: Duration,
 }
 
 /// What withdrawal works with.
@@ -93,6 +97,10 @@ pub struct Withdrawal {
     /// Bodies up to here were taken before the gateway started; their control items may not have been applied.
     replayed: Position,
     due: Mutex<Vec<Due>>,
+    /// Held from the counting of what goes to the end of its epoch, so that a receipt names the right one.
+    rotating: Mutex<()>,
+    /// Purges whose notice came a moment ago, and when that moment is over, by the clock that only goes forward.
+    settling: Mutex<Vec<(PurgeId, Duration)>>,
     compactor: Compactor,
 }
 
@@ -118,7 +126,10 @@ impl Withdrawal {
         let log = PurgeLog::open(Arc::clone(&parts.engine), Arc::clone(&parts.keyring), Arc::clone(&parts.rng))?;
         let replayed = parts.journal.newest();
         let compactor = Compactor::new(!log.all(needs_compaction).is_empty(), parts.clock.now());
-        let withdrawal = Withdrawal { parts, log, replayed, due: Mutex::default(), compactor };
+        // What settled when the gateway ended has settled once everything is filed that came behind it.
+        let settling = log.all(Purge::is_settling).iter().map(|purge| (purge.id, Duration::ZERO)).collect();
+        let (due, rotating) = (Mutex::default(), Mutex::default());
+        let withdrawal = Withdrawal { parts, log, replayed, due, rotating, settling: Mutex::new(settling), compactor };
         withdrawal.resume_destroyed()?;
         withdrawal.resume_begun()?;
         let directory = withdrawal.parts.people.read();
@@ -137,9 +148,9 @@ impl Withdrawal {
         !self.ready(filed).is_empty()
     }
 
-    /// How many owners wait to be erased.
+    /// How many owners wait to be erased, or for the moment that shows whether their notice is one of a flood.
     pub fn pending(&self) -> usize {
-        self.due().len()
+        self.due().len() + self.settling().len()
     }
 
     /// Whether an owner's data can go once the body at this place is filed: more need not be gathered behind it.
@@ -196,6 +207,10 @@ impl Withdrawal {
         self.log.keep(purges);
         pending.apply();
         Ok(())
+    }
+
+    fn settling(&self) -> MutexGuard<'_, Vec<(PurgeId, Duration)>> {
+        self.settling.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn due(&self) -> MutexGuard<'_, Vec<Due>> {

@@ -8,15 +8,23 @@
 mod audit;
 pub mod desk;
 mod export;
+mod exports;
+pub mod keys;
 mod lists;
 mod members;
+mod openapi;
+mod page;
 mod participants;
 mod pulls;
 mod purges;
 mod quarantine;
 mod rules;
+mod schema;
 mod studies;
+mod table;
 mod times;
+mod tokens;
+mod told;
 mod views;
 
 use std::cell::RefCell;
@@ -26,15 +34,18 @@ use bytes::Bytes;
 use hyper::StatusCode;
 use serde::Serialize;
 
+use crate::access::Gate;
+use crate::access::rights::{Denied, Grant, Reach, Rights};
 use crate::audit::{Act, Event, Log, Who};
 use crate::clock::Clock;
-use crate::http::local::Trail::{Audited, ByDesk, Plain};
 use crate::http::local::desk::{Concerned, Desk};
 use crate::http::local::members::{Members, Query, decode};
+use crate::http::local::table::{ROUTES, Route, Trail};
 use crate::http::local_api::{Caller, LocalAnswer, LocalApi, LocalRequest, LocalResponse};
 use crate::http::problem::Problem;
 use crate::model::time::UnixSeconds;
 use crate::people::People;
+use crate::people::refusal::Refusal;
 use crate::withdrawal;
 
 /// What every path begins with.
@@ -43,55 +54,6 @@ pub const BASE: &str = "/api/v1/";
 type Answer = Result<LocalResponse, Problem>;
 type Handler = fn(&Routes, &Call) -> Answer;
 
-/// Path below [`BASE`], method, whether it is audited, handler. A segment in braces takes any text.
-const ROUTES: &[(&str, &str, Trail, Handler)] = &[
-    ("studies", "GET", Plain, studies::list),
-    ("studies", "POST", Audited, studies::add),
-    ("studies/{study}", "GET", Plain, studies::show),
-    ("studies/{study}", "PATCH", Audited, studies::set),
-    ("studies/{study}/lock", "POST", Audited, studies::lock),
-    ("studies/{study}/close", "POST", Audited, studies::close),
-    ("studies/{study}/participants", "GET", Audited, participants::list),
-    ("studies/{study}/participants", "POST", Audited, participants::add),
-    ("studies/{study}/participants/{code}", "GET", Audited, participants::show),
-    ("studies/{study}/participants/{code}", "PATCH", Audited, participants::set),
-    ("studies/{study}/participants/{code}/rename", "POST", Audited, participants::rename),
-    ("studies/{study}/participants/{code}/link", "POST", Audited, participants::link),
-    ("studies/{study}/participants/{code}/unlink", "POST", Audited, participants::unlink),
-    ("studies/{study}/participants/{code}/pause", "POST", Audited, participants::pause),
-    ("studies/{study}/participants/{code}/resume", "POST", Audited, participants::resume),
-    ("studies/{study}/participants/{code}/complete", "POST", Audited, participants::complete),
-    ("studies/{study}/participants/{code}/withdraw", "POST", Audited, purges::withdraw),
-    ("studies/{study}/participants/{code}/receipt", "GET", Audited, purges::receipt),
-    ("studies/{study}/export", "GET", ByDesk, export::begin),
-    ("unassigned", "GET", Audited, lists::unassigned),
-    ("quarantine", "GET", Audited, quarantine::list),
-    ("quarantine/{id}", "GET", Audited, quarantine::show),
-    ("quarantine/{id}", "DELETE", Audited, quarantine::remove),
-    ("quarantine/{id}/content", "GET", Audited, quarantine::content),
-    ("quarantine/{id}/retry", "POST", Audited, quarantine::retry),
-    ("pulls", "GET", Audited, pulls::list),
-    ("pulls/{id}", "DELETE", Audited, pulls::remove),
-    ("pulls/{id}/retry", "POST", Audited, pulls::retry),
-    ("purges", "GET", Audited, purges::list),
-    ("purges/{id}/confirm", "POST", Audited, purges::confirm),
-    ("purges/{id}/reject", "POST", Audited, purges::reject),
-    ("audit", "GET", Audited, audit::list),
-    ("audit/verify", "POST", Audited, audit::verify),
-    ("keys", "GET", Plain, audit::keys),
-    ("status", "GET", Plain, lists::status),
-];
-
-/// Whether a route reads participants' data or changes anything. If so, it is refused where the audit log cannot be
-/// written, and what its handler [did](Call::did) is entered before the answer.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Trail {
-    Audited,
-    /// The desk enters it, since it goes on after the answer has begun.
-    ByDesk,
-    Plain,
-}
-
 /// The local API over the directory of people and the rest of the gateway.
 #[derive(Clone)]
 pub struct Routes {
@@ -99,6 +61,7 @@ pub struct Routes {
     desk: Arc<dyn Desk>,
     audit: Arc<Log>,
     clock: Arc<dyn Clock>,
+    access: Arc<Gate>,
 }
 
 /// A request that found its route.
@@ -107,13 +70,21 @@ struct Call {
     query: String,
     body: Bytes,
     peer: Caller,
+    id: String,
+    reach: Reach,
     done: RefCell<Vec<Event>>,
 }
 
 impl Routes {
     /// The routes over these.
-    pub fn new(people: Arc<People>, desk: Arc<dyn Desk>, audit: Arc<Log>, clock: Arc<dyn Clock>) -> Self {
-        Self { people, desk, audit, clock }
+    pub fn new(
+        people: Arc<People>,
+        desk: Arc<dyn Desk>,
+        audit: Arc<Log>,
+        clock: Arc<dyn Clock>,
+        access: Arc<Gate>,
+    ) -> Self {
+        Self { people, desk, audit, clock, access }
     }
 
     /// Answers a request; blocks while a change becomes durable.
@@ -126,17 +97,25 @@ impl Routes {
         let segments: Option<Vec<String>> = below.split('/').map(decode).collect();
         let segments = segments.ok_or_else(|| Problem::invalid("The path is not percent-encoded UTF-8."))?;
         let mut allowed = Vec::new();
-        for (pattern, method, trail, handler) in ROUTES {
-            let Some(arguments) = matched(pattern, &segments) else { continue };
-            if request.method.as_str() == *method {
-                let LocalRequest { query, body, peer, .. } = request;
-                let call = Call { arguments, query, body, peer, done: RefCell::default() };
-                return match trail {
-                    Audited => self.audited(&call, *handler),
-                    ByDesk | Plain => handler(self, &call),
+        for route in ROUTES {
+            let Some(arguments) = route.matched(&segments) else { continue };
+            if request.method.as_str() == route.method {
+                // Decided before anything is looked up.
+                let bounds = route.bounds(&arguments);
+                let reach = self.rights(&request.peer).decide(route.needs, bounds).map_err(|denied| match denied {
+                    Denied::Forbidden => Problem::forbidden(),
+                    Denied::Hidden => Refusal::no_study(bounds.study().unwrap_or_default()).into(),
+                })?;
+                let LocalRequest { query, body, peer, id, .. } = request;
+                self.note_use(&peer);
+                let call = Call { arguments, query, body, peer, id, reach, done: RefCell::default() };
+                return match route.trail {
+                    Trail::Audited if route.method == "GET" => self.read(&call, route.handler),
+                    Trail::Audited => self.changed(&call, route),
+                    Trail::ByDesk | Trail::Plain => (route.handler)(self, &call),
                 };
             }
-            allowed.push(*method);
+            allowed.push(route.method);
         }
         match allowed.is_empty() {
             true => Err(Problem::no_such_path()),
@@ -144,19 +123,42 @@ impl Routes {
         }
     }
 
-    /// What was done is entered also where the rest of it was refused.
-    fn audited(&self, call: &Call, handler: Handler) -> Answer {
+    /// What was read is entered before anybody sees it.
+    fn read(&self, call: &Call, handler: Handler) -> Answer {
         self.audit.ready()?;
         let answer = handler(self, call);
-        let events = call.done.take();
-        debug_assert!(answer.is_err() || !events.is_empty(), "an audited route says what it did");
+        let events = call.taken(answer.is_ok());
         if !events.is_empty() {
-            for event in &events {
-                call.log(event);
-            }
             self.audit.append(call.who(), events)?;
         }
         answer
+    }
+
+    /// What is to be changed is durable first, so that a crash leaves no change without an entry. What was done is
+    /// entered also where the rest of it was refused.
+    fn changed(&self, call: &Call, route: &Route) -> Answer {
+        let [study, code] = call.concerned(route);
+        let request = format!("{} {}", route.method, route.path);
+        let intent = self.audit.begin(call.who(), request, study, code)?;
+        let answer = (route.handler)(self, call);
+        self.audit.over(&intent, call.taken(answer.is_ok()))?;
+        answer
+    }
+
+    /// A token's last use is worth knowing, and not worth a refusal.
+    fn note_use(&self, caller: &Caller) {
+        if let Caller::Token { name, .. } = caller
+            && let Err(error) = self.access.tokens.used(name, self.now())
+        {
+            tracing::warn!(%error, token = name, "the last use of a token could not be kept");
+        }
+    }
+
+    fn rights(&self, caller: &Caller) -> Rights {
+        match caller {
+            Caller::Socket { uid, groups, .. } => self.access.socket.rights(*uid, groups),
+            Caller::Token { role, scope, .. } => Rights::new(vec![Grant { scope: scope.clone(), role: *role }]),
+        }
     }
 
     fn now(&self) -> UnixSeconds {
@@ -185,6 +187,20 @@ impl Call {
 
     fn code(&self) -> &str {
         self.arguments.get(1).map_or("", String::as_str)
+    }
+
+    /// Study and code that the path of such a request names.
+    fn concerned(&self, route: &Route) -> [Option<&str>; 2] {
+        let is_of_study = route.path.contains("{study}");
+        [0, 1].map(|place| self.arguments.get(place).filter(|_| is_of_study).map(String::as_str))
+    }
+
+    /// What was done, told to the system's log.
+    fn taken(&self, is_answered: bool) -> Vec<Event> {
+        let events = self.done.take();
+        debug_assert!(!is_answered || !events.is_empty(), "an audited route says what it did");
+        events.iter().for_each(|event| self.log(event));
+        events
     }
 
     /// The members of the body, where the request takes no query.
@@ -230,30 +246,24 @@ impl Call {
     }
 
     fn who(&self) -> Who {
-        Who::Socket { uid: self.peer.uid, login_uid: self.peer.login_uid }
+        match &self.peer {
+            Caller::Socket { uid, login_uid, .. } => Who::Socket { uid: *uid, login_uid: *login_uid },
+            Caller::Token { name, .. } => Who::Token { name: name.clone() },
+        }
     }
 
     /// Codes do not stand in the system's log.
     fn log(&self, event: &Event) {
-        let Caller { uid, login_uid, .. } = self.peer;
-        let (action, study) = (event.act.name(), event.study.as_deref());
-        tracing::info!(action, study, uid, login_uid, "done over the local API");
-    }
-}
-
-/// The texts that stand for the braces of the pattern, where it matches.
-fn matched(pattern: &str, segments: &[String]) -> Option<Vec<String>> {
-    let mut arguments = Vec::new();
-    let mut rest = segments.iter();
-    for part in pattern.split('/') {
-        let segment = rest.next()?;
-        match part.starts_with('{') {
-            true => arguments.push(segment.clone()),
-            false if part == segment => {}
-            false => return None,
+        let (action, study, request) = (event.act.name(), event.study.as_deref(), &self.id);
+        match &self.peer {
+            Caller::Socket { uid, login_uid, .. } => {
+                tracing::info!(action, study, uid, login_uid, request, "done over the local API");
+            }
+            Caller::Token { name, .. } => {
+                tracing::info!(action, study, token = name, request, "done over the local API")
+            }
         }
     }
-    rest.next().is_none().then_some(arguments)
 }
 
 fn json<T: Serialize>(status: StatusCode, value: &T) -> LocalResponse {

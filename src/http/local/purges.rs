@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | POST studies/S/participants/C/withdraw | `{"reason", "data"?: "purge\|retain", "now"?, "dry_run"?}` | `{"code", "state", "data", "purge_at", "records", …}` |
 //! | GET studies/S/participants/C/receipt | | `{"purge": PURGE, "receipt": {…}, "page": text}`, the last two null until it is done |
-//! | GET purges?all= | | `{"purges": [PURGE]}`: those under way, or all |
+//! | GET purges?all=&limit=&after= | | `{"purges": [PURGE], "next"}`: those under way, or all |
 //! | POST purges/{id}/confirm, reject | `{"reason"}` | `{"id", "confirmed" or "rejected": true}` |
 //!
 //! PURGE: `{"id", "study", "code", "state", "data", "started_by", "requested", "waits_for", "purge_at",
@@ -14,7 +14,7 @@ use hyper::StatusCode;
 use serde_json::{Value, json};
 
 use crate::audit::{self, Act};
-use crate::http::local::{Answer, Call, Routes, json, studies::reason};
+use crate::http::local::{Answer, Call, Routes, json, page::Page, studies::reason};
 use crate::http::problem::Problem;
 use crate::model::study::DataFate;
 use crate::model::time::UnixSeconds;
@@ -76,22 +76,24 @@ pub(super) fn receipt(routes: &Routes, call: &Call) -> Answer {
 }
 
 pub(super) fn list(routes: &Routes, call: &Call) -> Answer {
-    let all = match call.query(&["all"])?.one("all")? {
+    let query = call.query(&["all", "limit", "after"])?;
+    let page = Page::of(&query)?;
+    let all = match query.one("all")? {
         None | Some("false") => false,
         Some("true") => true,
         Some(_) => return Err(Problem::invalid("\"all\" is neither true nor false.")),
     };
-    let purges = routes.desk.purges(all);
+    let (purges, next) = page.cut_values(routes.desk.purges(all, &call.reach), &["requested", "id"]);
     call.did(audit::Event::new(Act::PurgesListed {}));
-    Ok(json(StatusCode::OK, &json!({ "purges": purges })))
+    Ok(json(StatusCode::OK, &json!({ "purges": purges, "next": next })))
 }
 
 pub(super) fn confirm(routes: &Routes, call: &Call) -> Answer {
-    decide(routes, call, "confirmed", |id, now| routes.desk.confirm_purge(id, now))
+    decide(routes, call, "confirmed", |id, now| routes.desk.confirm_purge(id, now, &call.reach))
 }
 
 pub(super) fn reject(routes: &Routes, call: &Call) -> Answer {
-    decide(routes, call, "rejected", |id, now| routes.desk.reject_purge(id, now))
+    decide(routes, call, "rejected", |id, now| routes.desk.reject_purge(id, now, &call.reach))
 }
 
 fn decide(
