@@ -482,7 +482,7 @@ fn participant_is_kept_as_each_export_handed_them_out() {
 fn made_codes_carry_the_consent_and_window_they_were_added_with() {
     let site = Site::new().with_studies(&["Alpha"]);
     let consent = Some(Consent { version: "2.1".into(), date: "2026-11-01".into() });
-    let window = Window { from: Some(NOW), to: None };
+    let window = Window { from: Some(NOW.into()), to: None };
     let new = NewParticipant { code: None, window, consent: consent.clone() };
     let added = site.people.add_participant("Alpha", new, None, NOW).expect("added");
     assert!(added.code.starts_with("ALPHA-"), "{}", added.code);

@@ -73,11 +73,17 @@ pub(super) async fn start(config: &Config, root_key: &Key, clock: Arc<dyn Clock>
         http,
         stopped: stopped.clone(),
     };
-    let Listeners { running: mut listeners, ingress, metrics } = Listeners::open(config, &behind).await?;
-    listeners.spawn(trail::keep(Arc::clone(&audit), Arc::clone(clock), stopped.clone()));
-    let (filing_stop, filing_stopped) = Stop::new();
     let (rng, clock) = (Arc::clone(rng), Arc::clone(clock));
-    let (directory, filing) = filing::start(config, site, rng, clock, filed, readiness, filing_stopped)?;
+    let making = {
+        let (config, clock) = (config.clone(), Arc::clone(&clock));
+        move || filing::make(&config, site, rng, clock, filed)
+    };
+    // What was begun before is done before anybody can ask.
+    let (directory, filing) = tokio::task::spawn_blocking(making).await.map_err(Failure::storage)??;
+    let Listeners { running: mut listeners, ingress, metrics } = Listeners::open(config, &behind).await?;
+    listeners.spawn(trail::keep(Arc::clone(&audit), clock, stopped.clone()));
+    let (filing_stop, filing_stopped) = Stop::new();
+    let filing = filing::start(filing, readiness, filing_stopped)?;
     watch.look();
     readiness.raise(Reason::Starting);
     let pulling = pulling.start(stopped.clone());

@@ -305,14 +305,18 @@ acts! {
     Started = "started" {
         /// Its version.
         version: &'static str,
-        /// Whether it was stopped before; else it ended in the midst of things, and a change that was under way may
-        /// be in force without an entry.
+        /// Whether it was stopped before; else it ended in the midst of things.
         after_stop: bool,
     }
     /// The gateway stopped.
     Stopped = "stopped" {}
     /// The head was signed.
     HeadSigned = "head-signed" {}
+    /// A change was under way when the gateway ended: whether it is in force shows in what it was to change.
+    Interrupted = "interrupted" {
+        /// What was asked for.
+        request: String,
+    }
     /// The last entry was not written to its end, and was never acknowledged: what there was of it was cut off.
     TailCut = "tail-cut" {
         /// How many bytes were cut off.
@@ -322,8 +326,8 @@ acts! {
     DamageFound = "damage-found" {
         /// The last entry that is there and whole.
         whole_to: u64,
-        /// The last entry that is known to have been signed.
-        signed_to: u64,
+        /// The last entry that is known to have been there.
+        known_to: u64,
     }
 }
 

@@ -39,7 +39,6 @@ use crate::dataset::{
 use crate::model::{
     study::{DatesRule, Disagreement, Rules},
     summary::SummaryType,
-    time::UnixSeconds,
 };
 
 /// What of a dataset is left to choose.
@@ -103,7 +102,7 @@ pub fn write<W: Write>(
     for file in read.iter().filter(|file| file.path.starts_with("raw/")) {
         archive.add_packed(&file.path, &file.packed, &spill)?;
     }
-    archive.add("CHANGES.csv", |out, _| write_changes(source, out).map(Some))?;
+    archive.add("CHANGES.csv", |out, _| write_changes(source, &layouts, out).map(Some))?;
     for (path, script) in SCRIPTS {
         archive.add(path, |out, files| script(&sheets(&layouts, files), out).map(|()| None))?;
     }
@@ -192,11 +191,10 @@ pub(super) fn raw_name(summary_type: &str, taken: &mut HashSet<String>) -> Strin
 
 /// Writes manifest, signature and digests; returns the manifest's digest.
 fn write_proofs<W: Write>(archive: &mut Archive<W>, about: &About, signer: &Signer) -> io::Result<String> {
-    let text = |time: Option<UnixSeconds>| time.map(|time| time.to_string());
     // The bounds of what was asked for are not moved, since they are no participant's; beside dates that are, they would
     // tell how far.
     let window = match about.rules.dates {
-        DatesRule::Keep => ManifestWindow { from: text(about.window.from), to: text(about.window.to) },
+        DatesRule::Keep => ManifestWindow { from: about.window.first(), to: about.window.last() },
         DatesRule::Shift => ManifestWindow { from: None, to: None },
     };
     let manifest = Manifest {

@@ -7,6 +7,7 @@ use crate::filing::worker::Filing;
 use crate::journal;
 use crate::model::time::UnixSeconds;
 use crate::withdrawal::Event;
+use crate::withdrawal::record::PurgeId;
 
 /// How often what expires is looked at, in seconds.
 const EXPIRY_EVERY: i64 = 60;
@@ -46,6 +47,26 @@ impl Filing {
             self.parts.audit.append(who, events.iter().map(|event| event.entry(None)).collect())?;
         }
         Ok(())
+    }
+
+    /// Enters what was done before a crash, and not entered; what was entered and not numbered is numbered.
+    pub(super) fn enter_what_a_crash_left(&self) -> Result<(), Failure> {
+        let parts = &self.parts;
+        let erased = parts.withdrawal.unaudited();
+        if parts.audit.is_after_stop() && erased.is_empty() {
+            return Ok(());
+        }
+        let entered = parts.audit.of_purges()?;
+        let number_of = |purge: &PurgeId, acts: &[&str]| {
+            entered.iter().find(|of| of.purge == purge.to_string() && acts.contains(&&*of.act)).map(|of| of.sequence)
+        };
+        let id_of = |event: &Event| event.purge.as_ref().map(|purge| purge.id);
+        let number_of_end = |event: &Event| number_of(&id_of(event)?, &["purge-carried-out", "data-retained"]);
+        self.enter(Who::System, &parts.withdrawal.unentered(|purge, acts| number_of(purge, acts).is_some()))?;
+        let (known, missing): (Vec<_>, Vec<_>) = erased.into_iter().partition(|event| number_of_end(event).is_some());
+        let numbers = known.iter().filter_map(|event| Some((id_of(event)?, number_of_end(event)?)));
+        parts.withdrawal.audited(&numbers.collect::<Vec<_>>())?;
+        self.enter_erased(&missing)
     }
 
     /// Enters what was destroyed, an entry each, and has each receipt name its own.

@@ -17,6 +17,7 @@ mod permissions;
 mod pings;
 mod places;
 mod quarantine;
+mod replays;
 mod revisions;
 mod rotation;
 mod site;

@@ -135,12 +135,19 @@ impl Filing {
             progress,
         };
         filing.recount_held();
-        // What was erased before the gateway stopped, and not entered.
-        filing.enter_erased(&filing.parts.withdrawal.unaudited())?;
+        filing.enter_what_a_crash_left()?;
         for refused in Refused::ALL {
             filing.parts.metrics.refused_callbacks.with_label_values(&[refused.name()]);
         }
         Ok(filing)
+    }
+
+    /// Files until every purge is done that was begun before the start: no port is open yet.
+    pub fn end_purges(&mut self) -> Result<(), Failure> {
+        while self.parts.withdrawal.pending() > 0 {
+            self.round()?;
+        }
+        Ok(())
     }
 
     /// Files until the gateway stops and the journal is empty, or something fails.
@@ -223,19 +230,26 @@ impl Filing {
         let mut filed = self.progress.filed;
         for delivery in deliveries {
             filed = delivery.position;
+            let mut replayed = Vec::new();
             match delivery.body {
                 Body::Inline { bytes, entries } => {
                     for entry in &entries {
                         self.item(&mut batch, entry, &mut Bytes::Inline(&bytes), &delivery.header, filed)?;
+                        replayed.extend(self.parts.withdrawal.is_replayed(filed, entry).then(|| entry.clone()));
                         self.relieve(&tools, &mut batch, &mut touched, INLINE_BYTES_MAX)?;
                     }
                 }
                 Body::Spilled(mut spilled) => {
                     while let Some(entry) = spilled.next_entry()? {
                         self.item(&mut batch, &entry, &mut Bytes::Spilled(&mut spilled), &delivery.header, filed)?;
+                        replayed.extend(self.parts.withdrawal.is_replayed(filed, &entry).then_some(entry));
                         self.relieve(&tools, &mut batch, &mut touched, SPILLED_BYTES_MAX)?;
                     }
                 }
+            }
+            if !replayed.is_empty() {
+                let events = self.parts.withdrawal.replay(filed, &delivery.header, &replayed)?;
+                self.enter(Who::Garmin, &events)?;
             }
             if let Some(pull) = delivery.header.pull {
                 batch.answered(pull);

@@ -225,20 +225,30 @@ impl Withdrawal {
         }
     }
 
-    /// A control item met while filing: one that was taken before the start is applied again, since nobody knows
-    /// whether it was. Of the others a change of permissions may be about to be: it holds before anything that came
-    /// later is filed, and to apply it twice changes nothing. Returns what belongs in the audit log.
+    /// A change of permissions met while filing: it may be about to be applied, and holds before anything that came
+    /// later is filed; to apply it twice changes nothing. Returns what belongs in the audit log.
     pub fn confirm(&self, position: Position, entry: &Entry, header: &Header) -> Result<Vec<Event>, Failure> {
-        let replayed = position <= self.replayed;
-        if !replayed && &*entry.member != PERMISSION_CHANGES {
+        if &*entry.member != PERMISSION_CHANGES {
             return Ok(Vec::new());
         }
         let mut events = self.apply(position, header, std::slice::from_ref(entry))?.events;
-        if !replayed {
+        if position > self.replayed {
             // Whoever took the body enters what it repeats.
             events.retain(|event| event.what != What::Permitted { repeated: true });
         }
         Ok(events)
+    }
+
+    /// Whether an item is a deregistration that was taken before the start, so that nobody knows whether it was
+    /// applied: it goes to [`Withdrawal::replay`], with the others of its body.
+    pub fn is_replayed(&self, position: Position, entry: &Entry) -> bool {
+        position <= self.replayed && &*entry.member == DEREGISTRATIONS && matches!(entry.whose, Whose::User(_))
+    }
+
+    /// Applies the deregistrations of a body that was taken before the start, all at once: one by one, the first of a
+    /// flood would be obeyed before it shows that it is one. Returns what belongs in the audit log.
+    pub fn replay(&self, position: Position, header: &Header, notices: &[Entry]) -> Result<Vec<Event>, Failure> {
+        Ok(self.apply(position, header, notices)?.events)
     }
 
     /// A notice names somebody once more who has left, or is about to.

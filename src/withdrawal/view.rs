@@ -11,7 +11,7 @@ use crate::withdrawal::course::{Course, Word, course};
 use crate::withdrawal::event::What;
 use crate::withdrawal::places::count_rows;
 use crate::withdrawal::receipt::{self, Receipt};
-use crate::withdrawal::record::{Counts, Purge, PurgeId, Stage, Why};
+use crate::withdrawal::record::{Cause, Compaction, Counts, Purge, PurgeId, Stage, Why};
 use crate::withdrawal::{Event, Failure, Withdrawal};
 
 /// What a withdrawal would do.
@@ -100,10 +100,34 @@ impl Withdrawal {
         Ok(Some(receipt::signed(purge, &exports, head, &seed)))
     }
 
-    /// What was destroyed, and is not in the audit log: a crash came between.
+    /// What was destroyed, and whose entry of the audit log is not known: a crash came between.
     pub fn unaudited(&self) -> Vec<Event> {
         let unaudited = self.log.all(|purge| purge.stage == Stage::Erased && purge.audit.is_none());
         unaudited.iter().map(|purge| Event::of(purge, What::Erased, self.now())).collect()
+    }
+
+    /// The steps before and behind an erasure that purges have taken and `is_entered` does not know; a crash came
+    /// between. What a person decided is not among them: intents tell of it.
+    pub fn unentered(&self, is_entered: impl Fn(&PurgeId, &[&str]) -> bool) -> Vec<Event> {
+        let mut events = Vec::new();
+        for purge in self.log.all(|_| true) {
+            let mut missing = |what, names: &[&str]| {
+                if !is_entered(&purge.id, names) {
+                    events.push(Event::of(&purge, what, self.now()));
+                }
+            };
+            // Of a purge under way the notice is in the journal still, or its end is to be entered.
+            if purge.cause == Cause::Deregistration && !purge.is_open() {
+                missing(What::Repeated, &["deregistration-obeyed", "deregistration-held"]);
+            }
+            if purge.wait.is_some() && purge.times.tombstoned.is_some() {
+                missing(What::WaitOver, &["purge-begun", "purge-confirmed"]);
+            }
+            if purge.compaction == Compaction::Done {
+                missing(What::Compacted, &["database-compacted"]);
+            }
+        }
+        events
     }
 
     /// The audit log has these entries of purges; durable on return, and in their receipts from then on.

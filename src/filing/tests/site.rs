@@ -336,6 +336,11 @@ impl Site {
         self.at().people.read().study(name).expect("a study").id
     }
 
+    /// What a start does before a port opens.
+    pub(super) fn end_purges(&mut self) {
+        self.running.as_mut().expect("the site runs").filing.end_purges().expect("done");
+    }
+
     /// Files until nothing is left to do.
     pub(super) fn file(&mut self) {
         self.try_file().expect("filed");

@@ -37,7 +37,7 @@ use crate::audit::{Act, Event, Log, Who};
 use crate::clock::Clock;
 use crate::http::local::desk::{Concerned, Desk};
 use crate::http::local::members::{Members, Query, decode};
-use crate::http::local::table::{ROUTES, Trail};
+use crate::http::local::table::{ROUTES, Route, Trail};
 use crate::http::local_api::{Caller, LocalAnswer, LocalApi, LocalRequest, LocalResponse};
 use crate::http::problem::Problem;
 use crate::model::time::UnixSeconds;
@@ -98,7 +98,8 @@ impl Routes {
                 let LocalRequest { query, body, peer, .. } = request;
                 let call = Call { arguments, query, body, peer, reach, done: RefCell::default() };
                 return match route.trail {
-                    Trail::Audited => self.audited(&call, route.handler),
+                    Trail::Audited if route.method == "GET" => self.read(&call, route.handler),
+                    Trail::Audited => self.changed(&call, route),
                     Trail::ByDesk | Trail::Plain => (route.handler)(self, &call),
                 };
             }
@@ -110,18 +111,25 @@ impl Routes {
         }
     }
 
-    /// What was done is entered also where the rest of it was refused.
-    fn audited(&self, call: &Call, handler: Handler) -> Answer {
+    /// What was read is entered before anybody sees it.
+    fn read(&self, call: &Call, handler: Handler) -> Answer {
         self.audit.ready()?;
         let answer = handler(self, call);
-        let events = call.done.take();
-        debug_assert!(answer.is_err() || !events.is_empty(), "an audited route says what it did");
+        let events = call.taken(answer.is_ok());
         if !events.is_empty() {
-            for event in &events {
-                call.log(event);
-            }
             self.audit.append(call.who(), events)?;
         }
+        answer
+    }
+
+    /// What is to be changed is durable first, so that a crash leaves no change without an entry. What was done is
+    /// entered also where the rest of it was refused.
+    fn changed(&self, call: &Call, route: &Route) -> Answer {
+        let [study, code] = call.concerned(route);
+        let request = format!("{} {}", route.method, route.path);
+        let intent = self.audit.begin(call.who(), request, study, code)?;
+        let answer = (route.handler)(self, call);
+        self.audit.over(&intent, call.taken(answer.is_ok()))?;
         answer
     }
 
@@ -158,6 +166,20 @@ impl Call {
 
     fn code(&self) -> &str {
         self.arguments.get(1).map_or("", String::as_str)
+    }
+
+    /// Study and code that the path of such a request names.
+    fn concerned(&self, route: &Route) -> [Option<&str>; 2] {
+        let is_of_study = route.path.contains("{study}");
+        [0, 1].map(|place| self.arguments.get(place).filter(|_| is_of_study).map(String::as_str))
+    }
+
+    /// What was done, told to the system's log.
+    fn taken(&self, is_answered: bool) -> Vec<Event> {
+        let events = self.done.take();
+        debug_assert!(!is_answered || !events.is_empty(), "an audited route says what it did");
+        events.iter().for_each(|event| self.log(event));
+        events
     }
 
     /// The members of the body, where the request takes no query.

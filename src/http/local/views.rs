@@ -246,8 +246,7 @@ impl<'a> PermissionsView<'a> {
 
 impl WindowView {
     fn new(window: &Window) -> Self {
-        let shown = |time: Option<UnixSeconds>| time.map(|time| time.to_string());
-        Self { from: shown(window.from), to: shown(window.to) }
+        Self { from: window.first(), to: window.last() }
     }
 }
 

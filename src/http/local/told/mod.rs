@@ -1,5 +1,6 @@
 //! What each route is: its query, body and answer, for the OpenAPI document.
 
+pub(super) mod exports;
 pub(super) mod keys;
 pub(super) mod lists;
 pub(super) mod participants;
@@ -14,6 +15,7 @@ const REASONED: Schema = Schema::Object(&[needed("reason", Schema::Text)]);
 const NO_MEMBERS: Schema = Schema::Object(&[]);
 const NULL_TEXT: Schema = Schema::Nullable(&Schema::Text);
 const NULL_TIME: Schema = Schema::Nullable(&Schema::Time);
+const NULL_MOMENT: Schema = Schema::Nullable(&Schema::Moment);
 const TEXTS: Schema = Schema::List(&Schema::Text);
 const ID: Member = needed("id", Schema::Text);
 const NEXT: Member = needed("next", NULL_TEXT);

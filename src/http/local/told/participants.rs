@@ -1,7 +1,7 @@
 //! `studies/{study}/participants`.
 
 use crate::http::local::schema::{Answered, COUNT, Member, Schema, Told, may, needed};
-use crate::http::local::told::{NULL_TEXT, NULL_TIME, TEXTS};
+use crate::http::local::told::{NULL_MOMENT, NULL_TEXT, NULL_TIME, TEXTS};
 
 pub(in crate::http::local) const LIST: Told = Told::new(
     "List a study's participants",
@@ -27,7 +27,6 @@ pub(in crate::http::local) const RESUME: Told = Told::new("Resume collection", C
 pub(in crate::http::local) const COMPLETE: Told = Told::new("End collection as planned", CHANGED).body(AT);
 
 const CHANGED: Answered = Answered::Json(PARTICIPANT);
-const NULL_MOMENT: Schema = Schema::Nullable(&Schema::Moment);
 const AT: Schema = Schema::Object(&[may("at", NULL_MOMENT)]);
 const CONSENT: Schema = Schema::Nullable(&Schema::Named(
     "Consent",
@@ -49,8 +48,8 @@ const STATES: &[&str] = &["active", "paused", "completed", "withdrawn", "retaine
 const MEMBERS: &[Member] = &[
     needed("code", Schema::Text),
     needed("state", Schema::Choice(STATES)),
-    needed("from", NULL_TIME),
-    needed("to", NULL_TIME),
+    needed("from", NULL_MOMENT),
+    needed("to", NULL_MOMENT),
     needed("pauses", Schema::List(&WINDOW)),
     needed("consent", CONSENT),
     needed("added", NULL_TIME),
@@ -59,12 +58,12 @@ const MEMBERS: &[Member] = &[
     needed("permissions", Schema::List(&PERMITTED)),
     may("locked_until", Schema::Time),
 ];
-const WINDOW: Schema = Schema::Object(&[needed("from", NULL_TIME), needed("to", NULL_TIME)]);
+const WINDOW: Schema = Schema::Object(&[needed("from", NULL_MOMENT), needed("to", NULL_MOMENT)]);
 const LINKED: Schema = Schema::Object(&[
     needed("number", COUNT),
     needed("client", Schema::Text),
-    needed("from", NULL_TIME),
-    needed("to", NULL_TIME),
+    needed("from", NULL_MOMENT),
+    needed("to", NULL_MOMENT),
     needed("current", Schema::Flag),
 ]);
 const PERMITTED: Schema = Schema::Object(&[
