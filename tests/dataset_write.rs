@@ -12,7 +12,7 @@ use studygate::{
         write::{Error, Options, write},
     },
     model::{
-        study::{DatesRule, Keep, LocationRule, Rules},
+        study::{DatesRule, Disagreement, Keep, LocationRule, Rules},
         time::UnixSeconds,
     },
 };
@@ -97,7 +97,7 @@ fn devices_and_pregnancy_go_where_the_study_drops_them() {
     let files = tree(&opened(&dataset(&mut Study::made_up(), rules).output, dir.path()).1);
     for (path, bytes) in files.iter().filter(|(path, _)| path.starts_with("raw/") || path.starts_with("data/")) {
         let text = String::from_utf8_lossy(bytes);
-        for dropped in ["HYPERLINK", "Watch 9", "58966", "BEFOREBED", "2027-07-17"] {
+        for dropped in ["HYPERLINK", "Watch 9", "58966", "BEFOREBED", "2027-07-17", "TRIMESTER", ":280", ":98", ":6,"] {
             assert!(!text.contains(dropped), "{dropped} in {path}");
         }
     }
@@ -136,14 +136,60 @@ fn what_cannot_be_exported_rightly_is_refused() {
     nobody.recipients.clear();
     let refused = write(&mut Study::made_up(), &nobody, &Options::default(), &scratch(), &seed(), Vec::new());
     assert!(matches!(refused, Err(Error::NoRecipient)));
-    let shifted = about(Rules { dates: DatesRule::Shift, ..Rules::default() });
-    let refused = write(&mut Study::made_up(), &shifted, &Options::default(), &scratch(), &seed(), Vec::new());
-    assert!(matches!(refused, Err(Error::ShiftedDates)));
-    for location in [LocationRule::Drop, LocationRule::Coarse] {
-        let files = about(Rules { files: Keep::Keep, location, ..Rules::default() });
-        let refused = write(&mut Study::made_up(), &files, &Options::default(), &scratch(), &seed(), Vec::new());
-        assert!(matches!(refused, Err(Error::FilesTellPositions)));
+    let together = [
+        (Rules { files: Keep::Keep, ..Rules::default() }, Disagreement::FilesTellPositions),
+        (
+            Rules { files: Keep::Keep, location: LocationRule::Coarse, ..Rules::default() },
+            Disagreement::FilesTellPositions,
+        ),
+        (
+            Rules { dates: DatesRule::Shift, files: Keep::Keep, location: LocationRule::Keep, ..Rules::default() },
+            Disagreement::FilesTellDates,
+        ),
+        (Rules { dates: DatesRule::Shift, unknown: Keep::Keep, ..Rules::default() }, Disagreement::UnknownMayTellDates),
+    ];
+    for (rules, expected) in together {
+        let refused = write(&mut Study::made_up(), &about(rules), &Options::default(), &scratch(), &seed(), Vec::new());
+        assert!(matches!(refused, Err(Error::RulesDisagree(found)) if found == expected), "{expected:?}");
     }
+}
+
+#[test]
+fn shifted_dates_lie_as_many_weeks_back_as_each_participants_shift_wherever_they_stand() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let rules = Rules { dates: DatesRule::Shift, ..Rules::default() };
+    let mut asked = about(rules);
+    asked.window.from = Some(UnixSeconds(NOON - 3 * 86_400));
+    let written =
+        write(&mut Study::made_up(), &asked, &Options::default(), &scratch(), &seed(), Vec::new()).expect("written");
+    let files = tree(&opened(&written.output, dir.path()).1);
+    let text = |path: &str| String::from_utf8_lossy(&files[path]).into_owned();
+
+    let participants = text("data/participants.csv");
+    for moved in ["2026-10-10T12:00:00Z", "2026-09-10", "2026-10-11T12:00:00Z", "2026-10-03T12:00:00Z", "2026-09-03"] {
+        assert!(participants.contains(moved), "{moved} in {participants}");
+    }
+    assert!(text("data/activities.csv").contains("2026-10-11T12:00:00Z,-25200,2026-10-11,05:00:00"));
+    let activities = text("raw/activities.ndjson");
+    assert!(activities.contains(r#""startTimeInSeconds":1791720000"#), "{activities}");
+    assert!(activities.contains(r#""received_utc":"2026-10-11T12:01:00Z""#), "{activities}");
+    assert!(text("raw/activityDetails.ndjson").contains(r#""laps":[{"startTimeInSeconds":1791720000}]"#));
+    let cycle = text("raw/mct.ndjson");
+    for moved in [
+        r#""periodStartDate":"2026-09-13""#,
+        r#""dueDate":"2027-06-20""#,
+        r#""reportTimestampInSeconds":1791115201"#,
+        r#""lastUpdatedTimeInSeconds":1791115200"#,
+    ] {
+        assert!(cycle.contains(moved), "{moved} in {cycle}");
+    }
+    for (path, bytes) in files.iter().filter(|(path, _)| path.starts_with("data/") || path.starts_with("raw/")) {
+        let text = String::from_utf8_lossy(bytes);
+        for unmoved in ["179353", "2026-11-0", "2026-10-31", "2026-10-01", "2027-07", "weeks"] {
+            assert!(!text.contains(unmoved), "{unmoved} in {path}: {text}");
+        }
+    }
+    assert!(text("manifest.json").contains("\"from\": null"), "the window that was asked for would tell the shift");
 }
 
 #[test]

@@ -5,10 +5,11 @@
 
 use crate::dataset::{
     column::{Origin, Rows},
-    deidentify::{Deidentify, Verdict},
+    deidentify::{Change, Changed, Deidentify, Verdict},
     fields::{self, Shape},
     row::Layout,
 };
+use crate::model::shift::Shift;
 
 /// The plan for the records of one type under one study's rules.
 pub(super) struct Plan<'a> {
@@ -88,6 +89,20 @@ impl<'a> Plan<'a> {
             Place::Node(node) => &self.nodes[*node].rows,
             Place::Beyond(_) => &[],
         }
+    }
+
+    /// What stands in the place of a value that is changed, of a participant with this shift.
+    pub(super) fn changed(&self, change: Change, value: &str, shift: Option<Shift>) -> Option<Changed> {
+        self.rules.changed(change, value, shift)
+    }
+
+    /// Whether a place has this path, names joined by dots; the top's is empty.
+    pub(super) fn is_at(&self, place: &Place, path: &str) -> bool {
+        let steps = match place {
+            Place::Node(node) => &self.nodes[*node].path,
+            Place::Beyond(path) => path,
+        };
+        steps.iter().map(|step| &**step).eq(path.split('.').filter(|step| !step.is_empty()))
     }
 
     /// The last name of a place's path.

@@ -4,6 +4,7 @@ use std::io;
 
 use crate::model::{
     participant::{ParticipantState, Window},
+    shift::Shift,
     summary::SummaryType,
     time::UnixSeconds,
 };
@@ -27,6 +28,8 @@ pub struct ParticipantRow {
     pub last_record: Option<UnixSeconds>,
     /// How many records the dataset holds.
     pub records: u64,
+    /// How far the participant's dates are to be moved, where the study's rules want it; no dataset shows it.
+    pub shift: Option<Shift>,
 }
 
 /// What is known of a record without reading it.
@@ -46,6 +49,17 @@ pub struct RecordHead<'a> {
     pub start: Option<UnixSeconds>,
     /// Seconds to add to `start` for the time the device showed.
     pub offset: Option<i32>,
+    /// As in [`ParticipantRow`].
+    pub shift: Option<Shift>,
+}
+
+/// What belongs to a content and does not stand in it.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Beside {
+    /// Members that are kept apart for what they say of a person: path and name joined by dots, JSON text of the value.
+    pub names: Vec<(String, String)>,
+    /// How far its times are to be moved.
+    pub shift: Option<Shift>,
 }
 
 impl RecordHead<'_> {
@@ -61,6 +75,11 @@ pub trait Content {
     /// Hands over the text piece by piece, in order, and gives the same each time; ends early with the error that `piece`
     /// returns.
     fn read(&mut self, piece: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::Result<()>;
+
+    /// What belongs to it beside the text.
+    fn beside(&self) -> Beside {
+        Beside::default()
+    }
 }
 
 /// A record held in memory.
@@ -95,8 +114,10 @@ pub struct Change<'a> {
     pub record: Option<ChangedRecord<'a>>,
     /// What became of it.
     pub what: What,
-    /// When it came in; of what went, when the export was made that found it gone.
-    pub when: UnixSeconds,
+    /// When it came in; of what went, when the export was made that found it gone. `None` where that would tell a shift.
+    pub when: Option<UnixSeconds>,
+    /// As in [`ParticipantRow`]; none for what went.
+    pub shift: Option<Shift>,
 }
 
 /// A record that came, changed or went.

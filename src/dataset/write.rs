@@ -29,13 +29,15 @@ use crate::dataset::{
     readme::write_readme,
     recipient::Recipient,
     row::{Cells, Known, Layout, Versions, set_participant},
+    scripts::{SCRIPTS, Sheet},
     series::Series,
+    shift::Shifted,
     source::Source,
     spill::{Scratch, Spill},
     tables::TABLES,
 };
 use crate::model::{
-    study::{DatesRule, Rules},
+    study::{DatesRule, Disagreement, Rules},
     summary::SummaryType,
 };
 
@@ -64,10 +66,8 @@ pub struct Written<W> {
 pub enum Error {
     /// The study names nobody who could open it.
     NoRecipient,
-    /// The rules ask for shifted dates, which this version cannot make.
-    ShiftedDates,
-    /// The rules keep files, which tell positions, and do not keep positions.
-    FilesTellPositions,
+    /// No study may have these rules together.
+    RulesDisagree(Disagreement),
     /// The source or the output failed; what was written opens nowhere.
     Io(io::Error),
 }
@@ -84,14 +84,12 @@ pub fn write<W: Write>(
     if about.recipients.is_empty() {
         return Err(Error::NoRecipient);
     }
-    if about.rules.dates == DatesRule::Shift {
-        return Err(Error::ShiftedDates);
-    }
-    if about.rules.files_tell_positions() {
-        return Err(Error::FilesTellPositions);
+    if let Some(disagreement) = about.rules.disagreement() {
+        return Err(Error::RulesDisagree(disagreement));
     }
     let wanted = |table: &&Table| options.tables.is_empty() || options.tables.iter().any(|name| name == table.name);
     let layouts: Vec<Layout> = TABLES.iter().filter(wanted).map(|table| Layout::new(table, options.versions)).collect();
+    let source = &mut Shifted::new(source, &about.rules);
     let mut archive = Archive::create(output, &about.recipients)?;
     write_files(source, &about.rules, &mut archive)?;
     let spill = Spill::new(scratch);
@@ -105,6 +103,9 @@ pub fn write<W: Write>(
         archive.add_packed(&file.path, &file.packed, &spill)?;
     }
     archive.add("CHANGES.csv", |out, _| write_changes(source, &layouts, out).map(Some))?;
+    for (path, script) in SCRIPTS {
+        archive.add(path, |out, files| script(&sheets(&layouts, files), out).map(|()| None))?;
+    }
     archive.add("codebook.csv", |out, _| write_codebook(&layouts, out).map(Some))?;
     archive
         .add("datapackage.json", |out, files| write_data_package(&about.study, &layouts, files, out).map(|()| None))?;
@@ -113,6 +114,12 @@ pub fn write<W: Write>(
     let manifest_sha256 = write_proofs(&mut archive, about, &signer)?;
     let files = archive.files().to_vec();
     Ok(Written { output: archive.finish()?, files, manifest_sha256 })
+}
+
+/// The tables as scripts load them.
+fn sheets<'a>(layouts: &'a [Layout], files: &'a [FileEntry]) -> Vec<Sheet<'a>> {
+    let sheet = |layout: &'a Layout| Sheet::of(layout.table.name, layout.table.label, &layout.columns, files);
+    layouts.iter().filter_map(sheet).collect()
 }
 
 /// Reads everything into files that wait: the tables, and those of `raw/` by name.
@@ -184,13 +191,19 @@ pub(super) fn raw_name(summary_type: &str, taken: &mut HashSet<String>) -> Strin
 
 /// Writes manifest, signature and digests; returns the manifest's digest.
 fn write_proofs<W: Write>(archive: &mut Archive<W>, about: &About, signer: &Signer) -> io::Result<String> {
+    // The bounds of what was asked for are not moved, since they are no participant's; beside dates that are, they would
+    // tell how far.
+    let window = match about.rules.dates {
+        DatesRule::Keep => ManifestWindow { from: about.window.first(), to: about.window.last() },
+        DatesRule::Shift => ManifestWindow { from: None, to: None },
+    };
     let manifest = Manifest {
         format: FORMAT.to_owned(),
         study: about.study.clone(),
         number: about.number,
         sequence: about.sequence,
         made_at: about.made_at.to_string(),
-        window: ManifestWindow { from: about.window.first(), to: about.window.last() },
+        window,
         recipients: about.recipients.iter().map(Recipient::fingerprint).collect(),
         rules: serde_json::to_value(&about.rules)?,
         rules_version: about.rules_version,
@@ -225,13 +238,13 @@ impl fmt::Display for Error {
             Self::NoRecipient => {
                 f.write_str("the study has no recipient; add one with `studygate study set NAME --recipient age1…`")
             }
-            Self::ShiftedDates => f.write_str(
-                "this version cannot shift dates, so nothing was exported; set `--dates keep` for the study if its \
-                 protocol allows it",
-            ),
-            Self::FilesTellPositions => f.write_str(
+            Self::RulesDisagree(Disagreement::FilesTellPositions) => f.write_str(
                 "the study keeps files, which hold positions, and does not keep positions, so nothing was exported; set \
                  `--location keep` or `--files drop` for it",
+            ),
+            Self::RulesDisagree(Disagreement::FilesTellDates | Disagreement::UnknownMayTellDates) => f.write_str(
+                "the study shifts dates and keeps files or unknown fields, whose dates cannot be shifted, so nothing was \
+                 exported; set `--files drop --unknown drop` for it",
             ),
             Self::Io(error) => write!(f, "the dataset could not be written: {error}"),
         }

@@ -14,7 +14,7 @@ use crate::export::plan::{SOFTWARE, plan};
 use crate::export::select::Scope;
 use crate::export::source::StoreSource;
 use crate::model::audit::AuditHead;
-use crate::model::study::Study;
+use crate::model::study::{DatesRule, Study};
 use crate::model::time::UnixSeconds;
 use crate::people::People;
 use crate::people::exports::ExportNumber;
@@ -66,8 +66,12 @@ impl Export {
         scope: Scope,
         made: UnixSeconds,
     ) -> Result<Export, Refusal> {
+        // From here on whether dates are shifted does not change.
         let number = people.next_export(study)?;
         let found = people.study(study)?;
+        if found.rules.dates == DatesRule::Shift {
+            people.draw_shifts(&found.id)?;
+        }
         // What cannot be planned is refused before the first byte; it is planned anew when it is written.
         plan(&people, &found, scope.clone(), number.number(), catalog.sequence(), made)?;
         Ok(Export { people, catalog, keyring, study: found, scope, number, made, by: String::new() })

@@ -88,6 +88,7 @@ mod tests {
             consent: None,
             added: UnixSeconds(0),
             lock: None,
+            shift: None,
         }
     }
 

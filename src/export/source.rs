@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
-use crate::dataset::deidentify::Deidentify;
+use crate::dataset::deidentify::{Deidentify, is_persons_words};
 use crate::dataset::source::{
-    Change, ChangeVisitor, ChangedRecord, Content, ParticipantRow, RecordHead, Source, Visitor, What,
+    Beside, Change, ChangeVisitor, ChangedRecord, Content, ParticipantRow, RecordHead, Source, Visitor, What,
 };
 use crate::export::difference::{Difference, difference};
 use crate::export::plan::{Base, Plan, View};
@@ -101,7 +101,8 @@ impl<'a> StoreSource<'a> {
     fn changes_of(&self, base: &Base, participant: &Participant, visit: &mut ChangeVisitor<'_>) -> io::Result<()> {
         let code = participant.code.as_str();
         if self.before.get(&participant.id).is_none_or(|earlier| earlier.code != code) {
-            visit(&Change { participant: code, record: None, what: What::Added, when: participant.added })?;
+            let when = Some(participant.added);
+            visit(&Change { participant: code, record: None, what: What::Added, when, shift: participant.shift })?;
         }
         let Difference { mut came, mut gone } = self.difference(base, participant, |_| true)?;
         came.sort_by(|(left, _), (right, _)| left.entry.sort_key().cmp(&right.entry.sort_key()));
@@ -112,7 +113,13 @@ impl<'a> StoreSource<'a> {
             let record_id = version.entry.record_id.text();
             let summary_type = &version.entry.summary_type;
             let record = ChangedRecord { summary_type, record_id: &record_id, revision: version.revision };
-            visit(&Change { participant: code, record: Some(record), what, when })?;
+            visit(&Change {
+                participant: code,
+                record: Some(record),
+                what,
+                when: Some(when),
+                shift: participant.shift,
+            })?;
         }
         Ok(())
     }
@@ -144,6 +151,7 @@ impl Source for StoreSource<'_> {
                 first_record: starts().min(),
                 last_record: starts().max(),
                 records: chosen.len() as u64,
+                shift: participant.shift,
             });
         }
         Ok(rows)
@@ -172,6 +180,7 @@ impl Source for StoreSource<'_> {
                     current: version.current,
                     start: version.entry.start,
                     offset: version.entry.offset,
+                    shift: participant.shift,
                 };
                 let names = match self.plan.view.rules.names {
                     Keep::Keep => identities.names(self.catalog, &participant.id, &version.pack, &version.entry)?,
@@ -202,13 +211,13 @@ impl Source for StoreSource<'_> {
         let mut next = departed.next();
         for participant in &self.plan.view.participants {
             while let Some((code, what)) = next.filter(|(code, _)| **code <= participant.code) {
-                visit(&Change { participant: code, record: None, what, when: self.plan.noticed })?;
+                visit(&Change { participant: code, record: None, what, when: Some(self.plan.noticed), shift: None })?;
                 next = departed.next();
             }
             self.changes_of(base, participant, visit)?;
         }
         for (code, what) in next.into_iter().chain(departed) {
-            visit(&Change { participant: code, record: None, what, when: self.plan.noticed })?;
+            visit(&Change { participant: code, record: None, what, when: Some(self.plan.noticed), shift: None })?;
         }
         Ok(())
     }
@@ -220,28 +229,17 @@ struct Stored<'a> {
     owner: OwnerId,
     version: &'a Chosen,
     window: &'a mut Window,
-    /// Members to put in front: `"activityName":"…",`.
-    names: Vec<u8>,
+    names: Vec<(String, String)>,
 }
 
 impl Content for Stored<'_> {
     fn read(&mut self, piece: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
         let Chosen { pack, entry, .. } = self.version;
-        let mut names = self.names.clone();
-        let read = self.catalog.data(&self.owner, pack, entry, self.window, &mut |bytes| {
-            if names.is_empty() {
-                return piece(bytes);
-            }
-            // The names stand behind the object's opening brace; an object without other members needs no comma.
-            let rest = bytes.get(1..).unwrap_or_default();
-            if rest.first() == Some(&b'}') {
-                names.pop();
-            }
-            piece(b"{")?;
-            piece(&std::mem::take(&mut names))?;
-            piece(rest)
-        });
-        read.map_err(other)
+        self.catalog.data(&self.owner, pack, entry, self.window, piece).map_err(other)
+    }
+
+    fn beside(&self) -> Beside {
+        Beside { names: self.names.clone(), shift: None }
     }
 }
 
@@ -253,8 +251,14 @@ struct Identities {
 }
 
 impl Identities {
-    /// The names and descriptions of a record as members with a comma behind each.
-    fn names(&mut self, catalog: &Catalog, owner: &OwnerId, pack: &PackId, entry: &IndexEntry) -> io::Result<Vec<u8>> {
+    /// The names and descriptions of a record, by their paths.
+    fn names(
+        &mut self,
+        catalog: &Catalog,
+        owner: &OwnerId,
+        pack: &PackId,
+        entry: &IndexEntry,
+    ) -> io::Result<Vec<(String, String)>> {
         if self.pack != Some(*pack) {
             self.section = catalog.identity_section(owner, pack).map_err(other)?;
             self.pack = Some(*pack);
@@ -266,13 +270,8 @@ impl Identities {
         // Values are copied as they were written: half a surrogate pair is valid JSON, and no text.
         let unreadable = |_| io::Error::new(io::ErrorKind::InvalidData, "a record's names cannot be read");
         let members: BTreeMap<String, &RawValue> = serde_json::from_slice(part).map_err(unreadable)?;
-        let mut names = Vec::new();
-        for name in ["activityName", "activityDescription"] {
-            if let Some(value) = members.get(name) {
-                names.extend_from_slice(format!("\"{name}\":{},", value.get()).as_bytes());
-            }
-        }
-        Ok(names)
+        let names = members.into_iter().filter(|(path, _)| is_persons_words(path));
+        Ok(names.map(|(path, value)| (path, value.get().to_owned())).collect())
     }
 }
 

@@ -24,6 +24,7 @@ use studygate::{
     model::{
         audit::AuditHead,
         participant::{ParticipantState, Window},
+        shift::Shift,
         study::Rules,
         summary::SummaryType,
         time::UnixSeconds,
@@ -186,6 +187,11 @@ impl Study {
     }
 }
 
+/// 3 weeks for the first participant, 4 for the others.
+fn shift_of(code: &str) -> Option<Shift> {
+    Shift::try_from(if code == "SLEEP-01" { 3 } else { 4 }).ok()
+}
+
 impl Source for Study {
     fn participants(&mut self) -> io::Result<Vec<ParticipantRow>> {
         let row = |code: &str, state, records| ParticipantRow {
@@ -197,6 +203,7 @@ impl Source for Study {
             first_record: Some(UnixSeconds(NOON)),
             last_record: None,
             records,
+            shift: shift_of(code),
         };
         Ok(vec![row("SLEEP-01", ParticipantState::Active, 3), row("SLEEP-02", ParticipantState::Completed, 2)])
     }
@@ -218,6 +225,7 @@ impl Source for Study {
                 current: record.current,
                 start: record.start.map(UnixSeconds),
                 offset: record.offset,
+                shift: shift_of(record.participant),
             };
             visit(&head, &mut Pieces(&record.content, self.piece_bytes.max(1)))?;
         }
