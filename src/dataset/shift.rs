@@ -8,14 +8,14 @@
 use std::io;
 
 use crate::dataset::source::{
-    Beside, Change, ChangeVisitor, Content, ParticipantRow, RecordHead, Source, Visitor, What,
+    Beside, Change, ChangeVisitor, Content, ParticipantRow, RecordHead, Source, TypesVisitor, Visitor, What,
 };
 use crate::model::{
-    participant::Window,
     shift::Shift,
     study::{DatesRule, Rules},
     summary::SummaryType,
     time::UnixSeconds,
+    window::{Bound, Window},
 };
 
 /// A source as the study's rule for dates leaves it.
@@ -51,6 +51,16 @@ impl Source for Shifted<'_> {
         self.source.records(summary_type, &mut |head, content| {
             let shift = head.shift.ok_or_else(|| head.named(no_shift()))?;
             visit(&moved_head(*head, shift), &mut Moved { content, shift })
+        })
+    }
+
+    fn all_records(&mut self, types: &[SummaryType], visit: &mut TypesVisitor<'_>) -> io::Result<()> {
+        if self.dates == DatesRule::Keep {
+            return self.source.all_records(types, visit);
+        }
+        self.source.all_records(types, &mut |summary_type, head, content| {
+            let shift = head.shift.ok_or_else(|| head.named(no_shift()))?;
+            visit(summary_type, &moved_head(*head, shift), &mut Moved { content, shift })
         })
     }
 
@@ -91,10 +101,14 @@ impl Content for Moved<'_> {
 fn moved_participant(row: ParticipantRow) -> io::Result<ParticipantRow> {
     let shift = row.shift.ok_or_else(no_shift)?;
     let moved = |time: Option<UnixSeconds>| time.and_then(|time| shift.time(time));
+    let bound = |bound: Option<Bound>| match bound? {
+        Bound::At(time) => shift.time(time).map(Bound::At),
+        Bound::Day(midnight) => shift.time(midnight).map(Bound::Day),
+    };
     Ok(ParticipantRow {
         code: row.code,
         state: row.state,
-        window: Window { from: moved(row.window.from), to: moved(row.window.to) },
+        window: Window { from: bound(row.window.from), to: bound(row.window.to) },
         consent_version: row.consent_version,
         consent_date: row.consent_date.and_then(|date| shift.date(&date)),
         first_record: moved(row.first_record),
