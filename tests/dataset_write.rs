@@ -18,6 +18,7 @@ use studygate::{
     model::{
         study::{DatesRule, Disagreement, Keep, LocationRule, Rules},
         time::UnixSeconds,
+        window::Bound,
     },
 };
 
@@ -163,7 +164,7 @@ fn shifted_dates_lie_as_many_weeks_back_as_each_participants_shift_wherever_they
     let dir = tempfile::tempdir().expect("a folder");
     let rules = Rules { dates: DatesRule::Shift, ..Rules::default() };
     let mut asked = about(rules);
-    asked.window.from = Some(UnixSeconds(NOON - 3 * 86_400));
+    asked.window.from = Some(Bound::At(UnixSeconds(NOON - 3 * 86_400)));
     let written =
         write(&mut Study::made_up(), &asked, &Options::default(), &scratch(), &seed(), Vec::new()).expect("written");
     let files = tree(&opened(&written.output, dir.path()).1);

@@ -9,7 +9,7 @@ use studygate::http::local::desk::{ExportRequest, Retry, Revisions};
 use studygate::http::local_api::{Caller, LocalApi, LocalBody, LocalRequest, LocalResponse, StreamPiece};
 use studygate::model::{
     connection::{ClientId, GarminUserId},
-    participant::{Lock, Window},
+    participant::{Bound, Lock, Window},
     study::DataFate,
     time::UnixSeconds,
 };
@@ -188,7 +188,7 @@ fn participant_goes_through_its_states() {
         "from": "2026-10-01", "to": "2026-11-30", "consent": { "version": "2.1", "date": "2026-10-01" },
     });
     let set = site.expect(200, "PATCH", path, change);
-    assert_eq!((&set["from"], &set["to"]), (&json!("2026-10-01T00:00:00Z"), &json!("2026-12-01T00:00:00Z")));
+    assert_eq!((&set["from"], &set["to"]), (&json!("2026-10-01"), &json!("2026-11-30")));
     assert_eq!(set["consent"], json!({ "version": "2.1", "date": "2026-10-01" }));
     assert_eq!(site.expect(200, "PATCH", path, json!({ "from": null, "consent": null }))["from"], Value::Null);
 
@@ -217,7 +217,7 @@ fn links_are_made_shown_and_ended_without_the_user_id() {
 
     let ended = site.expect(200, "POST", "studies/A/participants/P2/unlink", json!({ "at": "2026-11-01" }));
     let expected = json!([
-        { "number": 1, "client": "default", "from": null, "to": "2026-11-01T00:00:00Z", "current": false },
+        { "number": 1, "client": "default", "from": null, "to": "2026-10-31", "current": false },
     ]);
     assert_eq!(ended["links"], expected);
     let linked = site.expect(200, "POST", "studies/A/participants/P1/link", link);
@@ -268,6 +268,29 @@ fn withdrawal_needs_a_reason_and_leaves_a_code_that_says_so() {
     assert_eq!(site.get("studies/A/participants")["participants"], json!([shown]));
     assert_eq!(site.get("studies/A")["participants"]["withdrawn"], 1);
     site.refused(409, "POST", "studies/A/participants", json!({ "code": "P1" }));
+}
+
+/// From the notice on, that is, before anything is destroyed.
+#[test]
+fn of_one_who_has_left_nothing_is_shown_but_that() {
+    let site = Site::with_participant();
+    let id = {
+        let directory = site.people.read();
+        let study = directory.study("A").expect("a study").id;
+        directory.participant_coded(&study, "P1").expect("a participant").id
+    };
+    let mut turn = site.people.turn();
+    turn.withdraw(&id);
+    turn.commit().expect("durable");
+    let shown = site.get("studies/A/participants/P1");
+    assert_eq!((&shown["code"], &shown["state"]), (&json!("P1"), &json!("withdrawn")));
+    for member in ["from", "to", "added", "consent"] {
+        assert!(shown[member].is_null(), "{member}: {shown}");
+    }
+    for member in ["links", "pauses", "permissions"] {
+        assert!(shown[member].as_array().is_none_or(Vec::is_empty), "{member}: {shown}");
+    }
+    assert_eq!(site.get("studies/A/participants")["participants"], json!([shown]));
 }
 
 #[test]
@@ -359,7 +382,7 @@ fn export_streams_what_was_asked_for() {
     assert_eq!(next(), StreamPiece::Bytes(Bytes::from_static(b"sealed")));
     assert_eq!(next(), StreamPiece::End);
 
-    let window = Window { from: UnixSeconds::of_date("2026-10-01"), to: UnixSeconds::of_date("2026-11-01") };
+    let window = Window { from: Bound::of_date("2026-10-01"), to: Bound::of_date("2026-11-01") };
     let participants = vec!["P1".into()];
     let asked =
         ExportRequest { study: "A".into(), participants, window, revisions: Revisions::All, since: None, as_of: None };

@@ -25,7 +25,7 @@ use studygate::people::{
     refusal::{Kind, Refusal},
     standing::Standing,
 };
-use studygate::store::engine::{Batch, Compacted, Engine, Error as EngineError};
+use studygate::store::engine::{Batch, Compacted, Engine, Error as EngineError, GoOn};
 use studygate::store::memory::Memory;
 
 const RECIPIENT: &str = "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa";
@@ -291,7 +291,10 @@ fn store_that_fails_changes_nothing_in_memory() {
         fn bytes(&self) -> u64 {
             0
         }
-        fn compact(&self, _: u64) -> Result<Compacted, EngineError> {
+        fn live_bytes(&self) -> Result<u64, EngineError> {
+            Ok(0)
+        }
+        fn compact(&self, _: u64, _: GoOn<'_>) -> Result<Compacted, EngineError> {
             Err(EngineError::Poisoned)
         }
     }
@@ -482,7 +485,7 @@ fn participant_is_kept_as_each_export_handed_them_out() {
 fn made_codes_carry_the_consent_and_window_they_were_added_with() {
     let site = Site::new().with_studies(&["Alpha"]);
     let consent = Some(Consent { version: "2.1".into(), date: "2026-11-01".into() });
-    let window = Window { from: Some(NOW), to: None };
+    let window = Window { from: Some(NOW.into()), to: None };
     let new = NewParticipant { code: None, window, consent: consent.clone() };
     let added = site.people.add_participant("Alpha", new, None, NOW).expect("added");
     assert!(added.code.starts_with("ALPHA-"), "{}", added.code);

@@ -13,45 +13,61 @@ use std::io::{self, Write};
 
 use crate::dataset::{
     about::About,
-    cell::push_instant,
-    csv::{harmless, writer},
+    cell::{push_instant, push_integer},
+    csv::push_text,
     pass::raw_name,
+    row::Layout,
     source::{Change, Source, What},
-    tables::TABLES,
 };
 
-const HEADER: [&str; 6] = ["table", "participant", "record_id", "revision", "what", "when_utc"];
+const HEADER: &[u8] = b"table,participant,record_id,revision,what,when_utc\n";
 
-/// Writes the changes of `source`; returns how many lines there are below the header.
-pub fn write_changes(source: &mut dyn Source, output: &mut dyn Write) -> io::Result<u64> {
-    let mut csv = writer(output);
-    csv.write_record(HEADER)?;
+/// Writes the changes of `source` for a dataset of these tables; returns how many lines there are below the header.
+pub fn write_changes(source: &mut dyn Source, layouts: &[Layout], output: &mut dyn Write) -> io::Result<u64> {
+    output.write_all(HEADER)?;
     let mut rows = 0;
+    let mut line = Vec::new();
     source.changes(&mut |change| {
-        for (table, record_id, revision) in places(change) {
-            let participant = harmless(change.participant);
-            let mut when = Vec::new();
-            push_instant(change.when, &mut when);
-            let cells = [&*table, &participant, record_id, &revision, word(change.what)].map(str::as_bytes);
-            csv.write_record(cells.into_iter().chain([&*when]))?;
+        for table in places(change, layouts) {
+            line.clear();
+            push_line(&table, change, &mut line);
+            output.write_all(&line)?;
             rows += 1;
         }
         Ok(())
     })?;
-    csv.flush()?;
     Ok(rows)
 }
 
-/// The tables that a change is in, with the record and its revision.
-fn places<'a>(change: &Change<'a>) -> Vec<(String, &'a str, String)> {
-    let Some(record) = &change.record else { return vec![("participants".to_owned(), "", String::new())] };
+fn push_line(table: &str, change: &Change<'_>, line: &mut Vec<u8>) {
+    push_text(table.as_bytes(), line);
+    line.push(b',');
+    push_text(change.participant.as_bytes(), line);
+    line.push(b',');
+    if let Some(record) = &change.record {
+        push_text(record.record_id.as_bytes(), line);
+        line.push(b',');
+        push_integer(i64::from(record.revision), line);
+    } else {
+        line.push(b',');
+    }
+    line.push(b',');
+    line.extend_from_slice(word(change.what).as_bytes());
+    line.push(b',');
+    push_instant(change.when, line);
+    line.push(b'\n');
+}
+
+/// The tables that a change is in.
+fn places(change: &Change<'_>, layouts: &[Layout]) -> Vec<String> {
+    let Some(record) = &change.record else { return vec!["participants".to_owned()] };
     let name = record.summary_type.name();
-    let tables = TABLES.iter().filter(|table| table.summary_type == name).map(|table| table.name.to_owned());
-    let mut tables: Vec<_> = tables.collect();
+    let tables = layouts.iter().map(|layout| layout.table).filter(|table| table.summary_type == name);
+    let mut tables: Vec<_> = tables.map(|table| table.name.to_owned()).collect();
     if tables.is_empty() {
         tables.push(format!("raw/{}", raw_name(name, &mut HashSet::new())));
     }
-    tables.into_iter().map(|table| (table, record.record_id, record.revision.to_string())).collect()
+    tables
 }
 
 fn word(what: What) -> &'static str {
@@ -97,7 +113,9 @@ pub fn write_lineage(about: &About, output: &mut dyn Write) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dataset::row::Versions;
     use crate::dataset::source::{ChangeVisitor, ChangedRecord, ParticipantRow, Visitor};
+    use crate::dataset::tables::TABLES;
     use crate::model::{summary::SummaryType, time::UnixSeconds};
 
     struct Changes(Vec<(&'static str, Option<&'static str>, What)>);
@@ -137,7 +155,8 @@ mod tests {
             ("A-3", None, What::Withdrawn),
         ]);
         let mut text = Vec::new();
-        assert_eq!(write_changes(&mut source, &mut text).expect("written"), 4);
+        let layouts: Vec<_> = TABLES.iter().map(|table| Layout::new(table, Versions::Current)).collect();
+        assert_eq!(write_changes(&mut source, &layouts, &mut text).expect("written"), 4);
         let other = raw_name("beats per/minute", &mut HashSet::new());
         let expected = format!(
             "table,participant,record_id,revision,what,when_utc\n\

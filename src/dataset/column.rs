@@ -135,6 +135,10 @@ pub enum Trait {
     WindowFrom,
     /// The end of the window.
     WindowTo,
+    /// The first day of the window, where it begins with one.
+    FirstDay,
+    /// The last day of the window, where it ends with one.
+    LastDay,
     /// The version of the consent.
     ConsentVersion,
     /// The day of the consent.

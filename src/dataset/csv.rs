@@ -33,8 +33,8 @@ pub(super) fn push_row(layout: &Layout, cells: &Cells, output: &mut Vec<u8>) {
 
 /// The text, quoted where it needs to be, with an apostrophe before what a spreadsheet would take for the start of a
 /// formula.
-fn push_text(text: &[u8], output: &mut Vec<u8>) {
-    let formula = is_formula(text);
+pub(super) fn push_text(text: &[u8], output: &mut Vec<u8>) {
+    let formula = matches!(text.first(), Some(b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r' | b'\n'));
     let quoted = text.iter().any(|byte| matches!(byte, b'"' | b',' | b'\r' | b'\n'));
     if quoted {
         output.push(b'"');
@@ -53,15 +53,6 @@ fn push_text(text: &[u8], output: &mut Vec<u8>) {
     } else {
         output.extend_from_slice(text);
     }
-}
-
-/// The text of a cell that [`writer`] writes, with an apostrophe as [`push_row`] has it.
-pub(super) fn harmless(text: &str) -> String {
-    if is_formula(text.as_bytes()) { format!("'{text}") } else { text.to_owned() }
-}
-
-fn is_formula(text: &[u8]) -> bool {
-    matches!(text.first(), Some(b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r' | b'\n'))
 }
 
 /// A CSV writer in the dataset's dialect, for small tables.

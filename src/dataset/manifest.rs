@@ -58,12 +58,13 @@ pub struct Manifest {
     pub files: Vec<FileEntry>,
 }
 
-/// The times a dataset covers, RFC 3339; open where there is none.
+/// The times a dataset covers: days as dates, by the participants' own clocks, or times, RFC 3339; open where there is
+/// none.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ManifestWindow {
-    /// The first second.
+    /// The first day, or the first second.
     pub from: Option<String>,
-    /// The second after the last.
+    /// The last day, included, or the second after the last.
     pub to: Option<String>,
 }
 

@@ -11,7 +11,10 @@ use crate::dataset::{
     source::{ParticipantRow, RecordHead},
     tables::VERSION,
 };
-use crate::model::{participant::ParticipantState, time::UnixSeconds};
+use crate::model::{
+    participant::{Bound, ParticipantState},
+    time::UnixSeconds,
+};
 
 /// Cells that were set over and over again are put together anew beyond this many bytes.
 const TEXT_BYTES_MAX: usize = 4 << 20;
@@ -205,14 +208,26 @@ fn push_trait(wanted: Trait, participant: &ParticipantRow, output: &mut Vec<u8>)
             ParticipantState::Completed => "completed",
             ParticipantState::Withdrawn | ParticipantState::Retained => "withdrawn",
         })),
-        Trait::WindowFrom => push_instant(participant.window.from, output),
-        Trait::WindowTo => push_instant(participant.window.to, output),
+        Trait::WindowFrom => push_instant(instant(participant.window.from), output),
+        Trait::WindowTo => push_instant(instant(participant.window.to), output),
+        Trait::FirstDay if is_day(participant.window.from) => text(participant.window.first().as_deref()),
+        Trait::LastDay if is_day(participant.window.to) => text(participant.window.last().as_deref()),
+        Trait::FirstDay | Trait::LastDay => {}
         Trait::ConsentVersion => text(participant.consent_version.as_deref()),
         Trait::ConsentDate => text(participant.consent_date.as_deref()),
         Trait::FirstRecord => push_instant(participant.first_record, output),
         Trait::LastRecord => push_instant(participant.last_record, output),
         Trait::Records => push_integer(i64::try_from(participant.records).unwrap_or(i64::MAX), output),
     }
+}
+
+/// The instant at which a window begins or ends; none where it does with a day.
+fn instant(bound: Option<Bound>) -> Option<UnixSeconds> {
+    bound.filter(|_| !is_day(bound)).map(Bound::in_utc)
+}
+
+fn is_day(bound: Option<Bound>) -> bool {
+    matches!(bound, Some(Bound::Day(_)))
 }
 
 #[cfg(test)]

@@ -11,11 +11,11 @@ use crate::dataset::source::{
     Beside, Change, ChangeVisitor, Content, ParticipantRow, RecordHead, Source, TypesVisitor, Visitor, What,
 };
 use crate::model::{
-    participant::Window,
     shift::Shift,
     study::{DatesRule, Rules},
     summary::SummaryType,
     time::UnixSeconds,
+    window::{Bound, Window},
 };
 
 /// A source as the study's rule for dates leaves it.
@@ -101,10 +101,14 @@ impl Content for Moved<'_> {
 fn moved_participant(row: ParticipantRow) -> io::Result<ParticipantRow> {
     let shift = row.shift.ok_or_else(no_shift)?;
     let moved = |time: Option<UnixSeconds>| time.and_then(|time| shift.time(time));
+    let bound = |bound: Option<Bound>| match bound? {
+        Bound::At(time) => shift.time(time).map(Bound::At),
+        Bound::Day(midnight) => shift.time(midnight).map(Bound::Day),
+    };
     Ok(ParticipantRow {
         code: row.code,
         state: row.state,
-        window: Window { from: moved(row.window.from), to: moved(row.window.to) },
+        window: Window { from: bound(row.window.from), to: bound(row.window.to) },
         consent_version: row.consent_version,
         consent_date: row.consent_date.and_then(|date| shift.date(&date)),
         first_record: moved(row.first_record),

@@ -34,7 +34,6 @@ use crate::dataset::{
 };
 use crate::model::{
     study::{DatesRule, Disagreement},
-    time::UnixSeconds,
 };
 
 /// What of a dataset is left to choose.
@@ -110,7 +109,7 @@ pub fn write<W: Write>(
     for (path, packed) in &read.raw {
         archive.add_packed(path, packed, &spill)?;
     }
-    archive.add("CHANGES.csv", |out, _| write_changes(source, out).map(Some))?;
+    archive.add("CHANGES.csv", |out, _| write_changes(source, &layouts, out).map(Some))?;
     for (path, script) in SCRIPTS {
         archive.add(path, |out, files| script(&sheets(&layouts, files), out).map(|()| None))?;
     }
@@ -152,11 +151,10 @@ fn write_table<W: Write>(
 
 /// Writes manifest, signature and digests; returns the manifest's digest.
 fn write_proofs<W: Write>(archive: &mut Archive<W>, about: &About, signer: &Signer) -> io::Result<String> {
-    let text = |time: Option<UnixSeconds>| time.map(|time| time.to_string());
     // The bounds of what was asked for are not moved, since they are no participant's; beside dates that are, they would
     // tell how far.
     let window = match about.rules.dates {
-        DatesRule::Keep => ManifestWindow { from: text(about.window.from), to: text(about.window.to) },
+        DatesRule::Keep => ManifestWindow { from: about.window.first(), to: about.window.last() },
         DatesRule::Shift => ManifestWindow { from: None, to: None },
     };
     let manifest = Manifest {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::dataset::format::Format;
-use crate::model::participant::{Participant, Window};
+use crate::model::participant::{Moment, Participant, Window};
 use crate::model::summary::SummaryType;
 use crate::records::head::PackId;
 use crate::records::index::{IndexEntry, KeyDigest};
@@ -66,7 +66,8 @@ pub fn select(
         }
     }
     chosen.retain(|version| {
-        let time = version.entry.start.unwrap_or(version.entry.received);
+        let at = version.entry.start.unwrap_or(version.entry.received);
+        let time = Moment { at, offset: version.entry.offset };
         participant.collects(time) && scope.window.contains(time)
     });
     chosen.sort_by(|left, right| left.entry.sort_key().cmp(&right.entry.sort_key()));
@@ -87,7 +88,7 @@ mod tests {
             study: StudyId::from_bytes([2; 16]),
             code: "A-1".into(),
             state: ParticipantState::Active,
-            window: Window { from: Some(UnixSeconds(from)), to: None },
+            window: Window { from: Some(UnixSeconds(from).into()), to: None },
             pauses: Vec::new(),
             consent: None,
             added: UnixSeconds(0),

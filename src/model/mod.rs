@@ -12,3 +12,4 @@ pub mod shift;
 pub mod study;
 pub mod summary;
 pub mod time;
+pub mod window;

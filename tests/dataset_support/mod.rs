@@ -201,7 +201,7 @@ impl Source for Study {
         let row = |code: &str, state, records| ParticipantRow {
             code: code.to_owned(),
             state,
-            window: Window { from: Some(UnixSeconds(NOON - 86_400)), to: None },
+            window: Window { from: Some(UnixSeconds(NOON - 86_400).into()), to: None },
             consent_version: Some("2.1".to_owned()),
             consent_date: Some("2026-10-01".to_owned()),
             first_record: Some(UnixSeconds(NOON)),

@@ -249,7 +249,7 @@ impl Site {
         let participants = self.people.read().participants(&found.id).cloned().collect();
         let terms = Terms {
             sequence: 41,
-            window: Window { from: Some(NOW), to: None },
+            window: Window { from: Some(NOW.into()), to: None },
             format: "csv".to_owned(),
             rules: found.rules.clone(),
             rules_version: found.rules_version,

@@ -17,9 +17,9 @@ use studygate::{
     model::{
         connection::{ClientId, GarminUserId},
         entry::{Entry, Field, Shape, Whose},
-        participant::{Consent, Window},
+        participant::Consent,
         study::Rules,
-        time::UnixSeconds,
+        window::{Bound, Window},
     },
     people::{
         LinkRequest,
@@ -53,7 +53,7 @@ fn write_store(folder: &Folder) {
         let link = LinkRequest { target: Target::User(ClientId::single(), id), window: Window::default() };
         let new = NewParticipant {
             code: Some(format!("GOLDEN-{}", user.index + 1)),
-            window: Window { from: UnixSeconds::of_date(WINDOW_DATE), to: None },
+            window: Window { from: Bound::of_date(WINDOW_DATE), to: None },
             consent: Some(Consent { version: "2.1".into(), date: CONSENT_DATE.into() }),
         };
         site.people.add_participant(STUDY, new, Some(link), NOW).expect("a participant");

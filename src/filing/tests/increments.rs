@@ -60,7 +60,8 @@ fn set_rules(site: &Site, rules: Rules) {
 }
 
 fn set_from(site: &Site, code: &str, from: Option<i64>) {
-    let change = ParticipantChange { from: Some(from.map(UnixSeconds)), ..ParticipantChange::default() };
+    let change =
+        ParticipantChange { from: Some(from.map(|from| UnixSeconds(from).into())), ..ParticipantChange::default() };
     site.at().people.set_participant("S", code, change).expect("set");
 }
 
@@ -295,7 +296,7 @@ fn scope_of_an_increment_is_that_of_the_export_it_follows() {
     for refused in [
         Scope { participants: vec!["P1".into()], ..since(first) },
         Scope { revisions: true, ..since(first) },
-        Scope { window: Window { from: Some(UnixSeconds(NOW)), to: None }, ..as_of(first) },
+        Scope { window: Window { from: Some(UnixSeconds(NOW).into()), to: None }, ..as_of(first) },
         Scope { as_of: Some(first), ..since(first) },
     ] {
         assert!(matches!(asked(&site, refused.clone()).err(), Some(Refusal::RulesDisagree(_))), "{refused:?}");

@@ -18,7 +18,7 @@ use crate::http::local::{
     Answer, Call, Routes,
     desk::{ExportRequest, Revisions},
     members::Query,
-    times::{beginning, end},
+    times::{window_beginning, window_end},
 };
 use crate::http::local_api::{LocalBody, LocalResponse};
 use crate::http::problem::Problem;
@@ -55,8 +55,8 @@ fn request(routes: &Routes, call: &Call) -> Result<ExportRequest, Problem> {
         Some(_) => return Err(Problem::invalid("\"revisions\" must be true or false.")),
     };
     let window = Window {
-        from: query.one("from")?.map(|text| beginning("from", text)).transpose()?,
-        to: query.one("to")?.map(|text| end("to", text)).transpose()?,
+        from: query.one("from")?.map(|text| window_beginning("from", text)).transpose()?,
+        to: query.one("to")?.map(|text| window_end("to", text)).transpose()?,
     };
     participant::checked_window(&window)?;
 

@@ -10,8 +10,6 @@
 //! "software", "by"}`. `since` of an increment is its `changes_since`. Of exports that earlier versions made only the
 //! first five are known.
 
-use std::sync::Arc;
-
 use hyper::StatusCode;
 use serde_json::{Value, json};
 
@@ -19,31 +17,33 @@ use crate::audit::{Act, Event};
 use crate::http::local::{Answer, Call, Routes, json, views::RulesView};
 use crate::http::problem::Problem;
 use crate::model::study::Study;
-use crate::people::{directory::Directory, refusal::Refusal, register::Export};
+use crate::people::refusal::Refusal;
+use crate::people::register::Export;
 
 pub(super) fn list(routes: &Routes, call: &Call) -> Answer {
     let query = call.query(&["study"])?;
     let directory = routes.people.read();
-    let mut studies: Vec<_> = match query.one("study")? {
-        Some(name) => vec![reached(&directory, call, name)?],
-        None => directory.studies().collect(),
+    let asked = query.one("study")?;
+    if let Some(name) = asked.filter(|name| !call.reach.covers(name)) {
+        return Err(Refusal::no_study(name).into());
+    }
+    let studies: Vec<_> = match asked {
+        Some(name) => vec![directory.study(name)?],
+        None => directory.studies().filter(|study| call.reach.covers(&study.name)).collect(),
     };
-    studies.retain(|study| call.reach.covers(&study.name));
     let mut exports = Vec::new();
     for study in &studies {
         exports.extend(routes.people.exports(&study.id)?.iter().map(|export| shown(study, export)));
     }
-    call.did(match &studies[..] {
-        [study] if query.one("study")?.is_some() => Event::of_study(Act::ExportsListed {}, &study.name),
-        _ => Event::new(Act::ExportsListed {}),
-    });
+    let listed = Act::ExportsListed {};
+    call.did(asked.map_or_else(|| Event::new(listed.clone()), |name| Event::of_study(listed.clone(), name)));
     Ok(json(StatusCode::OK, &json!({ "exports": exports })))
 }
 
 pub(super) fn show(routes: &Routes, call: &Call) -> Answer {
     call.query(&[])?;
     let directory = routes.people.read();
-    let study = reached(&directory, call, call.study())?;
+    let study = directory.study(call.study())?;
     let number = call.code().parse().map_err(|_| Problem::no_such_path())?;
     let export = routes.people.export(&study.id, number)?;
     let mut view = shown(study, &export);
@@ -56,11 +56,6 @@ pub(super) fn show(routes: &Routes, call: &Call) -> Answer {
     Ok(json(StatusCode::OK, &view))
 }
 
-/// The study of this name; one beyond the caller's reach answers as a name that does not exist.
-fn reached<'d>(directory: &'d Directory, call: &Call, name: &str) -> Result<&'d Arc<Study>, Refusal> {
-    if call.reach.covers(name) { directory.study(name) } else { Err(Refusal::NoStudy(name.to_owned())) }
-}
-
 fn shown(study: &Study, export: &Export) -> Value {
     let mut view = json!({
         "study": study.name,
@@ -70,11 +65,10 @@ fn shown(study: &Study, export: &Export) -> Value {
         "participants": export.participants,
     });
     if let (Some(terms), Some(members)) = (&export.terms, view.as_object_mut()) {
-        let text = |time: Option<crate::model::time::UnixSeconds>| time.map(|time| time.to_string());
         let further = json!({
             "sequence": terms.sequence,
-            "from": text(terms.window.from),
-            "to": text(terms.window.to),
+            "from": terms.window.first(),
+            "to": terms.window.last(),
             "some_participants": terms.some_participants,
             "revisions": terms.revisions,
             "tables": terms.tables,

@@ -10,20 +10,11 @@ pub(in crate::http::local) const EXPORT: Told = Told::new("Take the encrypted da
         may("tables", Schema::Text),
         may("from", Schema::Moment),
         may("to", Schema::Moment),
-        may("since", Schema::Text),
-        may("as_of", Schema::Text),
+        may("since", Schema::Number(4_294_967_295)),
+        may("as_of", Schema::Number(4_294_967_295)),
         may("revisions", Schema::Flag),
         may("format", Schema::Choice(&["csv", "parquet", "ndjson"])),
     ]);
-pub(in crate::http::local) const EXPORTS: Told = Told::new(
-    "List what was handed out",
-    Answered::Json(Schema::Object(&[needed("exports", Schema::List(&Schema::Any))])),
-)
-.query(&[may("study", Schema::Text)]);
-pub(in crate::http::local) const EXPORTS_SHOW: Told = Told::new(
-    "Show what was handed out once",
-    Answered::Json(Schema::Open(&[needed("study", Schema::Text), needed("number", COUNT)])),
-);
 pub(in crate::http::local) const AUDIT: Told = Told::new(
     "List the audit log, the oldest entry first",
     Answered::Json(Schema::Object(&[
