@@ -5,6 +5,7 @@ mod people_support;
 use bytes::Bytes;
 use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
+use studygate::dataset::format::Format;
 use studygate::http::local::desk::{ExportRequest, Retry, Revisions};
 use studygate::http::local_api::{Caller, LocalApi, LocalBody, LocalRequest, LocalResponse, StreamPiece};
 use studygate::model::{
@@ -372,7 +373,7 @@ fn closing_with_purge_withdraws_everyone_and_may_be_asked_for_again() {
 #[test]
 fn export_streams_what_was_asked_for() {
     let site = Site::with_participant();
-    let path = "studies/A/export?participant=P1&from=2026-10-01&to=2026-10-31&revisions=true&format=csv";
+    let path = "studies/A/export?participant=P1&from=2026-10-01&to=2026-10-31&revisions=true&format=parquet&tables=sleeps,participants";
     let answer = site.ask("GET", path, "");
     assert_eq!((answer.status, answer.content_type), (StatusCode::OK, "application/octet-stream"));
     let disposition = answer.headers[0].1.to_str().expect("text");
@@ -384,13 +385,23 @@ fn export_streams_what_was_asked_for() {
 
     let window = Window { from: Bound::of_date("2026-10-01"), to: Bound::of_date("2026-11-01") };
     let participants = vec!["P1".into()];
-    let asked =
-        ExportRequest { study: "A".into(), participants, window, revisions: Revisions::All, since: None, as_of: None };
+    let asked = ExportRequest {
+        study: "A".into(),
+        participants,
+        tables: vec!["participants".into(), "sleeps".into()],
+        format: Format::Parquet,
+        window,
+        revisions: Revisions::All,
+        since: None,
+        as_of: None,
+    };
     assert_eq!(*site.desk.exports.lock().expect("unpoisoned"), std::slice::from_ref(&asked));
     site.ask("GET", "studies/A/export?since=3", "");
     site.ask("GET", "studies/A/export?as_of=4", "");
     let plain = ExportRequest {
         participants: Vec::new(),
+        tables: Vec::new(),
+        format: Format::Csv,
         window: Window::default(),
         revisions: Revisions::Current,
         ..asked.clone()
@@ -407,6 +418,7 @@ fn export_streams_what_was_asked_for() {
     site.refused(400, "GET", "studies/A/export?from=2026-10-02&to=2026-10-01T00:00:00Z", Value::Null);
     site.refused(400, "GET", "studies/A/export?revisions=yes", Value::Null);
     site.refused(400, "GET", "studies/A/export?format=xls", Value::Null);
+    site.refused(400, "GET", "studies/A/export?tables=sleeps,dreams", Value::Null);
     site.expect(201, "POST", "studies", json!({ "name": "BUSY", "recipients": [RECIPIENT] }));
     let busy = site.ask("GET", "studies/BUSY/export", "");
     assert_eq!(busy.status, StatusCode::SERVICE_UNAVAILABLE);
