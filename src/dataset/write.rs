@@ -32,9 +32,7 @@ use crate::dataset::{
     stream::Packed,
     tables::TABLES,
 };
-use crate::model::{
-    study::{DatesRule, Disagreement},
-};
+use crate::model::study::{DatesRule, Disagreement};
 
 /// What of a dataset is left to choose.
 #[derive(Clone, Debug, PartialEq, Eq)]
