@@ -5,6 +5,7 @@ mod people_support;
 use bytes::Bytes;
 use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
+use studygate::dataset::format::Format;
 use studygate::http::local::desk::{ExportRequest, Retry, Revisions};
 use studygate::http::local_api::{Caller, LocalApi, LocalBody, LocalRequest, LocalResponse, StreamPiece};
 use studygate::model::{
@@ -384,8 +385,16 @@ fn export_streams_what_was_asked_for() {
 
     let window = Window { from: Bound::of_date("2026-10-01"), to: Bound::of_date("2026-11-01") };
     let participants = vec!["P1".into()];
-    let asked =
-        ExportRequest { study: "A".into(), participants, window, revisions: Revisions::All, since: None, as_of: None };
+    let asked = ExportRequest {
+        study: "A".into(),
+        participants,
+        window,
+        revisions: Revisions::All,
+        since: None,
+        as_of: None,
+        tables: Vec::new(),
+        format: Format::Csv,
+    };
     assert_eq!(*site.desk.exports.lock().expect("unpoisoned"), std::slice::from_ref(&asked));
     site.ask("GET", "studies/A/export?since=3", "");
     site.ask("GET", "studies/A/export?as_of=4", "");

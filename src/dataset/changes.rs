@@ -15,9 +15,9 @@ use crate::dataset::{
     about::About,
     cell::{push_instant, push_integer},
     csv::push_text,
+    pass::raw_name,
     row::Layout,
     source::{Change, Source, What},
-    write::raw_name,
 };
 
 const HEADER: &[u8] = b"table,participant,record_id,revision,what,when_utc\n";

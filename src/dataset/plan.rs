@@ -70,7 +70,7 @@ const NODES_MAX: usize = 2048;
 
 impl<'a> Plan<'a> {
     /// The plan for tables of one type.
-    pub(super) fn new(rules: Deidentify<'a>, summary_type: &str, layouts: &[Layout]) -> Self {
+    pub(super) fn new(rules: Deidentify<'a>, summary_type: &str, layouts: &[&Layout]) -> Self {
         let mut plan = Self { rules, nodes: vec![Node::default()] };
         for (table, layout) in layouts.iter().enumerate() {
             plan.add_table(summary_type, table, layout);

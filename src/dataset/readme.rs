@@ -50,12 +50,21 @@ pub fn write_readme(about: &About, site_key: &str, files: &[FileEntry], output: 
 fn write_counts(files: &[FileEntry], output: &mut dyn Write) -> io::Result<()> {
     let rows_in =
         |folder: &'static str| files.iter().filter_map(move |file| Some((file.path.strip_prefix(folder)?, file.rows?)));
-    let full = rows_in("data/").filter(|(_, rows)| *rows > 0);
-    let tables: Vec<String> = full.map(|(name, rows)| format!("{name:<26} {rows:>10}")).collect();
-    for pair in tables.chunks(2) {
+    let mut tables: Vec<(String, u64)> = Vec::new();
+    for (path, rows) in rows_in("data/") {
+        // A long table has a folder with a file for each participant.
+        let name = path.split_once('/').map_or_else(|| path.to_owned(), |(folder, _)| format!("{folder}/"));
+        match tables.last_mut() {
+            Some((last, sum)) if *last == name => *sum += rows,
+            Some(_) | None => tables.push((name, rows)),
+        }
+    }
+    let full = tables.iter().filter(|(_, rows)| *rows > 0);
+    let full: Vec<String> = full.map(|(name, rows)| format!("{name:<26} {rows:>10}")).collect();
+    for pair in full.chunks(2) {
         writeln!(output, "  {}", pair.join("    "))?;
     }
-    let empty = rows_in("data/").count() - tables.len();
+    let empty = tables.len() - full.len();
     let (types, records) = (rows_in("raw/").count(), rows_in("raw/").map(|(_, rows)| rows).sum::<u64>());
     writeln!(output, "Rows of the tables in data/; {empty} more have none. In raw/: records {records}, types {types}.")
 }

@@ -8,7 +8,7 @@
 use std::io;
 
 use crate::dataset::source::{
-    Beside, Change, ChangeVisitor, Content, ParticipantRow, RecordHead, Source, Visitor, What,
+    Beside, Change, ChangeVisitor, Content, ParticipantRow, RecordHead, Source, TypesVisitor, Visitor, What,
 };
 use crate::model::{
     shift::Shift,
@@ -51,6 +51,16 @@ impl Source for Shifted<'_> {
         self.source.records(summary_type, &mut |head, content| {
             let shift = head.shift.ok_or_else(|| head.named(no_shift()))?;
             visit(&moved_head(*head, shift), &mut Moved { content, shift })
+        })
+    }
+
+    fn all_records(&mut self, types: &[SummaryType], visit: &mut TypesVisitor<'_>) -> io::Result<()> {
+        if self.dates == DatesRule::Keep {
+            return self.source.all_records(types, visit);
+        }
+        self.source.all_records(types, &mut |summary_type, head, content| {
+            let shift = head.shift.ok_or_else(|| head.named(no_shift()))?;
+            visit(summary_type, &moved_head(*head, shift), &mut Moved { content, shift })
         })
     }
 

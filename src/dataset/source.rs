@@ -92,6 +92,9 @@ impl Content for &[u8] {
 /// Takes the records of a type one after the other; may leave a content unread.
 pub type Visitor<'a> = dyn FnMut(&RecordHead<'_>, &mut dyn Content) -> io::Result<()> + 'a;
 
+/// The same for records of several types.
+pub type TypesVisitor<'a> = dyn FnMut(&SummaryType, &RecordHead<'_>, &mut dyn Content) -> io::Result<()> + 'a;
+
 /// What became of something since the export that a dataset compares with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum What {
@@ -146,9 +149,17 @@ pub trait Source {
     /// The summary types there are records of, known and unknown, in any order.
     fn types(&mut self) -> io::Result<Vec<SummaryType>>;
 
-    /// Visits every record of a type, by participant's code, then start (none first), then `record_id`; ends early
+    /// Visits every record of a type, by participant's code, then start (of one without, its arrival), then `record_id`; ends early
     /// with the error that `visit` returns.
     fn records(&mut self, summary_type: &SummaryType, visit: &mut Visitor<'_>) -> io::Result<()>;
+
+    /// Visits the records of all these types; those of each type come in the order that [`records`](Self::records) gives
+    /// them in, those of several in any.
+    fn all_records(&mut self, types: &[SummaryType], visit: &mut TypesVisitor<'_>) -> io::Result<()> {
+        types.iter().try_for_each(|summary_type| {
+            self.records(summary_type, &mut |head, content| visit(summary_type, head, content))
+        })
+    }
 
     /// Visits what came, changed or went since the export that the dataset compares with, by participant's code, then
     /// type; nothing where it compares with none. Of an increment, the records that came or changed are those that

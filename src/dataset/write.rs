@@ -4,7 +4,6 @@
 //! Never: a record, a table or a file whole in memory.
 
 use std::{
-    collections::{BTreeMap, HashSet},
     fmt,
     io::{self, Write},
 };
@@ -17,37 +16,42 @@ use crate::dataset::{
     archive::Archive,
     changes::write_changes,
     codebook::{write_codebook, write_data_package},
-    column::{Rows, Table},
-    deidentify::Deidentify,
-    files::{Found, objects, write_files},
+    column::Table,
+    files::write_files,
+    format::Format,
     manifest::{FORMAT, FileEntry, Manifest, ManifestWindow, Signer},
-    outputs::{Outputs, Written as Finished},
-    path::is_plain,
-    plan::Plan,
-    press::{Press, with_press},
-    reading::Reader,
+    pass::Pass,
+    press::with_press,
     readme::write_readme,
     recipient::Recipient,
-    row::{Cells, Known, Layout, Versions, set_participant},
+    row::{Layout, Versions},
     scripts::{SCRIPTS, Sheet},
-    series::Series,
     shift::Shifted,
     source::Source,
     spill::{Scratch, Spill},
+    stream::Packed,
     tables::TABLES,
 };
-use crate::model::{
-    study::{DatesRule, Disagreement, Rules},
-    summary::SummaryType,
-};
+use crate::model::study::{DatesRule, Disagreement};
 
 /// What of a dataset is left to choose.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
     /// Names of the tables it has; empty = all.
     pub tables: Vec<String>,
     /// Which versions of a record are rows.
     pub versions: Versions,
+    /// The format of the tables.
+    pub format: Format,
+    /// A CSV table with more rows has a file for each participant.
+    pub split_rows: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let (tables, versions, format) = Default::default();
+        Self { tables, versions, format, split_rows: 1_000_000 }
+    }
 }
 
 /// A dataset that has been written.
@@ -93,22 +97,24 @@ pub fn write<W: Write>(
     let mut archive = Archive::create(output, &about.recipients)?;
     write_files(source, &about.rules, &mut archive)?;
     let spill = Spill::new(scratch);
-    let read = with_press(&spill, |press| read_all(source, &about.rules, &layouts, archive.files(), &spill, press))?;
-    for layout in &layouts {
-        let table = read.iter().find(|file| file.path == layout.table.path());
-        let table = table.expect("every table was read");
-        archive.add_packed(&table.path, &table.packed, &spill)?;
+    let files = archive.files().to_vec();
+    let pass = Pass { rules: &about.rules, options, layouts: &layouts, files: &files, spill: &spill };
+    let read = with_press(&spill, |press| pass.over(source, press))?;
+    for (layout, packed) in layouts.iter().zip(&read.tables) {
+        let packed = packed.as_ref().expect("every table was read");
+        write_table(&mut archive, layout, packed, options, &spill)?;
     }
-    for file in read.iter().filter(|file| file.path.starts_with("raw/")) {
-        archive.add_packed(&file.path, &file.packed, &spill)?;
+    for (path, packed) in &read.raw {
+        archive.add_packed(path, packed, &spill)?;
     }
     archive.add("CHANGES.csv", |out, _| write_changes(source, &layouts, out).map(Some))?;
     for (path, script) in SCRIPTS {
         archive.add(path, |out, files| script(&sheets(&layouts, files), out).map(|()| None))?;
     }
     archive.add("codebook.csv", |out, _| write_codebook(&layouts, out).map(Some))?;
-    archive
-        .add("datapackage.json", |out, files| write_data_package(&about.study, &layouts, files, out).map(|()| None))?;
+    archive.add("datapackage.json", |out, files| {
+        write_data_package(&about.study, &layouts, options.format, files, out).map(|()| None)
+    })?;
     let signer = Signer::from_seed(signing_seed);
     archive.add("README.txt", |out, files| write_readme(about, &signer.public_key(), files, out).map(|()| None))?;
     let manifest_sha256 = write_proofs(&mut archive, about, &signer)?;
@@ -122,71 +128,23 @@ fn sheets<'a>(layouts: &'a [Layout], files: &'a [FileEntry]) -> Vec<Sheet<'a>> {
     layouts.iter().filter_map(sheet).collect()
 }
 
-/// Reads everything into files that wait: the tables, and those of `raw/` by name.
-fn read_all(
-    source: &mut dyn Source,
-    rules: &Rules,
-    layouts: &[Layout],
-    files: &[FileEntry],
+/// Writes a table: into a file, or into one for each participant where it is long.
+fn write_table<W: Write>(
+    archive: &mut Archive<W>,
+    layout: &Layout,
+    packed: &Packed,
+    options: &Options,
     spill: &Spill,
-    press: &Press,
-) -> io::Result<Vec<Finished>> {
-    let mut read = Vec::new();
-    let held = source.types()?;
-    let mut types: BTreeMap<String, SummaryType> =
-        held.iter().map(|summary_type| (summary_type.name().to_owned(), summary_type.clone())).collect();
-    for layout in layouts {
-        let name = layout.table.summary_type;
-        types.entry(name.to_owned()).or_insert_with(|| SummaryType::named(name));
+) -> io::Result<()> {
+    if packed.rows <= options.split_rows || packed.parts.is_empty() {
+        return archive.add_packed(&layout.path(options.format), packed, spill);
     }
-    let mut taken = HashSet::new();
-    for (name, summary_type) in &types {
-        let of_type: Vec<Layout> = layouts.iter().filter(|layout| layout.table.summary_type == name).cloned().collect();
-        let mut outputs = Outputs::new(&of_type, press);
-        if of_type.iter().any(|layout| layout.table.rows == Rows::Participant) {
-            write_participants(source, &of_type, &mut outputs)?;
-        }
-        let deidentify = Deidentify::new(rules, name).filter(|_| held.contains(summary_type));
-        if let Some(deidentify) = deidentify {
-            let plan = Plan::new(deidentify, name, &of_type);
-            let mut reader =
-                Reader::new(plan, of_type.iter().map(|layout| Series::new(layout.clone(), spill)).collect());
-            let mut files = Found::among(files);
-            objects(source, summary_type, &mut |head, content| {
-                let known = Known { head, file: files.of(head) };
-                reader.read(known, content, &mut outputs).map_err(|error| head.named(error))
-            })?;
-        }
-        let raw = deidentify.map(|_| format!("raw/{}.ndjson", raw_name(name, &mut taken)));
-        read.extend(outputs.finish(raw)?);
-    }
-    read.sort_by(|left, right| left.path.cmp(&right.path));
-    Ok(read)
-}
-
-fn write_participants(source: &mut dyn Source, layouts: &[Layout], outputs: &mut Outputs<'_>) -> io::Result<()> {
-    for participant in source.participants()? {
-        for (number, layout) in layouts.iter().enumerate() {
-            let mut cells = Cells::new(layout.columns.len());
-            set_participant(layout, &participant, &mut cells);
-            outputs.add_row(number, &cells);
-        }
+    for part in &packed.parts {
+        let path = layout.part_path(&String::from_utf8_lossy(&part.code), options.format);
+        let nameless = || io::Error::new(io::ErrorKind::InvalidData, "a participant's code is no name of a file");
+        archive.add_part(&path.ok_or_else(nameless)?, packed, part, spill)?;
     }
     Ok(())
-}
-
-/// A file name for a type's records: the type's own where every file system takes it and none else has it.
-pub(super) fn raw_name(summary_type: &str, taken: &mut HashSet<String>) -> String {
-    let plain = summary_type.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    if plain
-        && is_plain(summary_type)
-        && (1..=64).contains(&summary_type.len())
-        && taken.insert(summary_type.to_ascii_lowercase())
-    {
-        return summary_type.to_owned();
-    }
-    let digest = data_encoding::HEXLOWER.encode(digest(&SHA256, summary_type.as_bytes()).as_ref());
-    format!("other-{}", &digest[..16])
 }
 
 /// Writes manifest, signature and digests; returns the manifest's digest.

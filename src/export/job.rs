@@ -117,7 +117,8 @@ impl Export {
         let versions = if plan.view.scope.revisions { Versions::All } else { Versions::Current };
         let mut source = StoreSource::new(&catalog, &people, &plan);
         let seed = keyring.site().signing_seed.clone();
-        let options = Options { versions, ..Options::default() };
+        let Scope { tables, format, .. } = plan.view.scope.clone();
+        let options = Options { versions, tables, format, ..Options::default() };
         let mut written =
             write::write(&mut source, &about, &options, &catalog.scratch(), &seed, output).map_err(Failure::Dataset)?;
         written.output.flush().map_err(Failure::Io)?;

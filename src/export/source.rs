@@ -8,7 +8,8 @@ use serde_json::value::RawValue;
 
 use crate::dataset::deidentify::{Deidentify, is_persons_words};
 use crate::dataset::source::{
-    Beside, Change, ChangeVisitor, ChangedRecord, Content, ParticipantRow, RecordHead, Source, Visitor, What,
+    Beside, Change, ChangeVisitor, ChangedRecord, Content, ParticipantRow, RecordHead, Source, TypesVisitor, Visitor,
+    What,
 };
 use crate::export::difference::{Difference, difference};
 use crate::export::plan::{Base, Plan, View};
@@ -30,6 +31,39 @@ pub struct StoreSource<'a> {
     plan: &'a Plan,
     /// The participants as the export that is compared with handed them out.
     before: HashMap<OwnerId, Arc<Participant>>,
+    survey: Option<Survey>,
+}
+
+/// Who there is, and records of which types.
+#[derive(Default)]
+struct Survey {
+    participants: Vec<ParticipantRow>,
+    types: BTreeSet<SummaryType>,
+}
+
+/// Packs that were read lately: records that lie side by side in time are of several.
+#[derive(Default)]
+struct Windows {
+    held: HashMap<PackId, (u64, Window)>,
+    uses: u64,
+}
+
+/// Bytes of packs that are held at most, but for the one that is read.
+const WINDOWS_BYTES_MAX: usize = 8 << 20;
+
+impl Windows {
+    fn of(&mut self, pack: &PackId) -> &mut Window {
+        self.uses += 1;
+        while !self.held.contains_key(pack)
+            && self.held.values().map(|(_, window)| window.bytes()).sum::<usize>() > WINDOWS_BYTES_MAX
+        {
+            let oldest = self.held.iter().min_by_key(|(_, (used, _))| *used).map(|(pack, _)| *pack);
+            oldest.map(|oldest| self.held.remove(&oldest));
+        }
+        let (used, window) = self.held.entry(*pack).or_default();
+        *used = self.uses;
+        window
+    }
 }
 
 impl<'a> StoreSource<'a> {
@@ -37,7 +71,7 @@ impl<'a> StoreSource<'a> {
     /// [`Catalog::reading`].
     pub fn new(catalog: &'a Catalog, people: &'a People, plan: &'a Plan) -> Self {
         let before = plan.base.as_ref().map(Base::participants).unwrap_or_default();
-        Self { catalog, people, plan, before }
+        Self { catalog, people, plan, before, survey: None }
     }
 
     /// All that stands in the dataset of a participant, or would, were it no increment.
@@ -97,6 +131,69 @@ impl<'a> StoreSource<'a> {
         if takes_part { Ok(()) } else { Err(io::Error::other("a participant withdrew meanwhile; export again")) }
     }
 
+    /// Who there is, and records of which types, found out once.
+    fn survey(&mut self) -> io::Result<&Survey> {
+        if self.survey.is_none() {
+            let mut survey = Survey::default();
+            for participant in &self.plan.view.participants {
+                let chosen = self.chosen(participant, |_| true)?;
+                let starts = || chosen.iter().filter_map(|version| version.entry.start);
+                survey.participants.push(ParticipantRow {
+                    code: participant.code.clone(),
+                    state: participant.state,
+                    window: participant.window,
+                    consent_version: participant.consent.as_ref().map(|consent| consent.version.clone()),
+                    consent_date: participant.consent.as_ref().map(|consent| consent.date.clone()),
+                    first_record: starts().min(),
+                    last_record: starts().max(),
+                    records: chosen.len() as u64,
+                    shift: participant.shift,
+                });
+                let written = if self.plan.lineage.increment { self.written(participant, |_| true)? } else { chosen };
+                survey.types.extend(written.into_iter().map(|version| version.entry.summary_type));
+            }
+            self.survey = Some(survey);
+        }
+        Ok(self.survey.as_ref().expect("just made"))
+    }
+
+    /// Visits a participant's records of some types by time, which is about the order of their packs.
+    fn records_of(
+        &self,
+        participant: &Participant,
+        wanted: &dyn Fn(&SummaryType) -> bool,
+        visit: &mut TypesVisitor<'_>,
+    ) -> io::Result<()> {
+        let (mut windows, mut identities) = (Windows::default(), Identities::default());
+        let mut versions = self.written(participant, wanted)?;
+        versions.sort_by_key(|version| {
+            let entry = &version.entry;
+            (entry.start.unwrap_or(entry.received), entry.record_id, entry.sequence)
+        });
+        for version in &versions {
+            self.check(&participant.id)?;
+            let record_id = version.entry.record_id.text();
+            let head = RecordHead {
+                participant: &participant.code,
+                record_id: &record_id,
+                received: version.entry.received,
+                revision: version.revision,
+                current: version.current,
+                start: version.entry.start,
+                offset: version.entry.offset,
+                shift: participant.shift,
+            };
+            let names = match self.plan.view.rules.names {
+                Keep::Keep => identities.names(self.catalog, &participant.id, &version.pack, &version.entry)?,
+                Keep::Drop => Vec::new(),
+            };
+            let window = windows.of(&version.pack);
+            let mut content = Stored { catalog: self.catalog, owner: participant.id, version, window, names };
+            visit(&version.entry.summary_type, &head, &mut content)?;
+        }
+        Ok(())
+    }
+
     /// The changes of a participant who stands in the dataset: the records that came or changed, then those that went.
     fn changes_of(&self, base: &Base, participant: &Participant, visit: &mut ChangeVisitor<'_>) -> io::Result<()> {
         let code = participant.code.as_str();
@@ -138,63 +235,20 @@ fn viewed(
 
 impl Source for StoreSource<'_> {
     fn participants(&mut self) -> io::Result<Vec<ParticipantRow>> {
-        let mut rows = Vec::with_capacity(self.plan.view.participants.len());
-        for participant in &self.plan.view.participants {
-            let chosen = self.chosen(participant, |_| true)?;
-            let starts = || chosen.iter().filter_map(|version| version.entry.start);
-            rows.push(ParticipantRow {
-                code: participant.code.clone(),
-                state: participant.state,
-                window: participant.window,
-                consent_version: participant.consent.as_ref().map(|consent| consent.version.clone()),
-                consent_date: participant.consent.as_ref().map(|consent| consent.date.clone()),
-                first_record: starts().min(),
-                last_record: starts().max(),
-                records: chosen.len() as u64,
-                shift: participant.shift,
-            });
-        }
-        Ok(rows)
+        Ok(self.survey()?.participants.clone())
     }
 
     fn types(&mut self) -> io::Result<Vec<SummaryType>> {
-        let mut types = BTreeSet::new();
-        for participant in &self.plan.view.participants {
-            types.extend(self.written(participant, |_| true)?.into_iter().map(|version| version.entry.summary_type));
-        }
-        Ok(types.into_iter().collect())
+        Ok(self.survey()?.types.iter().cloned().collect())
     }
 
     fn records(&mut self, summary_type: &SummaryType, visit: &mut Visitor<'_>) -> io::Result<()> {
+        self.all_records(std::slice::from_ref(summary_type), &mut |_, head, content| visit(head, content))
+    }
+
+    fn all_records(&mut self, types: &[SummaryType], visit: &mut TypesVisitor<'_>) -> io::Result<()> {
         for participant in &self.plan.view.participants {
-            let mut window = Window::default();
-            let mut identities = Identities::default();
-            for version in self.written(participant, |found| found == summary_type)? {
-                self.check(&participant.id)?;
-                let record_id = version.entry.record_id.text();
-                let head = RecordHead {
-                    participant: &participant.code,
-                    record_id: &record_id,
-                    received: version.entry.received,
-                    revision: version.revision,
-                    current: version.current,
-                    start: version.entry.start,
-                    offset: version.entry.offset,
-                    shift: participant.shift,
-                };
-                let names = match self.plan.view.rules.names {
-                    Keep::Keep => identities.names(self.catalog, &participant.id, &version.pack, &version.entry)?,
-                    Keep::Drop => Vec::new(),
-                };
-                let mut content = Stored {
-                    catalog: self.catalog,
-                    owner: participant.id,
-                    version: &version,
-                    window: &mut window,
-                    names,
-                };
-                visit(&head, &mut content)?;
-            }
+            self.records_of(participant, &|found| types.contains(found), visit)?;
         }
         Ok(())
     }

@@ -71,6 +71,8 @@ pub(crate) struct Record {
     pub(crate) start: Option<i64>,
     pub(crate) offset: Option<i32>,
     pub(crate) content: Vec<u8>,
+    /// Which of the record's versions it is.
+    pub(crate) revision: u32,
     /// Whether no other version of it counts.
     pub(crate) current: bool,
 }
@@ -138,6 +140,7 @@ impl Study {
             start: timed.then_some(NOON),
             offset: timed.then_some(-25_200),
             content: content.into(),
+            revision: 1,
             current: true,
         });
     }
@@ -169,6 +172,7 @@ impl Study {
             start,
             offset: offset.map(|seconds| seconds as i32),
             content: text.into_bytes(),
+            revision: 1,
             current: true,
         });
     }
@@ -221,7 +225,7 @@ impl Source for Study {
                 participant: record.participant,
                 record_id: record.record_id,
                 received: UnixSeconds(NOON + 60),
-                revision: 1,
+                revision: record.revision,
                 current: record.current,
                 start: record.start.map(UnixSeconds),
                 offset: record.offset,
