@@ -59,6 +59,7 @@ fn filled() -> Site {
 #[test]
 fn every_call_that_reads_participants_or_changes_something_is_entered_once() {
     let site = filled();
+    site.handed_over("A");
     let calls = [
         ("GET", "studies/A/participants", Value::Null, "participants-listed"),
         ("GET", "studies/A/participants/P1", Value::Null, "participant-shown"),
@@ -73,6 +74,8 @@ fn every_call_that_reads_participants_or_changes_something_is_entered_once() {
         ("GET", "purges", Value::Null, "purges-listed"),
         ("POST", &format!("purges/{QUARANTINED}/confirm"), json!({ "reason": "they left" }), "purge-confirmed"),
         ("POST", &format!("purges/{QUARANTINED}/reject"), json!({ "reason": "a mistake" }), "purge-rejected"),
+        ("GET", "exports", Value::Null, "exports-listed"),
+        ("GET", "exports/A/1", Value::Null, "export-shown"),
         ("GET", "unassigned", Value::Null, "unassigned-listed"),
         ("GET", "quarantine", Value::Null, "quarantine-listed"),
         ("GET", &format!("quarantine/{QUARANTINED}"), Value::Null, "quarantine-shown"),

@@ -19,8 +19,7 @@ use studygate::http::settings::ConnectionLimits;
 use studygate::lifecycle::Stop;
 use studygate::model::{
     connection::{ClientId, GarminUserId},
-    participant::Window,
-    time::UnixSeconds,
+    participant::{Bound, Window},
 };
 use studygate::telemetry::{http::HttpMetrics, registry::Registry};
 
@@ -198,7 +197,7 @@ fn lists_and_export_come_over_the_socket() {
     gateway.done("status");
     gateway.done("export --study ALPHA --from 2026-10-01 --to 2026-10-31 -o dataset.zip.age");
     assert_eq!(fs::read(gateway.dir.path().join("dataset.zip.age")).expect("written"), b"sealed");
-    let window = Window { from: UnixSeconds::of_date("2026-10-01"), to: UnixSeconds::of_date("2026-11-01") };
+    let window = Window { from: Bound::of_date("2026-10-01"), to: Bound::of_date("2026-11-01") };
     assert_eq!(gateway.site.desk.exports.lock().expect("unpoisoned")[0].window, window);
     gateway.refused(4, "export --study BETA -o other.zip.age");
 }

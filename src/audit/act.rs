@@ -39,6 +39,8 @@ acts! {
     StudyAdded = "study-added" {
         /// The version of its rules.
         rules_version: u32,
+        /// Its rules, each as `name: value`.
+        rules: Vec<String>,
         /// SHA-256 of each recipient's text.
         recipients: Vec<String>,
     }
@@ -46,6 +48,8 @@ acts! {
     StudySet = "study-set" {
         /// The version of its rules from here on.
         rules_version: u32,
+        /// The rules that are others than before, each as `name: value before -> value`.
+        changed: Vec<String>,
     }
     /// Others than before can open a study's datasets.
     RecipientsChanged = "recipients-changed" {
@@ -115,6 +119,10 @@ acts! {
     ExportBegun = "export-begun" {
         /// The number it will have.
         number: u32,
+        /// The export that it is an increment to.
+        since: Option<u32>,
+        /// The export that it makes again, by the rules of then.
+        as_of: Option<u32>,
     }
     /// A dataset was handed out whole.
     ExportMade = "export-made" {
@@ -132,6 +140,13 @@ acts! {
     /// A dataset was not handed out whole.
     ExportFailed = "export-failed" {
         /// The number it would have had.
+        number: u32,
+    }
+    /// What was handed out was listed.
+    ExportsListed = "exports-listed" {}
+    /// An export that was handed out was shown.
+    ExportShown = "export-shown" {
+        /// Its number.
         number: u32,
     }
     /// Held connections were listed.
@@ -354,9 +369,9 @@ mod tests {
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), NAMES.len());
-        let act = Act::ExportBegun { number: 7 };
+        let act = Act::ExportBegun { number: 7, since: None, as_of: Some(3) };
         let text = serde_json::to_string(&act).expect("JSON");
-        assert_eq!(text, r#"{"act":"export-begun","details":{"number":7}}"#);
+        assert_eq!(text, r#"{"act":"export-begun","details":{"number":7,"since":null,"as_of":3}}"#);
         assert_eq!(act.name(), "export-begun");
     }
 }

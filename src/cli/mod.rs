@@ -17,6 +17,7 @@ mod demo;
 mod escrow;
 mod exit;
 mod export;
+mod exports;
 mod gateway;
 #[cfg(target_os = "linux")]
 mod init;
@@ -127,6 +128,9 @@ enum Command {
     Purges(purges::Purges),
     /// Write a study's encrypted dataset
     Export(export::Export),
+    /// What was handed out: the register of all exports
+    #[command(subcommand)]
+    Exports(exports::Exports),
     /// Datasets, anywhere: no gateway needed
     #[command(subcommand)]
     Dataset(dataset::Dataset),
@@ -159,6 +163,7 @@ impl Command {
             | Self::Pulls(_)
             | Self::Purges(_)
             | Self::Export(_)
+            | Self::Exports(_)
             | Self::Token(_) => true,
             Self::Dataset(_) => false,
             #[cfg(target_os = "linux")]
@@ -256,6 +261,7 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
             || keys::show_running(&running()?, form),
             || keys::show_at_rest(&Config::load(&file, environment)?, form),
         ),
+        Command::Exports(command) => exports::run(command, &running()?, form),
         #[cfg(target_os = "linux")]
         Command::Keys(keys::Keys::Rotate(asked)) => keys::rotate(&asked, &running()?, form, &SystemRandom::new()),
         #[cfg(target_os = "linux")]

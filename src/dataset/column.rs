@@ -135,6 +135,10 @@ pub enum Trait {
     WindowFrom,
     /// The end of the window.
     WindowTo,
+    /// The first day of the window, where it begins with one.
+    FirstDay,
+    /// The last day of the window, where it ends with one.
+    LastDay,
     /// The version of the consent.
     ConsentVersion,
     /// The day of the consent.
@@ -303,11 +307,6 @@ impl Table {
     pub fn time_paths(&self) -> [Vec<String>; 2] {
         let When::Members(time, offset) = self.time else { return [Vec::new(), Vec::new()] };
         [time, offset].map(|path| if path.is_empty() { Vec::new() } else { self.below(path) })
-    }
-
-    /// Where its file stands in the dataset.
-    pub fn path(&self) -> String {
-        format!("data/{}.csv", self.name)
     }
 }
 

@@ -33,7 +33,7 @@ pub(super) fn push_row(layout: &Layout, cells: &Cells, output: &mut Vec<u8>) {
 
 /// The text, quoted where it needs to be, with an apostrophe before what a spreadsheet would take for the start of a
 /// formula.
-fn push_text(text: &[u8], output: &mut Vec<u8>) {
+pub(super) fn push_text(text: &[u8], output: &mut Vec<u8>) {
     let formula = matches!(text.first(), Some(b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r' | b'\n'));
     let quoted = text.iter().any(|byte| matches!(byte, b'"' | b',' | b'\r' | b'\n'));
     if quoted {

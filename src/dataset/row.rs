@@ -5,11 +5,16 @@ use std::ops::Range;
 use crate::dataset::{
     cell::{push_date, push_instant, push_integer, push_time},
     column::{Column, FilePart, Head, Origin, Rows, Table, Trait},
+    format::Format,
     manifest::FileEntry,
+    path::folder_of,
     source::{ParticipantRow, RecordHead},
     tables::VERSION,
 };
-use crate::model::{participant::ParticipantState, time::UnixSeconds};
+use crate::model::{
+    participant::{Bound, ParticipantState},
+    time::UnixSeconds,
+};
 
 /// Cells that were set over and over again are put together anew beyond this many bytes.
 const TEXT_BYTES_MAX: usize = 4 << 20;
@@ -45,6 +50,22 @@ impl Layout {
             key.splice(2..2, VERSION.iter().map(|column| column.name));
         }
         Self { table, columns, key }
+    }
+
+    /// Where its file stands in the dataset.
+    pub fn path(&self, format: Format) -> String {
+        format!("data/{}.{}", self.table.name, format.name())
+    }
+
+    /// Where the file of one participant's rows stands, where each has one; `None` for what is no code.
+    pub fn part_path(&self, code: &str, format: Format) -> Option<String> {
+        Some(format!("data/{}/{}.{}", self.table.name, folder_of(code)?, format.name()))
+    }
+
+    /// Its files among those of the dataset.
+    pub fn files<'a>(&self, files: &'a [FileEntry]) -> impl Iterator<Item = &'a FileEntry> + use<'a> {
+        let (file, folder) = (format!("data/{}.", self.table.name), format!("data/{}/", self.table.name));
+        files.iter().filter(move |entry| entry.path.starts_with(&file) || entry.path.starts_with(&folder))
     }
 }
 
@@ -187,14 +208,26 @@ fn push_trait(wanted: Trait, participant: &ParticipantRow, output: &mut Vec<u8>)
             ParticipantState::Completed => "completed",
             ParticipantState::Withdrawn | ParticipantState::Retained => "withdrawn",
         })),
-        Trait::WindowFrom => push_instant(participant.window.from, output),
-        Trait::WindowTo => push_instant(participant.window.to, output),
+        Trait::WindowFrom => push_instant(instant(participant.window.from), output),
+        Trait::WindowTo => push_instant(instant(participant.window.to), output),
+        Trait::FirstDay if is_day(participant.window.from) => text(participant.window.first().as_deref()),
+        Trait::LastDay if is_day(participant.window.to) => text(participant.window.last().as_deref()),
+        Trait::FirstDay | Trait::LastDay => {}
         Trait::ConsentVersion => text(participant.consent_version.as_deref()),
         Trait::ConsentDate => text(participant.consent_date.as_deref()),
         Trait::FirstRecord => push_instant(participant.first_record, output),
         Trait::LastRecord => push_instant(participant.last_record, output),
         Trait::Records => push_integer(i64::try_from(participant.records).unwrap_or(i64::MAX), output),
     }
+}
+
+/// The instant at which a window begins or ends; none where it does with a day.
+fn instant(bound: Option<Bound>) -> Option<UnixSeconds> {
+    bound.filter(|_| !is_day(bound)).map(Bound::in_utc)
+}
+
+fn is_day(bound: Option<Bound>) -> bool {
+    matches!(bound, Some(Bound::Day(_)))
 }
 
 #[cfg(test)]

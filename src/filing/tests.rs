@@ -2,14 +2,18 @@
 //! where a test says so, restarts at any moment.
 
 mod answers;
+mod compaction;
 mod crashes;
 mod disk;
 mod given;
 mod hand;
+mod handed_out;
 mod held;
+mod increments;
 mod jobs;
 mod known;
 mod leaving;
+mod minimised;
 mod permissions;
 mod pings;
 mod places;

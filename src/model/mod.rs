@@ -9,6 +9,8 @@ pub mod id;
 pub mod participant;
 pub mod pull;
 pub mod quarantine;
+pub mod shift;
 pub mod study;
 pub mod summary;
 pub mod time;
+pub mod window;

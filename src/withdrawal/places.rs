@@ -52,6 +52,7 @@ pub const PLACES: &[Place] = &[
     place("pings to be pulled", Emptied::WithTheRecords(table::PULL)),
     place("how far pulls have come", Emptied::WithTheRecords(table::PULL_STATE)),
     place("permissions", Emptied::WithTheOwner(table::PERMISSION)),
+    place("the participant as exports handed them out", Emptied::WithTheOwner(table::HANDED_OUT)),
     place("files of records", Emptied::WithThePacks),
     place("bodies in the journal", Emptied::BeforeThePurge),
     place("keys", Emptied::WithTheEpoch),

@@ -22,10 +22,11 @@ use studygate::http::local::{
     keys::{KeyDesk, NewRoot, RootReplaced, Rotated, Shown},
 };
 use studygate::http::local_api::StreamPiece;
-use studygate::model::{id::OwnerId, time::UnixSeconds};
+use studygate::model::{id::OwnerId, participant::Window, time::UnixSeconds};
 use studygate::people::{
     People, Settings,
     refusal::{Kind, Refusal},
+    register::{HandedOver, Terms},
 };
 use studygate::store::memory::Memory;
 use studygate::telemetry::{audit::AuditMetrics, registry::Registry};
@@ -241,6 +242,26 @@ pub(crate) struct Site {
 }
 
 impl Site {
+    /// All participants of a study were handed out; the number of that export.
+    pub(crate) fn handed_over(&self, study: &str) -> u32 {
+        let number = self.people.next_export(study).expect("a number");
+        let found = self.people.study(study).expect("a study");
+        let participants = self.people.read().participants(&found.id).cloned().collect();
+        let terms = Terms {
+            sequence: 41,
+            window: Window { from: Some(NOW.into()), to: None },
+            format: "csv".to_owned(),
+            rules: found.rules.clone(),
+            rules_version: found.rules_version,
+            recipients: vec!["cd".repeat(32)],
+            by: "uid 1000".to_owned(),
+            ..Terms::default()
+        };
+        let handed_over = HandedOver { made: NOW, manifest: "ab".repeat(32), participants, terms };
+        self.people.export_done(&number, &handed_over).expect("handed over");
+        number.number()
+    }
+
     pub(crate) fn new() -> Self {
         Self::with_grants(SocketGrants::default())
     }

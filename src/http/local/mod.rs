@@ -8,6 +8,7 @@
 mod audit;
 pub mod desk;
 mod export;
+mod exports;
 pub mod keys;
 mod lists;
 mod members;

@@ -7,7 +7,8 @@
 //! | GET purges?all=&limit=&after= | | `{"purges": [PURGE], "next"}`: those under way, or all |
 //! | POST purges/{id}/confirm, reject | `{"reason"}` | `{"id", "confirmed" or "rejected": true}` |
 //!
-//! PURGE: `{"id", "study", "code", "state", "data", "started_by", "requested", "waits_for", "purge_at", "erased"}`.
+//! PURGE: `{"id", "study", "code", "state", "data", "started_by", "requested", "waits_for", "purge_at",
+//! "bodies_pending", "erased"}`; bodies are pending that came before the notice and may hold what is theirs.
 
 use hyper::StatusCode;
 use serde_json::{Value, json};

@@ -1,7 +1,7 @@
 //! The table of routes: path, method, permission, bounds, audit, handler and description of each.
 //!
 //! A route is one entry. Unless it says otherwise, it is for who may do so on the whole site, and audited; below
-//! `studies/{study}` it is for who may do so in that study.
+//! `studies/{study}` and `exports/{study}` it is for who may do so in that study.
 
 use crate::access::rights::Bounds;
 use crate::access::role::Permission;
@@ -10,7 +10,8 @@ use crate::access::role::Permission::{
 };
 use crate::http::local::schema::Told;
 use crate::http::local::{
-    Handler, audit, export, keys, lists, openapi, participants, pulls, purges, quarantine, studies, tokens, told,
+    Handler, audit, export, exports, keys, lists, openapi, participants, pulls, purges, quarantine, studies, tokens,
+    told,
 };
 
 /// Every route. A segment in braces takes any text.
@@ -34,6 +35,8 @@ pub(super) const ROUTES: &[Route] = &[
     post("studies/{study}/participants/{code}/withdraw", Withdraw, purges::withdraw, &told::purges::WITHDRAW),
     get("studies/{study}/participants/{code}/receipt", Registers, purges::receipt, &told::purges::RECEIPT),
     get("studies/{study}/export", Export, export::begin, &told::site::EXPORT).by_desk(),
+    get("exports", Registers, exports::list, &told::exports::LIST).reached(),
+    get("exports/{study}/{number}", Registers, exports::show, &told::exports::SHOW),
     get("unassigned", Enrol, lists::unassigned, &told::lists::UNASSIGNED).reached(),
     get("quarantine", Resolve, quarantine::list, &told::lists::QUARANTINE).reached(),
     get("quarantine/{id}", Resolve, quarantine::show, &told::lists::QUARANTINE_SHOW).reached(),
@@ -117,7 +120,7 @@ impl Route {
     /// What a request with these arguments is about.
     pub(super) fn bounds<'a>(&self, arguments: &'a [String]) -> Bounds<'a> {
         match arguments {
-            [study, ..] if self.path.starts_with("studies/{study}") => Bounds::Study(study),
+            [study, ..] if self.path.contains("/{study}") => Bounds::Study(study),
             _ if self.reached => Bounds::Reached,
             _ => Bounds::Site,
         }

@@ -2,7 +2,7 @@
 
 use crate::http::local::page::PARAMETERS;
 use crate::http::local::schema::{Answered, COUNT, Member, Schema, Told, may, needed};
-use crate::http::local::told::{NEXT, NULL_NAME, NULL_REASON, NULL_TEXT, NULL_TIME, TEXTS};
+use crate::http::local::told::{NEXT, NULL_MOMENT, NULL_NAME, NULL_REASON, NULL_TEXT, NULL_TIME, TEXTS};
 
 pub(in crate::http::local) const LIST: Told = Told::new(
     "List a study's participants",
@@ -29,7 +29,6 @@ pub(in crate::http::local) const RESUME: Told = Told::new("Resume collection", C
 pub(in crate::http::local) const COMPLETE: Told = Told::new("End collection as planned", CHANGED).body(AT);
 
 const CHANGED: Answered = Answered::Json(PARTICIPANT);
-const NULL_MOMENT: Schema = Schema::Nullable(&Schema::Moment);
 const AT: Schema = Schema::Object(&[may("at", NULL_MOMENT)]);
 const CONSENT: Schema = Schema::Nullable(&Schema::Named(
     "Consent",
@@ -51,8 +50,8 @@ const STATES: &[&str] = &["active", "paused", "completed", "withdrawn", "retaine
 const MEMBERS: &[Member] = &[
     needed("code", Schema::Name),
     needed("state", Schema::Choice(STATES)),
-    needed("from", NULL_TIME),
-    needed("to", NULL_TIME),
+    needed("from", NULL_MOMENT),
+    needed("to", NULL_MOMENT),
     needed("pauses", Schema::List(&WINDOW)),
     needed("consent", CONSENT),
     needed("added", NULL_TIME),
@@ -61,12 +60,12 @@ const MEMBERS: &[Member] = &[
     needed("permissions", Schema::List(&PERMITTED)),
     may("locked_until", Schema::Time),
 ];
-const WINDOW: Schema = Schema::Object(&[needed("from", NULL_TIME), needed("to", NULL_TIME)]);
+const WINDOW: Schema = Schema::Object(&[needed("from", NULL_MOMENT), needed("to", NULL_MOMENT)]);
 const LINKED: Schema = Schema::Object(&[
     needed("number", COUNT),
     needed("client", Schema::Text),
-    needed("from", NULL_TIME),
-    needed("to", NULL_TIME),
+    needed("from", NULL_MOMENT),
+    needed("to", NULL_MOMENT),
     needed("current", Schema::Flag),
 ]);
 const PERMITTED: Schema = Schema::Object(&[

@@ -39,7 +39,7 @@ const FATE: Schema = Schema::Choice(&["purge", "retain"]);
 const LOCATION: Schema = Schema::Choice(&["drop", "coarse", "keep"]);
 const DATES: Schema = Schema::Choice(&["keep", "shift"]);
 const NULL_DATE: Schema = Schema::Nullable(&Schema::Date);
-const RULES: Schema = Schema::Named(
+pub(super) const RULES: Schema = Schema::Named(
     "Rules",
     &Schema::Object(&[
         needed("types", TEXTS),
