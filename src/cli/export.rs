@@ -1,9 +1,8 @@
 //! `export`: streams a study's encrypted dataset into a file that exists only once it is whole.
 
 use std::{
-    fs::{self, File, Permissions},
+    fs::{self, File},
     io::{self, IsTerminal as _, Write as _},
-    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
 };
 
@@ -112,7 +111,12 @@ impl Part {
     /// The same for what stands in clear: nobody else may read it.
     pub(super) fn private(target: &Path) -> Result<Part, Failure> {
         let part = Self::create(target)?;
-        part.file.set_permissions(Permissions::from_mode(0o600)).map_err(|error| failed(&part.part, &error))?;
+        // Elsewhere a person's own folders are theirs alone.
+        #[cfg(unix)]
+        {
+            let owner_only = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+            part.file.set_permissions(owner_only).map_err(|error| failed(&part.part, &error))?;
+        }
         Ok(part)
     }
 
@@ -132,8 +136,19 @@ impl Part {
         named.map_err(|error| cannot(&self.target, &error.to_string()))?;
         self.finished = !self.part.exists() || fs::remove_file(&self.part).is_ok();
         let folder = self.target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| failed(folder, &error))
+        synced(folder).map_err(|error| failed(folder, &error))
     }
+}
+
+#[cfg(unix)]
+fn synced(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+/// Only on Unix a folder is a file that can be synced.
+#[cfg(not(unix))]
+fn synced(_folder: &Path) -> io::Result<()> {
+    Ok(())
 }
 
 impl Drop for Part {
