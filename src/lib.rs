@@ -8,6 +8,7 @@ pub mod cli;
 pub mod client;
 pub mod clock;
 pub mod config;
+pub mod coverage;
 pub mod crypto;
 pub mod dataset;
 pub mod demo;

@@ -12,6 +12,7 @@ use crate::app::gateway::Gateway;
 use crate::app::gauges;
 use crate::app::listeners::{Behind, Listeners};
 use crate::app::pulling::Pulling;
+use crate::app::silence::Silence;
 use crate::app::site::Site;
 use crate::app::trail;
 use crate::app::watch::Watch;
@@ -57,6 +58,7 @@ pub(super) async fn start(config: &Config, root_key: &Key, clock: Arc<dyn Clock>
     let Given { rng, clock, readiness, registry, .. } = &given;
     let pulling = Pulling::new(&site, config, registry, &ingest, rng, clock)?;
     let door = door(&given, &site, &ingest);
+    let silence = Silence::install(&site, config, people.clone(), registry, clock);
     let told = (people, exports);
     let desk =
         GatewayDesk::new(&site, config, told, Arc::clone(&door), Arc::clone(readiness), Arc::clone(&certificate));
@@ -75,6 +77,7 @@ pub(super) async fn start(config: &Config, root_key: &Key, clock: Arc<dyn Clock>
     };
     let Listeners { running: mut listeners, ingress, metrics } = Listeners::open(config, &behind).await?;
     listeners.spawn(trail::keep(Arc::clone(&audit), Arc::clone(clock), stopped.clone()));
+    listeners.spawn(silence.keep(stopped.clone()));
     let (filing_stop, filing_stopped) = Stop::new();
     let (rng, clock) = (Arc::clone(rng), Arc::clone(clock));
     let (directory, filing) = filing::start(config, site, rng, clock, filed, readiness, filing_stopped)?;

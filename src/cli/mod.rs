@@ -5,6 +5,7 @@
 mod audit;
 mod check_config;
 mod confirm;
+mod coverage;
 mod dataset;
 mod demo;
 mod escrow;
@@ -36,6 +37,7 @@ use clap::{Parser, Subcommand, error::ErrorKind};
 use ring::rand::SystemRandom;
 
 use crate::cli::{
+    coverage::Style,
     exit::{Exit, Failure},
     gateway::Gateway,
     output::Form,
@@ -101,6 +103,8 @@ enum Command {
     /// Purges that wait for time or for a person
     #[command(subcommand)]
     Purges(purges::Purges),
+    /// Show what came of each participant, day by day
+    Coverage(coverage::Coverage),
     /// Write a study's encrypted dataset
     Export(export::Export),
     /// Datasets, anywhere: no gateway needed
@@ -167,6 +171,10 @@ fn dispatch(arguments: Arguments, environment: &Environment) -> Result<(), Failu
         Command::Keys(keys::Keys::Rotate(asked)) => keys::rotate(&asked, &running()?, form, &SystemRandom::new()),
         Command::Keys(keys::Keys::Escrow(command)) => {
             escrow::run(command, &running()?, form, &|| Ok(Config::load(&file, environment)?), SystemClock.now())
+        }
+        Command::Coverage(asked) => {
+            let style = Style { color: output::is_seen() && !environment.no_color, utf8: environment.utf8 };
+            coverage::run(&asked, &running()?, form, style)
         }
         Command::Export(export) => export::run(&export, &running()?, form),
     }

@@ -20,6 +20,7 @@ pub mod head;
 pub mod index;
 pub mod large;
 pub mod merge;
+pub mod occurrence;
 pub mod pack;
 pub mod pseudonym;
 pub mod read;

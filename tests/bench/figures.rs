@@ -7,6 +7,7 @@
 
 mod big_push;
 mod callbacks;
+mod coverage;
 mod dead;
 mod figure;
 mod machine;
@@ -61,6 +62,7 @@ const SCENARIOS: &[Scenario] = &[
     ("pull-dead-upstream", pull_dead_upstream::measure),
     ("million", million::measure),
     ("million-mixed", million::measure_mixed),
+    ("coverage", coverage::measure),
 ];
 
 fn main() -> ExitCode {

@@ -2,6 +2,7 @@
 
 mod audit;
 mod clear_text;
+mod coverage;
 mod deregistration;
 mod hostile;
 mod identity;

@@ -9,7 +9,7 @@
 //!
 //! | request | body | answer |
 //! |---|---|---|
-//! | GET P | | `{"participants": […]}` by code |
+//! | GET P?silent= | | `{"participants": […]}` by code; who is silent alone, see `coverage.rs` |
 //! | POST P | `{"code"?, "garmin_user"? or "unassigned"?, "client"?, "from"?, "to"?, "consent"?, "despite_withdrawal"?, "reason"?}` | 201, the participant |
 //! | GET P/C | | the participant |
 //! | PATCH P/C | `{"from"?, "to"?, "consent"?}`, null takes away | the participant |
@@ -18,10 +18,13 @@
 //! | POST P/C/unlink | `{"at"?, "link"?}` | the participant |
 //! | POST P/C/pause, resume, complete | `{"at"?}` | the participant |
 
+use std::sync::Arc;
+
 use hyper::StatusCode;
 use serde_json::json;
 
 use crate::audit::{Act, Event};
+use crate::http::local::coverage::{self, Silent};
 use crate::http::local::{
     Answer, Call, Routes, json,
     members::Members,
@@ -45,12 +48,28 @@ use crate::people::{
 };
 
 pub(super) fn list(routes: &Routes, call: &Call) -> Answer {
-    call.members(&[])?;
+    if let Some(days) = call.query(&["silent"])?.one("silent")? {
+        return list_silent(routes, call, days);
+    }
     let directory = routes.people.read();
     let study = directory.study(call.study())?;
     let now = routes.now();
     let present = directory.participants(&study.id).map(|found| ParticipantView::present(&directory, found, now));
     let mut views: Vec<_> = present.chain(directory.retired(&study.id).iter().map(ParticipantView::erased)).collect();
+    views.sort_by(|left, right| left.code().cmp(right.code()));
+    call.did_to_study(Act::ParticipantsListed {});
+    Ok(json(StatusCode::OK, &json!({ "participants": views })))
+}
+
+fn list_silent(routes: &Routes, call: &Call, days: &str) -> Answer {
+    let study = Arc::clone(routes.people.read().study(call.study())?);
+    let silent = coverage::silent(routes, &study, days)?;
+    let directory = routes.people.read();
+    let view = |silent: &Silent| {
+        let found = directory.participant(&silent.id).filter(|found| found.is_readable())?;
+        Some(ParticipantView::present(&directory, found, routes.now()).silent(silent.since, silent.last_seen))
+    };
+    let mut views: Vec<_> = silent.iter().filter_map(view).collect();
     views.sort_by(|left, right| left.code().cmp(right.code()));
     call.did_to_study(Act::ParticipantsListed {});
     Ok(json(StatusCode::OK, &json!({ "participants": views })))

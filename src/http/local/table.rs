@@ -8,7 +8,7 @@ use crate::access::role::Permission;
 use crate::access::role::Permission::{Audit, Enrol, Export, Keys, Read, Registers, Resolve, Rules, Status, Withdraw};
 use crate::http::local::schema::Told;
 use crate::http::local::{
-    Handler, audit, export, keys, lists, openapi, participants, pulls, purges, quarantine, studies, told,
+    Handler, audit, coverage, export, keys, lists, openapi, participants, pulls, purges, quarantine, studies, told,
 };
 
 /// Every route. A segment in braces takes any text.
@@ -31,6 +31,7 @@ pub(super) const ROUTES: &[Route] = &[
     post("studies/{study}/participants/{code}/complete", Enrol, participants::complete, &told::participants::COMPLETE),
     post("studies/{study}/participants/{code}/withdraw", Withdraw, purges::withdraw, &told::purges::WITHDRAW),
     get("studies/{study}/participants/{code}/receipt", Registers, purges::receipt, &told::purges::RECEIPT),
+    get("studies/{study}/coverage", Read, coverage::show, &told::coverage::SHOW),
     get("studies/{study}/export", Export, export::begin, &told::site::EXPORT).by_desk(),
     get("unassigned", Enrol, lists::unassigned, &told::lists::UNASSIGNED).reached(),
     get("quarantine", Resolve, quarantine::list, &told::lists::QUARANTINE).reached(),

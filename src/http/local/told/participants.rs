@@ -6,7 +6,8 @@ use crate::http::local::told::{NULL_TEXT, NULL_TIME, TEXTS};
 pub(in crate::http::local) const LIST: Told = Told::new(
     "List a study's participants",
     Answered::Json(Schema::Object(&[needed("participants", Schema::List(&PARTICIPANT))])),
-);
+)
+.query(&[may("silent", Schema::Text)]);
 pub(in crate::http::local) const ADD: Told = Told::new("Add a participant", Answered::Made(PARTICIPANT))
     .body(Schema::Joined(&[CONNECTION, &[may("code", NULL_TEXT), may("consent", CONSENT)]]));
 pub(in crate::http::local) const SHOW: Told = Told::new("Show a participant", Answered::Json(SHOWN));
@@ -58,6 +59,8 @@ const MEMBERS: &[Member] = &[
     needed("links", Schema::List(&LINKED)),
     needed("permissions", Schema::List(&PERMITTED)),
     may("locked_until", Schema::Time),
+    may("silent_since", Schema::Time),
+    may("last_seen", NULL_TIME),
 ];
 const WINDOW: Schema = Schema::Object(&[needed("from", NULL_TIME), needed("to", NULL_TIME)]);
 const LINKED: Schema = Schema::Object(&[
