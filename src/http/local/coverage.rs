@@ -112,7 +112,7 @@ fn view(row: &Row) -> RowView<'_> {
         received_days: row.count(State::Received),
         partial_days: row.count(State::Partial),
         missing_days: row.count(State::Missing),
-        longest_gap: row.longest_gap.map(|gap| gap_view(gap)),
+        longest_gap: row.longest_gap.map(gap_view),
         first_seen: row.first_seen.map(|time| time.to_string()),
         last_seen: row.last_seen.map(|time| time.to_string()),
         silent_since: row.silent_since.map(|time| time.to_string()),
