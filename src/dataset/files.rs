@@ -20,7 +20,7 @@ use crate::dataset::{
     filter::{Filter, Wanted},
     manifest::FileEntry,
     path::folder_of,
-    source::{Content, RecordHead, Source, Visitor},
+    source::{Beside, Content, RecordHead, Source, Visitor},
 };
 use crate::model::{
     study::{Keep, Rules},
@@ -103,6 +103,10 @@ impl Content for Description<'_> {
             Err(io::Error::other("the description is over"))
         });
         if is_over { Ok(()) } else { read }
+    }
+
+    fn beside(&self) -> Beside {
+        self.0.beside()
     }
 }
 
