@@ -204,6 +204,18 @@ impl Engine for Sled {
         Ok(())
     }
 
+    fn scan_from(&self, first: &[u8], each: &mut dyn FnMut(&[u8], &[u8]) -> bool) -> Result<(), Error> {
+        self.check()?;
+        let open = self.current();
+        for row in open.database().range(first..) {
+            let (key, value) = row.map_err(|cause| self.poison(engine_failed(cause)))?;
+            if !each(&key, &value) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     fn commit(&self, batch: Batch) -> Result<(), Error> {
         self.check()?;
         let ticket = {

@@ -67,7 +67,7 @@ impl Vault {
         let contents = Slots::new(dir, "keyring", CONTENT_STEP_BYTES, layer);
         let pair = Pair { epochs, contents };
         if !pair.epochs.exist() {
-            pair.create(root, &*rng, &first())?;
+            pair.create(root, &*rng, &first(), 1)?;
         }
         pair.epochs.preallocate()?;
         pair.contents.preallocate()?;
@@ -77,8 +77,26 @@ impl Vault {
         Ok((Vault { root: root.clone(), rng, epochs, contents, state, failed: false }, content))
     }
 
+    /// Makes the first state of a vault in an empty folder, in this epoch.
+    pub(crate) fn create(
+        dir: &Path,
+        root: &Key,
+        rng: &dyn SecureRandom,
+        layer: Arc<dyn Layer>,
+        content: &Content,
+        epoch: u64,
+    ) -> Result<(), Error> {
+        let epochs = Slots::new(dir, "epoch", EPOCH_STEP_BYTES, layer.clone());
+        let contents = Slots::new(dir, "keyring", CONTENT_STEP_BYTES, layer);
+        Pair { epochs, contents }.create(root, rng, content, epoch)
+    }
+
     pub(crate) fn epoch(&self) -> u64 {
         self.state.epoch
+    }
+
+    pub(crate) fn root(&self) -> &Key {
+        &self.root
     }
 
     /// Replaces the content, under the same epoch.
@@ -121,7 +139,7 @@ impl Vault {
 
 impl Pair {
     /// Makes the first state; it counts once the epoch's file has its name.
-    fn create(&self, root: &Key, rng: &dyn SecureRandom, content: &Content) -> Result<(), Error> {
+    fn create(&self, root: &Key, rng: &dyn SecureRandom, content: &Content, epoch: u64) -> Result<(), Error> {
         for which in [0, 1] {
             // Content past the first version without an epoch is no interrupted beginning: the epoch was lost.
             if matches!(self.contents.read(which)?, Slot::Written { counter, .. } if which == 1 || counter > 1) {
@@ -130,8 +148,8 @@ impl Pair {
         }
         self.contents.preallocate()?;
         let epoch_key = Key::random(rng);
-        self.contents.write(0, 1, &seal_content(&epoch_key, 1, 1, content, rng))?;
-        self.epochs.create_first(1, &seal_epoch(root, 1, &epoch_key, rng))?;
+        self.contents.write(0, 1, &seal_content(&epoch_key, epoch, 1, content, rng))?;
+        self.epochs.create_first(epoch, &seal_epoch(root, epoch, &epoch_key, rng))?;
         Ok(())
     }
 
