@@ -17,7 +17,7 @@ fn ask(site: &Site, method: &str, path: &str, body: Value) -> (u16, Value) {
         method: Method::from_bytes(method.as_bytes()).expect("a method"),
         path: format!("/api/v1/{path}"),
         query: query.to_owned(),
-        peer: Caller { uid: 1000, gid: 1000, login_uid: Some(1001) },
+        peer: Caller::Socket { uid: 1000, login_uid: Some(1001), groups: vec![1000] },
         body: if body.is_null() { Bytes::new() } else { body.to_string().into() },
     });
     let LocalBody::Full(text) = answer.body else { return (answer.status.as_u16(), Value::Null) };

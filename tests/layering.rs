@@ -6,7 +6,7 @@ const LAYERS: &[&[&str]] = &[
     &["model"],
     &["backoff", "clock", "crypto", "disk", "json", "lifecycle", "telemetry"],
     &["dataset", "journal", "store", "tls", "upstream"],
-    &["audit", "client", "people", "records"],
+    &["access", "audit", "client", "people", "records"],
     &["queue"],
     &["export", "ingest", "simulate", "withdrawal"],
     &["filing", "pull"],

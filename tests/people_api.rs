@@ -73,7 +73,7 @@ fn request(method: &str, path: &str, body: &str) -> LocalRequest {
         method: Method::from_bytes(method.as_bytes()).expect("a method"),
         path: format!("/api/v1/{path}"),
         query: query.into(),
-        peer: Caller { uid: 1000, gid: 1000, login_uid: None },
+        peer: Caller::Socket { uid: 1000, login_uid: None, groups: vec![1000] },
         body: Bytes::from(body.to_owned()),
     }
 }

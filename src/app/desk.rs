@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
+use crate::access::rights::Reach;
 use crate::app::handout::Handout;
 use crate::app::leaving::Leaving;
 use crate::app::pieces::PIECES_WAITING;
@@ -172,36 +173,36 @@ impl Desk for GatewayDesk {
         self.recipients.recipient_changes.with_label_values(&[study]).inc();
     }
 
-    fn quarantine(&self) -> Result<Vec<Value>, Refusal> {
-        self.decisions.list()
+    fn quarantine(&self, reach: &Reach) -> Result<Vec<Value>, Refusal> {
+        self.decisions.list(reach)
     }
 
-    fn quarantined(&self, id: &str) -> Result<Value, Refusal> {
-        self.decisions.show(id)
+    fn quarantined(&self, id: &str, reach: &Reach) -> Result<Value, Refusal> {
+        self.decisions.show(id, reach)
     }
 
-    fn quarantined_content(&self, id: &str) -> Result<(Option<Concerned>, Pieces), Refusal> {
-        self.decisions.content(id)
+    fn quarantined_content(&self, id: &str, reach: &Reach) -> Result<(Option<Concerned>, Pieces), Refusal> {
+        self.decisions.content(id, reach)
     }
 
-    fn retry_quarantined(&self, id: &str, retry: Retry) -> Result<Option<Concerned>, Refusal> {
-        self.decisions.retry(id, retry)
+    fn retry_quarantined(&self, id: &str, retry: Retry, reach: &Reach) -> Result<Option<Concerned>, Refusal> {
+        self.decisions.retry(id, retry, reach)
     }
 
-    fn drop_quarantined(&self, id: &str) -> Result<Option<Concerned>, Refusal> {
-        self.decisions.remove(id)
+    fn drop_quarantined(&self, id: &str, reach: &Reach) -> Result<Option<Concerned>, Refusal> {
+        self.decisions.remove(id, reach)
     }
 
-    fn pulls(&self, all: bool, after: Option<&str>) -> Result<(Vec<Value>, Option<String>), Refusal> {
-        self.pulls.list(all, after)
+    fn pulls(&self, all: bool, after: Option<&str>, reach: &Reach) -> Result<(Vec<Value>, Option<String>), Refusal> {
+        self.pulls.list(all, after, reach)
     }
 
-    fn retry_pull(&self, id: &str, now: UnixSeconds) -> Result<Vec<Concerned>, Refusal> {
-        self.pulls.retry(id, now)
+    fn retry_pull(&self, id: &str, now: UnixSeconds, reach: &Reach) -> Result<Vec<Concerned>, Refusal> {
+        self.pulls.retry(id, now, reach)
     }
 
-    fn drop_pull(&self, id: &str, now: UnixSeconds) -> Result<Vec<Concerned>, Refusal> {
-        self.pulls.remove(id, now)
+    fn drop_pull(&self, id: &str, now: UnixSeconds, reach: &Reach) -> Result<Vec<Concerned>, Refusal> {
+        self.pulls.remove(id, now, reach)
     }
 
     fn withdraw(
@@ -217,20 +218,20 @@ impl Desk for GatewayDesk {
         self.leaving.preview(participant, word)
     }
 
-    fn purges(&self, all: bool) -> Vec<Value> {
-        self.leaving.purges(all)
+    fn purges(&self, all: bool, reach: &Reach) -> Vec<Value> {
+        self.leaving.purges(all, reach)
     }
 
     fn purge_of(&self, study: &str, code: &str) -> Result<Option<Value>, Refusal> {
         self.leaving.purge_of(study, code)
     }
 
-    fn confirm_purge(&self, id: &str, now: UnixSeconds) -> Result<Vec<withdrawal::Event>, Refusal> {
-        self.leaving.confirm(id, now)
+    fn confirm_purge(&self, id: &str, now: UnixSeconds, reach: &Reach) -> Result<Vec<withdrawal::Event>, Refusal> {
+        self.leaving.confirm(id, now, reach)
     }
 
-    fn reject_purge(&self, id: &str, now: UnixSeconds) -> Result<Vec<withdrawal::Event>, Refusal> {
-        self.leaving.reject(id, now)
+    fn reject_purge(&self, id: &str, now: UnixSeconds, reach: &Reach) -> Result<Vec<withdrawal::Event>, Refusal> {
+        self.leaving.reject(id, now, reach)
     }
 
     fn export(&self, request: ExportRequest, who: Who) -> Result<ExportStream, Refusal> {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use crate::access::rights::Reach;
 use crate::app::desk::unavailable;
 use crate::audit::Log;
 use crate::model::id::OwnerId;
@@ -61,8 +62,8 @@ impl Leaving {
     }
 
     /// Purges under way, or all.
-    pub(super) fn purges(&self, all: bool) -> Vec<Value> {
-        self.withdrawal.purges(all).iter().map(view).collect()
+    pub(super) fn purges(&self, all: bool, reach: &Reach) -> Vec<Value> {
+        self.withdrawal.purges(all).iter().filter(|purge| reach.covers(&purge.study)).map(view).collect()
     }
 
     /// The newest purge of a participant, with its receipt where it is done.
@@ -78,19 +79,23 @@ impl Leaving {
         })))
     }
 
-    pub(super) fn confirm(&self, id: &str, now: UnixSeconds) -> Result<Vec<Event>, Refusal> {
-        self.withdrawal.confirm_purge(&named(id)?, now).map_err(refused)
+    pub(super) fn confirm(&self, id: &str, now: UnixSeconds, reach: &Reach) -> Result<Vec<Event>, Refusal> {
+        self.withdrawal.confirm_purge(&self.named(id, reach)?, now).map_err(refused)
     }
 
-    pub(super) fn reject(&self, id: &str, now: UnixSeconds) -> Result<Vec<Event>, Refusal> {
-        self.withdrawal.reject_purge(&named(id)?, now).map_err(refused)
+    pub(super) fn reject(&self, id: &str, now: UnixSeconds, reach: &Reach) -> Result<Vec<Event>, Refusal> {
+        self.withdrawal.reject_purge(&self.named(id, reach)?, now).map_err(refused)
     }
-}
 
-fn named(id: &str) -> Result<PurgeId, Refusal> {
-    let unknown =
-        || Refusal::Other(Kind::NotFound, "There is no such purge; `studygate purges list` shows them.".to_owned());
-    PurgeId::parse(id).ok_or_else(unknown)
+    /// A purge within this reach.
+    fn named(&self, id: &str, reach: &Reach) -> Result<PurgeId, Refusal> {
+        let unknown =
+            || Refusal::Other(Kind::NotFound, "There is no such purge; `studygate purges list` shows them.".to_owned());
+        let id = PurgeId::parse(id).ok_or_else(unknown)?;
+        let is_within =
+            || self.withdrawal.purges(true).iter().any(|known| known.id == id && reach.covers(&known.study));
+        if *reach == Reach::All || is_within() { Ok(id) } else { Err(unknown()) }
+    }
 }
 
 fn view(purge: &Purge) -> Value {

@@ -9,15 +9,18 @@ pub mod at_rest;
 pub mod controls;
 pub mod desk;
 pub mod failure;
+mod filing;
 pub mod gateway;
 pub mod gauges;
 mod handout;
 mod leaving;
+mod listeners;
 mod pieces;
 pub mod pulling;
 mod pulls;
 mod quarantine;
 pub mod site;
+mod start;
 mod trail;
 pub mod watch;
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use crate::access::rights::Reach;
 use crate::app::site::Site;
 use crate::http::local::desk::Concerned;
 use crate::model::id::OwnerId;
@@ -34,29 +35,37 @@ impl Pulls {
         Self { queue: Arc::clone(&site.queue), people: Arc::clone(&site.people) }
     }
 
-    /// Jobs by id, so many behind `after`; only those that ended without data unless all are wanted. The second is
+    /// Jobs within this reach by id, so many behind `after`; only those that ended without data unless all are wanted. The second is
     /// where to go on, `None` at the end.
-    pub(super) fn list(&self, all: bool, after: Option<&str>) -> Result<(Vec<Value>, Option<String>), Refusal> {
+    pub(super) fn list(
+        &self,
+        all: bool,
+        after: Option<&str>,
+        reach: &Reach,
+    ) -> Result<(Vec<Value>, Option<String>), Refusal> {
         let after = after.map(|text| PullId::parse(text).ok_or_else(unknown)).transpose()?;
         let filter = Filter { ended_only: !all, owner: None, after };
         let jobs = self.queue.list(&filter, LISTED_MAX).map_err(refusal)?;
         let next = jobs.last().filter(|_| jobs.len() == LISTED_MAX).map(|job| job.id.text());
         let directory = self.people.read();
-        Ok((jobs.iter().filter_map(|job| view(&directory, job)).collect(), next))
+        let within = jobs.iter().filter(|job| is_within(&directory, &job.owners, reach));
+        Ok((within.filter_map(|job| view(&directory, job)).collect(), next))
     }
 
     /// The job is tried again at once; returns whom it is for.
-    pub(super) fn retry(&self, id: &str, now: UnixSeconds) -> Result<Vec<Concerned>, Refusal> {
-        self.decide(id, Event::Retry, now)
+    pub(super) fn retry(&self, id: &str, now: UnixSeconds, reach: &Reach) -> Result<Vec<Concerned>, Refusal> {
+        self.decide(id, Event::Retry, now, reach)
     }
 
     /// The job is given up; returns whom it was for.
-    pub(super) fn remove(&self, id: &str, now: UnixSeconds) -> Result<Vec<Concerned>, Refusal> {
-        self.decide(id, Event::Dropped, now)
+    pub(super) fn remove(&self, id: &str, now: UnixSeconds, reach: &Reach) -> Result<Vec<Concerned>, Refusal> {
+        self.decide(id, Event::Dropped, now, reach)
     }
 
-    fn decide(&self, id: &str, event: Event, now: UnixSeconds) -> Result<Vec<Concerned>, Refusal> {
+    fn decide(&self, id: &str, event: Event, now: UnixSeconds, reach: &Reach) -> Result<Vec<Concerned>, Refusal> {
         let id = PullId::parse(id).ok_or_else(unknown)?;
+        let within = |owners: &Vec<OwnerId>| is_within(&self.people.read(), owners, reach);
+        self.queue.owners(&id).filter(within).ok_or_else(unknown)?;
         let owners = self.queue.decide(&id, event, now).map_err(refusal)?.ok_or_else(unknown)?;
         let directory = self.people.read();
         Ok(owners.iter().filter_map(|owner| concerned(&directory, owner)).collect())
@@ -74,6 +83,13 @@ impl Pulls {
             "nearest_deadline": self.queue.nearest_deadline().map(|at| at.to_string()),
         })
     }
+}
+
+/// Whether all whom a job is for are within the reach: one that serves another study, too, is not this study's to
+/// decide about.
+fn is_within(directory: &Directory, owners: &[OwnerId], reach: &Reach) -> bool {
+    let study = |owner| concerned(directory, owner).map(|concerned| concerned.study);
+    owners.iter().all(|owner| reach.covers_some(study(owner).as_deref()))
 }
 
 /// `None` where nobody whom it is for still takes part.

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
+use crate::access::rights::Reach;
 use crate::app::desk::unavailable;
 use crate::app::pieces::{PIECES_WAITING, Pieces};
 use crate::app::site::Site;
@@ -69,18 +70,19 @@ impl Decisions {
         }
     }
 
-    /// All items, the oldest first.
-    pub(super) fn list(&self) -> Result<Vec<Value>, Refusal> {
+    /// All items within this reach, the oldest first.
+    pub(super) fn list(&self, reach: &Reach) -> Result<Vec<Value>, Refusal> {
         let directory = self.people.read();
         let mut items = self.quarantine.list()?;
         items.sort_by_key(|listed| (listed.item.received, listed.id.text()));
-        let shown = items.iter().filter_map(|listed| Some(self.view(listed, whose(&directory, listed.holder)?)));
+        let seen = |listed: &Listed| whose(&directory, listed.holder).filter(|whose| whose.is_within(reach));
+        let shown = items.iter().filter_map(|listed| Some(self.view(listed, seen(listed)?)));
         Ok(shown.collect())
     }
 
     /// An item with the beginning of its content.
-    pub(super) fn show(&self, id: &str) -> Result<Value, Refusal> {
-        let (listed, whose) = self.found(id)?;
+    pub(super) fn show(&self, id: &str, reach: &Reach) -> Result<Value, Refusal> {
+        let (listed, whose) = self.found(id, reach)?;
         let beginnings = self.beginnings(&listed)?;
         let mut shown = self.view(&listed, whose);
         if let Some(members) = shown.as_object_mut() {
@@ -95,8 +97,8 @@ impl Decisions {
     }
 
     /// The bytes of its file, or of its text; and whose it is.
-    pub(super) fn content(&self, id: &str) -> Result<(Option<Concerned>, desk::Pieces), Refusal> {
-        let (listed, whose) = self.found(id)?;
+    pub(super) fn content(&self, id: &str, reach: &Reach) -> Result<(Option<Concerned>, desk::Pieces), Refusal> {
+        let (listed, whose) = self.found(id, reach)?;
         let before_file = listed.item.file_bytes.map_or(0, |_| listed.item.text_bytes() + BEFORE_FILE.len() as u64);
         let quarantine = Arc::clone(&self.quarantine);
         let (sender, pieces) = mpsc::channel(PIECES_WAITING);
@@ -124,8 +126,8 @@ impl Decisions {
     }
 
     /// Sends an item through filing once more; returns whose it is.
-    pub(super) fn retry(&self, id: &str, retry: Retry) -> Result<Option<Concerned>, Refusal> {
-        let (listed, whose) = self.found(id)?;
+    pub(super) fn retry(&self, id: &str, retry: Retry, reach: &Reach) -> Result<Option<Concerned>, Refusal> {
+        let (listed, whose) = self.found(id, reach)?;
         let sent_as = match retry {
             Retry::AsItCame => SentAs::ItCame,
             Retry::Accepted => SentAs::Accepted,
@@ -155,8 +157,8 @@ impl Decisions {
     }
 
     /// Destroys an item; returns whose it was.
-    pub(super) fn remove(&self, id: &str) -> Result<Option<Concerned>, Refusal> {
-        let (listed, whose) = self.found(id)?;
+    pub(super) fn remove(&self, id: &str, reach: &Reach) -> Result<Option<Concerned>, Refusal> {
+        let (listed, whose) = self.found(id, reach)?;
         if self.quarantine.drop_item(listed.id)? { Ok(whose.concerned()) } else { Err(unknown()) }
     }
 
@@ -178,10 +180,11 @@ impl Decisions {
         })
     }
 
-    fn found(&self, id: &str) -> Result<(Listed, Whose), Refusal> {
+    fn found(&self, id: &str, reach: &Reach) -> Result<(Listed, Whose), Refusal> {
         let id = ItemId::parse(id).ok_or_else(unknown)?;
         let listed = self.quarantine.find(id)?.ok_or_else(unknown)?;
-        let whose = whose(&self.people.read(), listed.holder).ok_or_else(unknown)?;
+        let whose = whose(&self.people.read(), listed.holder);
+        let whose = whose.filter(|whose| whose.is_within(reach)).ok_or_else(unknown)?;
         Ok((listed, whose))
     }
 
@@ -199,6 +202,11 @@ impl Decisions {
 }
 
 impl Whose {
+    /// What nobody could be told to own may hold anything of any study.
+    fn is_within(&self, reach: &Reach) -> bool {
+        reach.covers_some(self.study.as_deref())
+    }
+
     /// The participant whose it is.
     fn concerned(self) -> Option<Concerned> {
         Some(Concerned { study: self.study?, code: self.code? })

@@ -1,5 +1,6 @@
 //! Entries that match a filter, page by page, the oldest first.
 
+use std::collections::BTreeSet;
 use std::io::{self, BufRead, BufReader, Read};
 
 use crate::audit::entry::Entry;
@@ -15,6 +16,8 @@ pub const LISTED_MAX: usize = 1000;
 pub struct Filter {
     /// Of this study.
     pub study: Option<String>,
+    /// Of any of these studies, where not all are to be seen.
+    pub within: Option<BTreeSet<String>>,
     /// Of this code.
     pub code: Option<String>,
     /// Of this act.
@@ -67,7 +70,9 @@ impl Filter {
         // Times of one form sort as text.
         let from = self.from.is_none_or(|from| entry.at >= from.to_string());
         let to = self.to.is_none_or(|to| entry.at < to.to_string());
+        let seen = |studies: &BTreeSet<String>| entry.study.as_ref().is_some_and(|study| studies.contains(study));
         entry.sequence > self.after
+            && self.within.as_ref().is_none_or(seen)
             && same(&self.study, entry.study.as_ref())
             && same(&self.code, entry.code.as_ref())
             && same(&self.act, Some(&entry.act))

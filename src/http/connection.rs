@@ -44,7 +44,7 @@ pub(crate) struct Answered<B> {
 /// What answers the requests of a listener.
 pub(crate) trait Answer: Send + Sync + 'static {
     /// What is known of the other side.
-    type Peer: Copy + Send + Sync + 'static;
+    type Peer: Clone + Send + Sync + 'static;
     /// The answers' body.
     type Body: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static;
 
@@ -109,7 +109,7 @@ pub(crate) async fn drive<A: Answer, IO>(
             async move {
                 let under_way = UnderWay::begin(&requests.metrics, &requests.activity);
                 let method = request.method().clone();
-                let Answered { route, response } = requests.answer.answer(requests.peer, request).await;
+                let Answered { route, response } = requests.answer.answer(requests.peer.clone(), request).await;
                 under_way.end(route, method.as_str(), response.status().as_u16());
                 Ok::<_, Infallible>(response)
             }

@@ -11,18 +11,32 @@ use hyper::{
 };
 use tokio::sync::mpsc;
 
+use crate::access::{rights::Scope, role::Role};
+
 /// The longest body of a local request, in bytes.
 pub const REQUEST_BYTES_MAX: usize = 1 << 20;
 
-/// Who asks, as the kernel says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Caller {
-    /// The user the asking process runs as.
-    pub uid: u32,
-    /// Its group.
-    pub gid: u32,
-    /// The user who logged in, where the kernel keeps it.
-    pub login_uid: Option<u32>,
+/// Who asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Caller {
+    /// Somebody at the socket, as the kernel says.
+    Socket {
+        /// The user the asking process runs as.
+        uid: u32,
+        /// The user who logged in, where the kernel keeps it.
+        login_uid: Option<u32>,
+        /// The process's groups, its own and the supplementary ones.
+        groups: Vec<u32>,
+    },
+    /// Whoever holds a token.
+    Token {
+        /// The token's name.
+        name: String,
+        /// What it is to the gateway.
+        role: Role,
+        /// Over what.
+        scope: Scope,
+    },
 }
 
 /// A request, its body whole.

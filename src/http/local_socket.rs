@@ -121,12 +121,26 @@ fn clear(path: &Path) -> Result<(), SocketError> {
 /// Who is at the other end of a local connection.
 pub(crate) fn caller(stream: &UnixStream) -> io::Result<Caller> {
     let peer = stream.peer_cred()?;
-    let login_uid = peer.pid().and_then(|pid| {
-        let text = fs::read_to_string(format!("/proc/{pid}/loginuid")).ok()?;
-        // The kernel says all ones where nobody logged in.
-        text.trim().parse().ok().filter(|uid| *uid != u32::MAX)
-    });
-    Ok(Caller { uid: peer.uid(), gid: peer.gid(), login_uid })
+    let of_process = |name: &str| fs::read_to_string(format!("/proc/{}/{name}", peer.pid()?)).ok();
+    // The kernel says all ones where nobody logged in.
+    let login_uid = of_process("loginuid").and_then(|text| text.trim().parse().ok()).filter(|uid| *uid != u32::MAX);
+    let mut groups = of_process("status").map_or_else(Vec::new, |status| groups(&status, peer.uid()));
+    if !groups.contains(&peer.gid()) {
+        groups.push(peer.gid());
+    }
+    Ok(Caller::Socket { uid: peer.uid(), login_uid, groups })
+}
+
+/// The supplementary groups that `/proc/PID/status` tells of a process of this user; of another's, which has the number
+/// of one that is gone, none.
+fn groups(status: &str, uid: u32) -> Vec<u32> {
+    let line = |name: &str| {
+        let found = status.lines().find_map(|line| line.strip_prefix(name));
+        found.into_iter().flat_map(str::split_whitespace).filter_map(|number| number.parse::<u32>().ok())
+    };
+    // Real, effective, saved and file system's user.
+    let is_theirs = line("Uid:").nth(1) == Some(uid);
+    if is_theirs { line("Groups:").collect() } else { Vec::new() }
 }
 
 struct Local(Arc<dyn LocalApi>);
@@ -234,3 +248,16 @@ impl fmt::Display for SocketError {
 }
 
 impl std::error::Error for SocketError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_of_a_process_are_read_where_it_is_the_callers() {
+        let status = "Name:\tsh\nUid:\t1000\t1000\t1000\t1000\nGid:\t100\t100\t100\t100\nGroups:\t100 2001 2002 \n";
+        assert_eq!(groups(status, 1000), [100, 2001, 2002]);
+        assert_eq!(groups(status, 1001), Vec::<u32>::new());
+        assert_eq!(groups("", 1000), Vec::<u32>::new());
+    }
+}

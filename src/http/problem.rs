@@ -27,6 +27,7 @@ pub struct Problem {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Sort {
     Refused(Kind),
+    Forbidden,
     MethodNotAllowed,
     Internal,
 }
@@ -48,6 +49,12 @@ impl Problem {
         let list = allowed.join(", ");
         let header = HeaderValue::from_str(&list).ok().map(|value| (ALLOW, value));
         Self { sort: Sort::MethodNotAllowed, detail: format!("This resource takes {list} only."), header }
+    }
+
+    /// The caller's role does not permit it.
+    pub fn forbidden() -> Self {
+        let detail = "Your role does not permit this; ask whoever gave you access.";
+        Self { sort: Sort::Forbidden, detail: detail.into(), header: None }
     }
 
     /// A fault of the gateway.
@@ -106,6 +113,7 @@ fn described(sort: Sort) -> (&'static str, &'static str, StatusCode) {
         Sort::Refused(Kind::NotBuilt) => ("not-built", "This version does not do it", StatusCode::NOT_IMPLEMENTED),
         Sort::Refused(Kind::Unavailable) => ("unavailable", "Try again later", StatusCode::SERVICE_UNAVAILABLE),
         Sort::Refused(Kind::StoreFailed) => ("store-failed", "The store failed", StatusCode::SERVICE_UNAVAILABLE),
+        Sort::Forbidden => ("forbidden", "Your role does not permit it", StatusCode::FORBIDDEN),
         Sort::MethodNotAllowed => ("method-not-allowed", "The method is not allowed", StatusCode::METHOD_NOT_ALLOWED),
         Sort::Internal => ("internal", "The gateway failed", StatusCode::INTERNAL_SERVER_ERROR),
     }
@@ -175,7 +183,8 @@ mod tests {
             Kind::Unavailable,
             Kind::StoreFailed,
         ];
-        let sorts = kinds.map(Sort::Refused).into_iter().chain([Sort::MethodNotAllowed, Sort::Internal]);
+        let sorts =
+            kinds.map(Sort::Refused).into_iter().chain([Sort::Forbidden, Sort::MethodNotAllowed, Sort::Internal]);
         let lines = sorts.map(|sort| {
             let (name, title, status) = described(sort);
             format!("{} {name}: {title}\n", status.as_u16())
@@ -188,6 +197,7 @@ mod tests {
         501 not-built: This version does not do it
         503 unavailable: Try again later
         503 store-failed: The store failed
+        403 forbidden: Your role does not permit it
         405 method-not-allowed: The method is not allowed
         500 internal: The gateway failed
         ");

@@ -6,6 +6,7 @@ use std::fmt;
 
 use crate::crypto::keyring;
 use crate::model::{participant::ParticipantState, time::UnixSeconds};
+use crate::people::code::NAME_CHARS_MAX;
 use crate::store::engine;
 
 /// What sort of refusal it is: decides the status over HTTP and the exit code of a command.
@@ -111,6 +112,11 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// There is no study of this name, or none that whoever asks may know of.
+    pub fn no_study(name: &str) -> Self {
+        Self::NoStudy(name.chars().take(NAME_CHARS_MAX).collect())
+    }
+
     /// What sort it is.
     pub fn kind(&self) -> Kind {
         match self {

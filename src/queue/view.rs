@@ -54,6 +54,11 @@ impl Queue {
         self.table().nearest_deadline()
     }
 
+    /// Whom a job is for, `None` where there is no such job.
+    pub fn owners(&self, id: &PullId) -> Option<Vec<OwnerId>> {
+        self.table().get(id).map(owners)
+    }
+
     /// A person wants the job tried again, or given up; returns whom it is for, `None` where there is no such job.
     pub fn decide(&self, id: &PullId, event: Event, now: UnixSeconds) -> Result<Option<Vec<OwnerId>>, Error> {
         let found = self.table().get(id).map(|job| (job.pull(), owners(job)));

@@ -7,7 +7,7 @@ use hyper::{Method, StatusCode};
 use studygate::{
     client::connection::{Connection, Outgoing},
     http::{
-        local_api::{LocalAnswer, LocalApi, LocalBody, LocalRequest, LocalResponse, StreamPiece},
+        local_api::{Caller, LocalAnswer, LocalApi, LocalBody, LocalRequest, LocalResponse, StreamPiece},
         local_socket::{LocalSocket, SocketError},
         settings::ConnectionLimits,
     },
@@ -38,7 +38,8 @@ impl LocalApi for Echo {
                 "/whole" => stream(vec![piece(), piece(), StreamPiece::End]),
                 "/cut" => stream(vec![piece(), piece()]),
                 _ => {
-                    let text = format!("{method} {path} {query} {} {}", peer.uid, body.len());
+                    let Caller::Socket { uid, .. } = peer else { panic!("a token on the socket") };
+                    let text = format!("{method} {path} {query} {uid} {}", body.len());
                     LocalResponse::json(StatusCode::CREATED, text)
                 }
             }

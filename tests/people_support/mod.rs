@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use ring::rand::SystemRandom;
 use serde_json::{Value, json};
+use studygate::access::rights::Reach;
 use studygate::audit::{self, Log, Who};
 use studygate::clock::Clock;
 use studygate::crypto::{key::Key, keyring::Keyring};
@@ -59,33 +60,37 @@ impl Desk for FakeDesk {
         json!({ "ready": true })
     }
 
-    fn quarantine(&self) -> Result<Vec<Value>, Refusal> {
+    fn quarantine(&self, _reach: &Reach) -> Result<Vec<Value>, Refusal> {
         Ok(vec![
             json!({ "id": QUARANTINED, "reason": "nobody" }),
             json!({ "id": "anotherid", "reason": "unexpected-file" }),
         ])
     }
 
-    fn quarantined(&self, id: &str) -> Result<Value, Refusal> {
-        if id == QUARANTINED { Ok(json!({ "id": id, "text": "{}" })) } else { Err(unknown_item()) }
+    fn quarantined(&self, id: &str, reach: &Reach) -> Result<Value, Refusal> {
+        if id == QUARANTINED && reach.covers("A") { Ok(json!({ "id": id, "text": "{}" })) } else { Err(unknown_item()) }
     }
 
-    fn quarantined_content(&self, id: &str) -> Result<(Option<Concerned>, Receiver<io::Result<StreamPiece>>), Refusal> {
-        self.quarantined(id)?;
+    fn quarantined_content(
+        &self,
+        id: &str,
+        reach: &Reach,
+    ) -> Result<(Option<Concerned>, Receiver<io::Result<StreamPiece>>), Refusal> {
+        self.quarantined(id, reach)?;
         Ok((Some(concerned("A")), pieces(b"{}")))
     }
 
-    fn retry_quarantined(&self, id: &str, retry: Retry) -> Result<Option<Concerned>, Refusal> {
-        self.quarantined(id)?;
+    fn retry_quarantined(&self, id: &str, retry: Retry, reach: &Reach) -> Result<Option<Concerned>, Refusal> {
+        self.quarantined(id, reach)?;
         self.retried.lock().expect("no test panics with it").push(retry);
         Ok(Some(concerned("A")))
     }
 
-    fn drop_quarantined(&self, id: &str) -> Result<Option<Concerned>, Refusal> {
-        self.quarantined(id).map(|_| None)
+    fn drop_quarantined(&self, id: &str, reach: &Reach) -> Result<Option<Concerned>, Refusal> {
+        self.quarantined(id, reach).map(|_| None)
     }
 
-    fn pulls(&self, all: bool, after: Option<&str>) -> Result<(Vec<Value>, Option<String>), Refusal> {
+    fn pulls(&self, all: bool, after: Option<&str>, _reach: &Reach) -> Result<(Vec<Value>, Option<String>), Refusal> {
         let ended = json!({ "id": QUARANTINED, "state": "gone" });
         match (all, after) {
             (false, None) => Ok((vec![ended], None)),
@@ -94,12 +99,12 @@ impl Desk for FakeDesk {
         }
     }
 
-    fn retry_pull(&self, id: &str, _now: UnixSeconds) -> Result<Vec<Concerned>, Refusal> {
-        self.quarantined(id).map(|_| vec![concerned("A"), concerned("B")])
+    fn retry_pull(&self, id: &str, _now: UnixSeconds, reach: &Reach) -> Result<Vec<Concerned>, Refusal> {
+        self.quarantined(id, reach).map(|_| vec![concerned("A"), concerned("B")])
     }
 
-    fn drop_pull(&self, id: &str, _now: UnixSeconds) -> Result<Vec<Concerned>, Refusal> {
-        self.quarantined(id).map(|_| Vec::new())
+    fn drop_pull(&self, id: &str, _now: UnixSeconds, reach: &Reach) -> Result<Vec<Concerned>, Refusal> {
+        self.quarantined(id, reach).map(|_| Vec::new())
     }
 
     fn withdraw(
@@ -126,7 +131,7 @@ impl Desk for FakeDesk {
         Ok(json!({ "records": 3, "purge_at": purge_at }))
     }
 
-    fn purges(&self, all: bool) -> Vec<Value> {
+    fn purges(&self, all: bool, _reach: &Reach) -> Vec<Value> {
         vec![json!({ "id": QUARANTINED, "all": all })]
     }
 
@@ -135,12 +140,12 @@ impl Desk for FakeDesk {
         Ok((code == "GONE").then_some(receipt))
     }
 
-    fn confirm_purge(&self, id: &str, _now: UnixSeconds) -> Result<Vec<Event>, Refusal> {
-        self.quarantined(id).map(|_| vec![event(What::Confirmed, "A", "P1")])
+    fn confirm_purge(&self, id: &str, _now: UnixSeconds, reach: &Reach) -> Result<Vec<Event>, Refusal> {
+        self.quarantined(id, reach).map(|_| vec![event(What::Confirmed, "A", "P1")])
     }
 
-    fn reject_purge(&self, id: &str, _now: UnixSeconds) -> Result<Vec<Event>, Refusal> {
-        self.quarantined(id).map(|_| vec![event(What::Rejected, "A", "P1")])
+    fn reject_purge(&self, id: &str, _now: UnixSeconds, reach: &Reach) -> Result<Vec<Event>, Refusal> {
+        self.quarantined(id, reach).map(|_| vec![event(What::Rejected, "A", "P1")])
     }
 
     fn recipients_changed(&self, study: &str) {

@@ -12,6 +12,7 @@
 use hyper::StatusCode;
 use serde_json::json;
 
+use crate::access::rights::Reach;
 use crate::audit::list::Filter;
 use crate::audit::{Act, Event, act};
 use crate::http::local::times::{beginning, end};
@@ -24,6 +25,10 @@ pub(super) fn list(routes: &Routes, call: &Call) -> Answer {
     let after = query.one("after")?.map_or(Ok(0), str::parse);
     let filter = Filter {
         study: text("study")?,
+        within: match &call.reach {
+            Reach::All => None,
+            Reach::Studies(names) => Some(names.clone()),
+        },
         code: text("code")?,
         act: text("act")?,
         from: query.one("from")?.map(|text| beginning("from", text)).transpose()?,
@@ -33,6 +38,11 @@ pub(super) fn list(routes: &Routes, call: &Call) -> Answer {
     if filter.act.as_deref().is_some_and(|name| !act::NAMES.contains(&name)) {
         let known = act::NAMES.join(", ");
         return Err(Problem::invalid(format!("\"act\" is none of: {known}.")));
+    }
+    if let Some(study) = filter.study.as_deref().filter(|study| !call.reach.covers(study)) {
+        // As of a study that does not exist, without a look at the log.
+        call.did(Event::of_study(Act::AuditListed {}, study));
+        return Ok(json(StatusCode::OK, &json!({ "entries": [], "next": null })));
     }
     let page = routes.audit.list(&filter).map_err(|error| {
         tracing::error!(%error, "the audit log cannot be read");

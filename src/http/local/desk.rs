@@ -5,6 +5,7 @@ use std::io;
 use serde_json::Value;
 use tokio::sync::mpsc;
 
+use crate::access::rights::Reach;
 use crate::audit::Who;
 use crate::http::local_api::StreamPiece;
 use crate::model::{id::OwnerId, participant::Window, time::UnixSeconds};
@@ -12,25 +13,26 @@ use crate::people::refusal::Refusal;
 use crate::withdrawal::course::Word;
 use crate::withdrawal::{Event, Leave};
 
-/// The rest of the gateway. Every method may block; none is called on a thread that must not.
+/// The rest of the gateway. Every method may block; none is called on a thread that must not. What a [`Reach`] does not
+/// cover is as if it were not there.
 pub trait Desk: Send + Sync {
     /// What `status` shows: a JSON object without personal data.
     fn status(&self) -> Value;
 
     /// The quarantined items: a JSON object each, without their content.
-    fn quarantine(&self) -> Result<Vec<Value>, Refusal>;
+    fn quarantine(&self, reach: &Reach) -> Result<Vec<Value>, Refusal>;
 
     /// A quarantined item with the beginning of its content, as a JSON object.
-    fn quarantined(&self, id: &str) -> Result<Value, Refusal>;
+    fn quarantined(&self, id: &str, reach: &Reach) -> Result<Value, Refusal>;
 
     /// The bytes of a quarantined item: of a file those of the file, else its whole text; and whose it is.
-    fn quarantined_content(&self, id: &str) -> Result<(Option<Concerned>, Pieces), Refusal>;
+    fn quarantined_content(&self, id: &str, reach: &Reach) -> Result<(Option<Concerned>, Pieces), Refusal>;
 
     /// Sends a quarantined item through filing once more; it has left quarantine on return. Returns whose it is.
-    fn retry_quarantined(&self, id: &str, retry: Retry) -> Result<Option<Concerned>, Refusal>;
+    fn retry_quarantined(&self, id: &str, retry: Retry, reach: &Reach) -> Result<Option<Concerned>, Refusal>;
 
     /// Destroys a quarantined item; durable on return. Returns whose it was.
-    fn drop_quarantined(&self, id: &str) -> Result<Option<Concerned>, Refusal>;
+    fn drop_quarantined(&self, id: &str, reach: &Reach) -> Result<Option<Concerned>, Refusal>;
 
     /// Withdraws participants by a person's decision; durable on return. For a single one it answers what
     /// [`preview_withdrawal`](Self::preview_withdrawal) did before. Asked again, it goes on. Returns also what the
@@ -46,16 +48,16 @@ pub trait Desk: Send + Sync {
     fn preview_withdrawal(&self, participant: &OwnerId, word: Word) -> Result<Value, Refusal>;
 
     /// The purges under way, or all: a JSON object each.
-    fn purges(&self, all: bool) -> Vec<Value>;
+    fn purges(&self, all: bool, reach: &Reach) -> Vec<Value>;
 
     /// The newest purge of a code: `{"purge", "receipt", "page"}`, the last two null until it is done.
     fn purge_of(&self, study: &str, code: &str) -> Result<Option<Value>, Refusal>;
 
     /// Has a purge that waits begin; durable on return. Returns what the audit log is to say.
-    fn confirm_purge(&self, id: &str, now: UnixSeconds) -> Result<Vec<Event>, Refusal>;
+    fn confirm_purge(&self, id: &str, now: UnixSeconds, reach: &Reach) -> Result<Vec<Event>, Refusal>;
 
     /// Undoes a purge that waits; durable on return. Returns what the audit log is to say.
-    fn reject_purge(&self, id: &str, now: UnixSeconds) -> Result<Vec<Event>, Refusal>;
+    fn reject_purge(&self, id: &str, now: UnixSeconds, reach: &Reach) -> Result<Vec<Event>, Refusal>;
 
     /// A study's recipients are others than before; durable. For whoever counts it; nobody does by default.
     fn recipients_changed(&self, study: &str) {
@@ -64,13 +66,13 @@ pub trait Desk: Send + Sync {
 
     /// Jobs by id, behind `after`: those that ended without data, or all; a JSON object each. The second is where to
     /// go on, `None` at the end.
-    fn pulls(&self, all: bool, after: Option<&str>) -> Result<(Vec<Value>, Option<String>), Refusal>;
+    fn pulls(&self, all: bool, after: Option<&str>, reach: &Reach) -> Result<(Vec<Value>, Option<String>), Refusal>;
 
     /// Has a job tried again at once. Returns whom it is for.
-    fn retry_pull(&self, id: &str, now: UnixSeconds) -> Result<Vec<Concerned>, Refusal>;
+    fn retry_pull(&self, id: &str, now: UnixSeconds, reach: &Reach) -> Result<Vec<Concerned>, Refusal>;
 
     /// Gives a job up; durable on return. Returns whom it was for.
-    fn drop_pull(&self, id: &str, now: UnixSeconds) -> Result<Vec<Concerned>, Refusal>;
+    fn drop_pull(&self, id: &str, now: UnixSeconds, reach: &Reach) -> Result<Vec<Concerned>, Refusal>;
 
     /// Begins an export for this caller; refused before its first byte, or a stream. Its beginning is in the audit log
     /// before its first byte is made, and how it ends before its end is told.

@@ -8,8 +8,12 @@
 use hyper::StatusCode;
 use serde_json::json;
 
+use crate::access::rights::Reach;
 use crate::audit::{Act, Event};
 use crate::http::local::{Answer, Call, Routes, json, views::HeldView};
+
+/// What `status` says to whom single studies are granted: nothing that counts the others in.
+const OF_EVERYBODY: &[&str] = &["version", "ready", "not_ready", "certificate"];
 
 /// Held connections that nobody has linked; the latest seen first.
 pub(super) fn unassigned(routes: &Routes, call: &Call) -> Answer {
@@ -25,5 +29,11 @@ pub(super) fn unassigned(routes: &Routes, call: &Call) -> Answer {
 
 pub(super) fn status(routes: &Routes, call: &Call) -> Answer {
     call.members(&[])?;
-    Ok(json(StatusCode::OK, &routes.desk.status()))
+    let mut status = routes.desk.status();
+    if call.reach != Reach::All
+        && let Some(members) = status.as_object_mut()
+    {
+        members.retain(|name, _| OF_EVERYBODY.contains(&name.as_str()));
+    }
+    Ok(json(StatusCode::OK, &status))
 }

@@ -10,13 +10,17 @@ pub mod desk;
 mod export;
 mod lists;
 mod members;
+mod openapi;
 mod participants;
 mod pulls;
 mod purges;
 mod quarantine;
 mod rules;
+mod schema;
 mod studies;
+mod table;
 mod times;
+mod told;
 mod views;
 
 use std::cell::RefCell;
@@ -26,15 +30,17 @@ use bytes::Bytes;
 use hyper::StatusCode;
 use serde::Serialize;
 
+use crate::access::rights::{Denied, Grant, Reach, Rights};
 use crate::audit::{Act, Event, Log, Who};
 use crate::clock::Clock;
-use crate::http::local::Trail::{Audited, ByDesk, Plain};
 use crate::http::local::desk::{Concerned, Desk};
 use crate::http::local::members::{Members, Query, decode};
+use crate::http::local::table::{ROUTES, Trail};
 use crate::http::local_api::{Caller, LocalAnswer, LocalApi, LocalRequest, LocalResponse};
 use crate::http::problem::Problem;
 use crate::model::time::UnixSeconds;
 use crate::people::People;
+use crate::people::refusal::Refusal;
 use crate::withdrawal;
 
 /// What every path begins with.
@@ -42,55 +48,6 @@ pub const BASE: &str = "/api/v1/";
 
 type Answer = Result<LocalResponse, Problem>;
 type Handler = fn(&Routes, &Call) -> Answer;
-
-/// Path below [`BASE`], method, whether it is audited, handler. A segment in braces takes any text.
-const ROUTES: &[(&str, &str, Trail, Handler)] = &[
-    ("studies", "GET", Plain, studies::list),
-    ("studies", "POST", Audited, studies::add),
-    ("studies/{study}", "GET", Plain, studies::show),
-    ("studies/{study}", "PATCH", Audited, studies::set),
-    ("studies/{study}/lock", "POST", Audited, studies::lock),
-    ("studies/{study}/close", "POST", Audited, studies::close),
-    ("studies/{study}/participants", "GET", Audited, participants::list),
-    ("studies/{study}/participants", "POST", Audited, participants::add),
-    ("studies/{study}/participants/{code}", "GET", Audited, participants::show),
-    ("studies/{study}/participants/{code}", "PATCH", Audited, participants::set),
-    ("studies/{study}/participants/{code}/rename", "POST", Audited, participants::rename),
-    ("studies/{study}/participants/{code}/link", "POST", Audited, participants::link),
-    ("studies/{study}/participants/{code}/unlink", "POST", Audited, participants::unlink),
-    ("studies/{study}/participants/{code}/pause", "POST", Audited, participants::pause),
-    ("studies/{study}/participants/{code}/resume", "POST", Audited, participants::resume),
-    ("studies/{study}/participants/{code}/complete", "POST", Audited, participants::complete),
-    ("studies/{study}/participants/{code}/withdraw", "POST", Audited, purges::withdraw),
-    ("studies/{study}/participants/{code}/receipt", "GET", Audited, purges::receipt),
-    ("studies/{study}/export", "GET", ByDesk, export::begin),
-    ("unassigned", "GET", Audited, lists::unassigned),
-    ("quarantine", "GET", Audited, quarantine::list),
-    ("quarantine/{id}", "GET", Audited, quarantine::show),
-    ("quarantine/{id}", "DELETE", Audited, quarantine::remove),
-    ("quarantine/{id}/content", "GET", Audited, quarantine::content),
-    ("quarantine/{id}/retry", "POST", Audited, quarantine::retry),
-    ("pulls", "GET", Audited, pulls::list),
-    ("pulls/{id}", "DELETE", Audited, pulls::remove),
-    ("pulls/{id}/retry", "POST", Audited, pulls::retry),
-    ("purges", "GET", Audited, purges::list),
-    ("purges/{id}/confirm", "POST", Audited, purges::confirm),
-    ("purges/{id}/reject", "POST", Audited, purges::reject),
-    ("audit", "GET", Audited, audit::list),
-    ("audit/verify", "POST", Audited, audit::verify),
-    ("keys", "GET", Plain, audit::keys),
-    ("status", "GET", Plain, lists::status),
-];
-
-/// Whether a route reads participants' data or changes anything. If so, it is refused where the audit log cannot be
-/// written, and what its handler [did](Call::did) is entered before the answer.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Trail {
-    Audited,
-    /// The desk enters it, since it goes on after the answer has begun.
-    ByDesk,
-    Plain,
-}
 
 /// The local API over the directory of people and the rest of the gateway.
 #[derive(Clone)]
@@ -107,6 +64,7 @@ struct Call {
     query: String,
     body: Bytes,
     peer: Caller,
+    reach: Reach,
     done: RefCell<Vec<Event>>,
 }
 
@@ -126,17 +84,23 @@ impl Routes {
         let segments: Option<Vec<String>> = below.split('/').map(decode).collect();
         let segments = segments.ok_or_else(|| Problem::invalid("The path is not percent-encoded UTF-8."))?;
         let mut allowed = Vec::new();
-        for (pattern, method, trail, handler) in ROUTES {
-            let Some(arguments) = matched(pattern, &segments) else { continue };
-            if request.method.as_str() == *method {
+        for route in ROUTES {
+            let Some(arguments) = route.matched(&segments) else { continue };
+            if request.method.as_str() == route.method {
+                // Decided before anything is looked up.
+                let bounds = route.bounds(&arguments);
+                let reach = self.rights(&request.peer).decide(route.needs, bounds).map_err(|denied| match denied {
+                    Denied::Forbidden => Problem::forbidden(),
+                    Denied::Hidden => Refusal::no_study(bounds.study().unwrap_or_default()).into(),
+                })?;
                 let LocalRequest { query, body, peer, .. } = request;
-                let call = Call { arguments, query, body, peer, done: RefCell::default() };
-                return match trail {
-                    Audited => self.audited(&call, *handler),
-                    ByDesk | Plain => handler(self, &call),
+                let call = Call { arguments, query, body, peer, reach, done: RefCell::default() };
+                return match route.trail {
+                    Trail::Audited => self.audited(&call, route.handler),
+                    Trail::ByDesk | Trail::Plain => (route.handler)(self, &call),
                 };
             }
-            allowed.push(*method);
+            allowed.push(route.method);
         }
         match allowed.is_empty() {
             true => Err(Problem::no_such_path()),
@@ -157,6 +121,13 @@ impl Routes {
             self.audit.append(call.who(), events)?;
         }
         answer
+    }
+
+    fn rights(&self, caller: &Caller) -> Rights {
+        match caller {
+            Caller::Socket { .. } => Rights::whole(),
+            Caller::Token { role, scope, .. } => Rights::new(vec![Grant { scope: scope.clone(), role: *role }]),
+        }
     }
 
     fn now(&self) -> UnixSeconds {
@@ -230,30 +201,22 @@ impl Call {
     }
 
     fn who(&self) -> Who {
-        Who::Socket { uid: self.peer.uid, login_uid: self.peer.login_uid }
+        match &self.peer {
+            Caller::Socket { uid, login_uid, .. } => Who::Socket { uid: *uid, login_uid: *login_uid },
+            Caller::Token { name, .. } => Who::Token { name: name.clone() },
+        }
     }
 
     /// Codes do not stand in the system's log.
     fn log(&self, event: &Event) {
-        let Caller { uid, login_uid, .. } = self.peer;
         let (action, study) = (event.act.name(), event.study.as_deref());
-        tracing::info!(action, study, uid, login_uid, "done over the local API");
-    }
-}
-
-/// The texts that stand for the braces of the pattern, where it matches.
-fn matched(pattern: &str, segments: &[String]) -> Option<Vec<String>> {
-    let mut arguments = Vec::new();
-    let mut rest = segments.iter();
-    for part in pattern.split('/') {
-        let segment = rest.next()?;
-        match part.starts_with('{') {
-            true => arguments.push(segment.clone()),
-            false if part == segment => {}
-            false => return None,
+        match &self.peer {
+            Caller::Socket { uid, login_uid, .. } => {
+                tracing::info!(action, study, uid, login_uid, "done over the local API");
+            }
+            Caller::Token { name, .. } => tracing::info!(action, study, token = name, "done over the local API"),
         }
     }
-    rest.next().is_none().then_some(arguments)
 }
 
 fn json<T: Serialize>(status: StatusCode, value: &T) -> LocalResponse {

@@ -23,21 +23,21 @@ pub(super) fn list(routes: &Routes, call: &Call) -> Answer {
         Some("true") => true,
         Some(_) => return Err(Problem::invalid("\"all\" is neither true nor false.")),
     };
-    let (pulls, next) = routes.desk.pulls(all, query.one("after")?)?;
+    let (pulls, next) = routes.desk.pulls(all, query.one("after")?, &call.reach)?;
     call.did(Event::new(Act::PullsListed {}));
     Ok(json(StatusCode::OK, &json!({ "pulls": pulls, "next": next })))
 }
 
 pub(super) fn retry(routes: &Routes, call: &Call) -> Answer {
     call.members(&[])?;
-    let concerned = routes.desk.retry_pull(id(call), routes.clock.now())?;
+    let concerned = routes.desk.retry_pull(id(call), routes.now(), &call.reach)?;
     call.did_concerning(&Act::PullRetried { pull: id(call).to_owned() }, &concerned);
     Ok(json(StatusCode::OK, &json!({ "id": id(call), "retried": true })))
 }
 
 pub(super) fn remove(routes: &Routes, call: &Call) -> Answer {
     let reason = reason(call.members(&["reason"])?.text("reason")?, true)?.unwrap_or_default();
-    let concerned = routes.desk.drop_pull(id(call), routes.clock.now())?;
+    let concerned = routes.desk.drop_pull(id(call), routes.now(), &call.reach)?;
     call.did_concerning(&Act::PullDropped { pull: id(call).to_owned(), reason }, &concerned);
     Ok(json(StatusCode::OK, &json!({ "id": id(call), "dropped": true })))
 }

@@ -80,17 +80,17 @@ pub(super) fn list(routes: &Routes, call: &Call) -> Answer {
         Some("true") => true,
         Some(_) => return Err(Problem::invalid("\"all\" is neither true nor false.")),
     };
-    let purges = routes.desk.purges(all);
+    let purges = routes.desk.purges(all, &call.reach);
     call.did(audit::Event::new(Act::PurgesListed {}));
     Ok(json(StatusCode::OK, &json!({ "purges": purges })))
 }
 
 pub(super) fn confirm(routes: &Routes, call: &Call) -> Answer {
-    decide(routes, call, "confirmed", |id, now| routes.desk.confirm_purge(id, now))
+    decide(routes, call, "confirmed", |id, now| routes.desk.confirm_purge(id, now, &call.reach))
 }
 
 pub(super) fn reject(routes: &Routes, call: &Call) -> Answer {
-    decide(routes, call, "rejected", |id, now| routes.desk.reject_purge(id, now))
+    decide(routes, call, "rejected", |id, now| routes.desk.reject_purge(id, now, &call.reach))
 }
 
 fn decide(

@@ -23,14 +23,14 @@ use crate::http::local_api::{LocalBody, LocalResponse};
 
 pub(super) fn list(routes: &Routes, call: &Call) -> Answer {
     call.members(&[])?;
-    let items = routes.desk.quarantine()?;
+    let items = routes.desk.quarantine(&call.reach)?;
     call.did(Event::new(Act::QuarantineListed {}));
     Ok(json(StatusCode::OK, &json!({ "quarantine": items })))
 }
 
 pub(super) fn show(routes: &Routes, call: &Call) -> Answer {
     call.members(&[])?;
-    let shown = routes.desk.quarantined(id(call))?;
+    let shown = routes.desk.quarantined(id(call), &call.reach)?;
     let of = |member: &str| shown[member].as_str().map(str::to_owned);
     call.did(Event { act: Act::QuarantineShown { item: id(call).to_owned() }, study: of("study"), code: of("code") });
     Ok(json(StatusCode::OK, &shown))
@@ -38,7 +38,7 @@ pub(super) fn show(routes: &Routes, call: &Call) -> Answer {
 
 pub(super) fn content(routes: &Routes, call: &Call) -> Answer {
     call.members(&[])?;
-    let (concerned, pieces) = routes.desk.quarantined_content(id(call))?;
+    let (concerned, pieces) = routes.desk.quarantined_content(id(call), &call.reach)?;
     call.did_concerning(&Act::QuarantineShown { item: id(call).to_owned() }, &concerned);
     Ok(LocalResponse {
         status: StatusCode::OK,
@@ -51,14 +51,14 @@ pub(super) fn content(routes: &Routes, call: &Call) -> Answer {
 pub(super) fn retry(routes: &Routes, call: &Call) -> Answer {
     let accept = call.members(&["accept"])?.flag("accept")?.unwrap_or_default();
     let retry = if accept { Retry::Accepted } else { Retry::AsItCame };
-    let concerned = routes.desk.retry_quarantined(id(call), retry)?;
+    let concerned = routes.desk.retry_quarantined(id(call), retry, &call.reach)?;
     call.did_concerning(&Act::QuarantineRetried { item: id(call).to_owned(), accepted: accept }, &concerned);
     Ok(json(StatusCode::OK, &json!({ "id": id(call), "retried": true })))
 }
 
 pub(super) fn remove(routes: &Routes, call: &Call) -> Answer {
     let reason = reason(call.members(&["reason"])?.text("reason")?, true)?.unwrap_or_default();
-    let concerned = routes.desk.drop_quarantined(id(call))?;
+    let concerned = routes.desk.drop_quarantined(id(call), &call.reach)?;
     call.did_concerning(&Act::QuarantineDropped { item: id(call).to_owned(), reason }, &concerned);
     Ok(json(StatusCode::OK, &json!({ "id": id(call), "dropped": true })))
 }

@@ -34,7 +34,11 @@ pub(super) const REASON_CHARS_MAX: usize = 500;
 pub(super) fn list(routes: &Routes, call: &Call) -> Answer {
     call.members(&[])?;
     let directory = routes.people.read();
-    let studies: Vec<_> = directory.studies().map(|study| StudyView::new(&directory, study)).collect();
+    let studies: Vec<_> = directory
+        .studies()
+        .filter(|study| call.reach.covers(&study.name))
+        .map(|study| StudyView::new(&directory, study))
+        .collect();
     Ok(json(StatusCode::OK, &json!({ "studies": studies })))
 }
 

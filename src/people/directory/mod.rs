@@ -17,7 +17,7 @@ use crate::model::{
 };
 use crate::people::{
     change::{KnownLink, Retired},
-    code::{NAME_CHARS_MAX, folded},
+    code::folded,
     digests::{Digests, TombstoneDigest},
     permissions::{Came, Permissions},
     refusal::Refusal,
@@ -90,7 +90,7 @@ impl Directory {
             .get(&folded(name))
             .and_then(|id| self.studies.get(id))
             .filter(|study| study.name == name)
-            .ok_or_else(|| Refusal::NoStudy(name.chars().take(NAME_CHARS_MAX).collect()))
+            .ok_or_else(|| Refusal::no_study(name))
     }
 
     /// Whether the name is taken, in whatever letter case.
