@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use crate::access::rights::Reach;
+use crate::app::backups::Handing;
+use crate::app::caught_up::caught_up;
 use crate::app::handout::Handout;
 use crate::app::leaving::Leaving;
 use crate::app::pieces::PIECES_WAITING;
@@ -39,10 +40,6 @@ use crate::tls::server::Certificate;
 use crate::withdrawal::course::Word;
 use crate::withdrawal::{self, Leave, Withdrawal};
 
-/// How long an export waits for filing to catch up with what was answered before it was asked for.
-const CATCH_UP: Duration = Duration::from_secs(60);
-const LOOK_AGAIN: Duration = Duration::from_millis(20);
-
 /// The gateway behind the local API.
 pub struct GatewayDesk {
     people: Arc<People>,
@@ -55,6 +52,7 @@ pub struct GatewayDesk {
     pulls: Pulls,
     withdrawal: Arc<Withdrawal>,
     leaving: Leaving,
+    handing: Handing,
     journal: Journal,
     audit: Arc<Log>,
     space: Arc<Space>,
@@ -89,6 +87,7 @@ impl GatewayDesk {
             decisions: Decisions::new(site),
             withdrawal: Arc::clone(&site.withdrawal),
             leaving: Leaving::new(Arc::clone(&site.withdrawal), Arc::clone(&site.audit)),
+            handing: Handing::new(site),
             journal: site.journal.clone(),
             audit: Arc::clone(&site.audit),
             space: Arc::clone(&site.space),
@@ -104,25 +103,6 @@ impl GatewayDesk {
             }),
             reserve: config.storage.disk_reserve,
             per_study: config.metrics.per_study,
-        }
-    }
-
-    /// Waits until everything that was answered before is filed, held data that were linked included.
-    fn caught_up(&self) -> Result<(), Refusal> {
-        let started = SystemClock.monotonic();
-        let mut answered = self.journal.newest();
-        loop {
-            let picked_up = self.people.read().pickups().is_empty();
-            if picked_up && self.journal.filed() >= answered {
-                return Ok(());
-            }
-            if !picked_up {
-                answered = self.journal.newest();
-            }
-            if SystemClock.monotonic().saturating_sub(started) > CATCH_UP {
-                return Err(Refusal::FilingBehind);
-            }
-            thread::sleep(LOOK_AGAIN);
         }
     }
 
@@ -162,6 +142,7 @@ impl Desk for GatewayDesk {
             "pulls": self.pulls.status(),
             "purges_pending": self.withdrawal.pending(),
             "purges_awaiting_confirmation": self.withdrawal.in_numbers().awaiting,
+            "backup": self.handing.status(),
             "last_notification": self.last_notifications(),
             "disk": { "available_bytes": self.space.available(), "reserve_bytes": self.reserve },
             "certificate": { "not_after": self.certificate.identity().not_after.to_string() },
@@ -234,13 +215,26 @@ impl Desk for GatewayDesk {
         self.leaving.reject(id, now, reach)
     }
 
+    fn backups(&self) -> Value {
+        self.handing.list()
+    }
+
+    fn backup(&self, who: Who) -> Result<ExportStream, Refusal> {
+        caught_up(&self.people, &self.journal)?;
+        self.handing.begin(who)
+    }
+
+    fn purge_log(&self) -> Result<Vec<u8>, Refusal> {
+        self.handing.purge_log()
+    }
+
     fn export(&self, request: ExportRequest, who: Who) -> Result<ExportStream, Refusal> {
         let scope = Scope {
             participants: request.participants.clone(),
             window: request.window,
             revisions: request.revisions == Revisions::All,
         };
-        self.caught_up()?;
+        caught_up(&self.people, &self.journal)?;
         let (people, catalog, keyring) =
             (Arc::clone(&self.people), Arc::clone(&self.catalog), Arc::clone(&self.keyring));
         let export = Export::new(people, catalog, keyring, &request.study, scope, SystemClock.now())?;

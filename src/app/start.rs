@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use jiff::tz::TimeZone;
 use ring::rand::SystemRandom;
 
+use crate::app::backups::{self, Keeper};
 use crate::app::controls::ControlDesk;
 use crate::app::desk::GatewayDesk;
 use crate::app::failure::{Failure, Kind};
@@ -74,6 +76,8 @@ pub(super) async fn start(config: &Config, root_key: &Key, clock: Arc<dyn Clock>
         stopped: stopped.clone(),
     };
     let Listeners { running: mut listeners, ingress, metrics } = Listeners::open(config, &behind).await?;
+    let keeper = Keeper::new(&site, config, &given.clock, TimeZone::system());
+    listeners.spawn(backups::keep(keeper, stopped.clone()));
     listeners.spawn(trail::keep(Arc::clone(&audit), Arc::clone(clock), stopped.clone()));
     let (filing_stop, filing_stopped) = Stop::new();
     let (rng, clock) = (Arc::clone(rng), Arc::clone(clock));

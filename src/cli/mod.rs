@@ -3,6 +3,7 @@
 //! Never: personal data in a message; an error that does not say what to do.
 
 mod audit;
+mod backup;
 mod check_config;
 mod confirm;
 mod dataset;
@@ -20,6 +21,7 @@ mod purges;
 mod quarantine;
 mod receipt;
 mod resource;
+mod restore;
 mod serve;
 mod several;
 mod simulate;
@@ -111,6 +113,11 @@ enum Command {
     /// Who did what, and whether the log that says so is whole
     #[command(subcommand)]
     Audit(audit::Audit),
+    /// Everything the gateway holds, in one file
+    #[command(subcommand)]
+    Backup(backup::Backup),
+    /// Restore a backup into an empty data directory; the gateway must not run
+    Restore(restore::Restore),
     /// The site's keys
     #[command(subcommand)]
     Keys(keys::Keys),
@@ -163,6 +170,15 @@ fn dispatch(arguments: Arguments, environment: &Environment) -> Result<(), Failu
             || keys::show_running(&running()?, form),
             || keys::show_at_rest(&Config::load(&file, environment)?, form),
         ),
+        Command::Backup(command) => match command {
+            backup::Backup::Create { file } => backup::take(&file, &["backups", "new"], &running()?, form),
+            backup::Backup::PurgeLog { file } => backup::take(&file, &["backups", "purge-log"], &running()?, form),
+            backup::Backup::List => backup::list(&running()?, form),
+            backup::Backup::Verify { file: named, root_key } => {
+                backup::verify_file(&named, root_key.as_deref(), (&file, environment), form)
+            }
+        },
+        Command::Restore(asked) => restore::run(asked, &Config::load(&file, environment)?, form),
         Command::Export(export) => export::run(&export, &running()?, form),
     }
 }

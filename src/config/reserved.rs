@@ -40,7 +40,7 @@ pub struct Backup {
     pub dir: PathBuf,
     /// How many daily ones are kept.
     pub keep: u32,
-    /// The local time of day, `HH:MM`.
+    /// The time of day, `HH:MM`, in the machine's time zone.
     pub at: String,
 }
 

@@ -126,6 +126,7 @@ impl Config {
         anchor(&mut self.data_dir);
         anchor(&mut self.local.socket);
         anchor(&mut self.pull.ca_file);
+        anchor(&mut self.backup.dir);
         if let Some(Tls { certificate, private_key }) = &mut self.ingress.tls {
             anchor(certificate);
             anchor(private_key);

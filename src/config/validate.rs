@@ -180,11 +180,6 @@ impl Checks<'_> {
         self.require(config.local.tls.is_none(), &["local", "tls"], absent("the API over HTTPS ([local.tls])"));
         self.require(config.local.grant.is_empty(), &["local", "grant"], absent("a grant ([[local.grant]])"));
         self.require(config.metrics.tls.is_none(), &["metrics", "tls"], absent("metrics over HTTPS ([metrics.tls])"));
-        self.require(
-            config.backup.dir.as_os_str().is_empty(),
-            &["backup", "dir"],
-            absent("the daily backup (backup.dir)"),
-        );
         self.require(config.garmin.is_empty(), &["garmin"], absent("a Garmin client ([garmin.NAME])"));
         self.require(config.join.is_none(), &["join"], absent("connecting participants ([join])"));
     }

@@ -137,6 +137,7 @@ impl Withdrawal {
             ownerless_until: None,
             compaction: Compaction::Pending,
             audit: None,
+            backups_not_reached: Vec::new(),
         }
     }
 

@@ -63,6 +63,7 @@ pub const PLACES: &[Place] = &[
     place("purges and their receipts", Emptied::Kept(table::PURGE)),
     place("exports that were handed out, and the codes in them", Emptied::Kept(table::EXPORT)),
     place("how far filing has come", Emptied::Kept(table::PROGRESS)),
+    place("backups that were made", Emptied::Kept(table::BACKUP)),
     place("the last head of the audit log", Emptied::Kept(table::AUDIT)),
     place("the audit log, which names codes and what was done", Emptied::KeptBesideTheStore),
 ];

@@ -1,5 +1,6 @@
 //! A gateway without its network edge, in a temporary folder.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use super::given::{HOLD_FOR, Record, callbacks, entries, open_keyring, target};
 use super::hand::Hand;
 use super::trail::{self, copy_folder};
 use crate::audit::Log;
+use crate::backup::{self, Backups};
 use crate::clock::Clock as _;
 use crate::crypto::key::Rng;
 use crate::crypto::keyring::Keyring;
@@ -38,6 +40,7 @@ use crate::store::blobs::Blobs;
 use crate::store::engine::{Batch, Engine};
 use crate::store::faulty::{Fault, Faulty};
 use crate::store::memory::Memory;
+use crate::store::snapshot::Snapshots;
 use crate::telemetry::filing::{FilingMetrics, RecordResult};
 use crate::telemetry::registry::Registry;
 use crate::withdrawal::course::Brake;
@@ -58,6 +61,8 @@ pub(super) struct Site {
     pub(super) held_connections_max: usize,
     pub(super) inline_bytes_max: usize,
     pub(super) brake: Brake,
+    /// The folder of backups, where there is one.
+    pub(super) backups: Option<PathBuf>,
     runtime: Runtime,
     running: Option<Running>,
 }
@@ -72,6 +77,8 @@ pub(super) struct Running {
     pub(super) queue: Arc<Queue>,
     pub(super) journal: Journal,
     pub(super) withdrawal: Arc<Withdrawal>,
+    pub(super) backups: Arc<Backups>,
+    pub(super) rows: Arc<Snapshots>,
     pub(super) audit: Arc<Log>,
     pub(super) metrics: FilingMetrics,
     pub(super) filing: Filing,
@@ -107,6 +114,7 @@ impl Site {
             held_connections_max: 100,
             inline_bytes_max: INLINE_BYTES_MAX,
             brake: Brake { share: 0.25, least: 5, hold_for: HOLD_FOR },
+            backups: None,
             runtime: Builder::new_current_thread().build().expect("a runtime"),
             running: None,
         }
@@ -132,6 +140,8 @@ impl Site {
         self.kill();
         let dir = self.dir.path();
         let rng: Arc<Rng> = Arc::new(SystemRandom::new());
+        let rows = Arc::new(Snapshots::new(engine));
+        let engine: Arc<dyn Engine> = Arc::clone(&rows) as _;
         let keyring = Arc::new(open_keyring(&dir.join("keyring")));
         let blobs = Arc::new(Blobs::open(&dir.join("blobs")).map_err(text)?);
         let quarantine =
@@ -168,7 +178,16 @@ impl Site {
         };
         let queue = Queue::open_store(queue::Settings::default(), queue, &callbacks, self.clock.now());
         let queue = Arc::new(queue.map_err(text)?);
+        let backups = Backups::open(backup::Parts {
+            settings: backup::Settings { dir: self.backups.clone(), disk_reserve: 0 },
+            engine: Arc::clone(&engine),
+            keyring: Arc::clone(&keyring),
+            rng: Arc::clone(&rng),
+            clock: Arc::clone(&self.clock) as _,
+        });
+        let backups = Arc::new(backups.map_err(text)?);
         let withdrawal = Withdrawal::new(withdrawal::Parts {
+            backups: Arc::clone(&backups),
             settings: withdrawal::Settings {
                 tombstone_for: TOMBSTONE_FOR,
                 quarantine_for: self.settings.quarantine_for,
@@ -217,6 +236,8 @@ impl Site {
             queue,
             journal,
             withdrawal,
+            backups,
+            rows,
             audit,
             metrics,
             filing,

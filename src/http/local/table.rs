@@ -5,10 +5,10 @@
 
 use crate::access::rights::Bounds;
 use crate::access::role::Permission;
-use crate::access::role::Permission::{Audit, Enrol, Export, Read, Registers, Resolve, Rules, Status, Withdraw};
+use crate::access::role::Permission::{Audit, Enrol, Export, Keys, Read, Registers, Resolve, Rules, Status, Withdraw};
 use crate::http::local::schema::Told;
 use crate::http::local::{
-    Handler, audit, export, lists, openapi, participants, pulls, purges, quarantine, studies, told,
+    Handler, audit, backups, export, lists, openapi, participants, pulls, purges, quarantine, studies, told,
 };
 
 /// Every route. A segment in braces takes any text.
@@ -46,6 +46,9 @@ pub(super) const ROUTES: &[Route] = &[
     post("purges/{id}/reject", Withdraw, purges::reject, &told::purges::REJECT).reached(),
     get("audit", Audit, audit::list, &told::site::AUDIT).reached(),
     post("audit/verify", Audit, audit::verify, &told::site::AUDIT_VERIFY),
+    get("backups", Keys, backups::list, &told::site::BACKUPS).plain(),
+    get("backups/new", Keys, backups::begin, &told::site::BACKUP_NEW).by_desk(),
+    get("backups/purge-log", Keys, backups::purge_log, &told::site::PURGE_LOG),
     get("keys", Status, audit::keys, &told::site::KEYS).reached().plain(),
     get("status", Status, lists::status, &told::site::STATUS).reached().plain(),
     get("openapi.json", Status, openapi::show, &told::site::OPENAPI).reached().plain(),

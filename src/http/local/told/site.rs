@@ -38,12 +38,29 @@ pub(in crate::http::local) const AUDIT_VERIFY: Told = Told::new(
     ])),
 )
 .body(Schema::Object(&[]));
+pub(in crate::http::local) const BACKUPS: Told = Told::new(
+    "List the backups that are known of, the oldest first",
+    Answered::Json(Schema::Object(&[needed("backups", Schema::List(&BACKUP))])),
+);
+pub(in crate::http::local) const BACKUP_NEW: Told = Told::new("Make a backup and take it", Answered::Bytes);
+pub(in crate::http::local) const PURGE_LOG: Told = Told::new("Take the purge log", Answered::Bytes);
 pub(in crate::http::local) const KEYS: Told =
     Told::new("Show the site's public key", Answered::Json(Schema::Object(&[needed("site_key", Schema::Text)])));
 pub(in crate::http::local) const STATUS: Told =
     Told::new("Show how the gateway is", Answered::Json(Schema::Open(&[needed("ready", Schema::Flag)])));
 pub(in crate::http::local) const OPENAPI: Told =
     Told::new("Show what the API is", Answered::Json(Schema::Open(&[needed("openapi", Schema::Text)])));
+
+const BACKUP: Schema = Schema::Named(
+    "Backup",
+    &Schema::Object(&[
+        needed("id", Schema::Text),
+        needed("made_at", Schema::Time),
+        needed("file", NULL_TEXT),
+        needed("bytes", COUNT),
+        needed("verified_at", Schema::Nullable(&Schema::Time)),
+    ]),
+);
 
 const ENTRY: Schema = Schema::Named(
     "AuditEntry",
