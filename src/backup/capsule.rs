@@ -229,3 +229,120 @@ impl std::fmt::Display for Closed {
 }
 
 impl std::error::Error for Closed {}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use ring::rand::SystemRandom;
+
+    use super::*;
+    use crate::backup::frame::Form;
+    use crate::crypto::keyring::{Change, Keyring, OwnerKeys};
+    use crate::model::id::OwnerId;
+    use crate::model::time::UnixSeconds;
+
+    /// A disk that ends with this operation, a write halfway.
+    struct Ending {
+        at: usize,
+        done: AtomicUsize,
+    }
+
+    impl Ending {
+        fn after(at: usize) -> Self {
+            Self { at, done: AtomicUsize::new(0) }
+        }
+
+        fn ends(&self) -> bool {
+            self.done.fetch_add(1, Ordering::SeqCst) >= self.at
+        }
+    }
+
+    impl Layer for Ending {
+        fn write_at(&self, file: &File, bytes: &[u8], at: u64) -> io::Result<()> {
+            if self.ends() {
+                Plain.write_at(file, &bytes[..bytes.len() / 2], at)?;
+                return Err(io::Error::other("the power went"));
+            }
+            Plain.write_at(file, bytes, at)
+        }
+
+        fn sync(&self, file: &File) -> io::Result<()> {
+            if self.ends() { Err(io::Error::other("the power went")) } else { Plain.sync(file) }
+        }
+    }
+
+    const ROOT: [u8; 32] = [1; 32];
+
+    fn owner(byte: u8) -> OwnerId {
+        OwnerId::from_bytes([byte; 16])
+    }
+
+    fn keyring(dir: &std::path::Path) -> Keyring {
+        let keyring = Keyring::open(dir, &Key::from_bytes(ROOT), Arc::new(SystemRandom::new())).expect("a keyring");
+        let owners = [1, 2].map(|byte| Change::Add(owner(byte), OwnerKeys::random(&SystemRandom::new())));
+        keyring.update(&owners).expect("added");
+        keyring
+    }
+
+    /// A file of head and slots.
+    fn file(keys: &KeysCopy) -> (File, Head) {
+        let head = Head {
+            form: Form::Backup,
+            id: BackupId::from_bytes([3; 16]),
+            made: UnixSeconds(1),
+            site_key: [4; 32],
+            slot_bytes: slot_bytes(keys).expect("few keys"),
+        };
+        let file = tempfile::tempfile().expect("a file");
+        let mut bytes = head.encode();
+        bytes.extend(first(&head, keys, &Key::from_bytes(ROOT), &SystemRandom::new()));
+        file.write_all_at(&bytes, 0).expect("written");
+        (file, head)
+    }
+
+    #[test]
+    fn rewriting_that_is_cut_short_anywhere_leaves_old_or_new_keys_and_the_next_one_destroys_the_old() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let (keyring, root) = (keyring(dir.path()), Key::from_bytes(ROOT));
+        let whole = keyring.copy();
+        let secret = whole.owner(&owner(1)).expect("keys").data.expose().to_vec();
+        keyring.rotate(&[Change::Destroy(owner(1))]).expect("rotated");
+        for at in 0.. {
+            let (file, head) = file(&whole);
+            let mut capsule = open(&file, &head, &root).expect("it opens");
+            assert!(capsule.keys.restrict(&keyring));
+            let outcome = rewrite(&file, &head, &capsule, &root, &SystemRandom::new(), &Ending::after(at));
+            let mut found = open(&file, &head, &root).expect("old or new");
+            if found.keys.restrict(&keyring) {
+                rewrite(&file, &head, &found, &root, &SystemRandom::new(), &Plain).expect("rewritten");
+            } else if found.is_unsettled() {
+                settle(&file, &head, &found, &SystemRandom::new(), &Plain).expect("settled");
+            }
+            let settled = open(&file, &head, &root).expect("it opens");
+            assert!(settled.keys.owner(&owner(1)).is_none() && settled.keys.owner(&owner(2)).is_some(), "{at}");
+            assert!(!settled.is_unsettled());
+            let mut slots = vec![0; 2 * head.slot_bytes as usize];
+            file.read_exact_at(&mut slots, HEAD_BYTES as u64).expect("read");
+            check(&slots).expect("whole");
+            // One slot counts, and the other holds nothing that any key opens.
+            let written =
+                slots.chunks(head.slot_bytes as usize).filter(|slot| matches!(parse(slot), Slot::Written { .. }));
+            assert_eq!(written.count(), 1, "{at}");
+            assert!(slots.windows(32).all(|part| part != secret));
+            if outcome.is_ok() {
+                assert_eq!(at, 4, "two slots, each written and synced");
+                return;
+            }
+        }
+    }
+
+    #[test]
+    fn destroyed_capsule_opens_with_no_key() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let (file, head) = file(&keyring(dir.path()).copy());
+        destroy(&file, &head, &SystemRandom::new(), &Plain).expect("destroyed");
+        assert!(matches!(open(&file, &head, &Key::from_bytes(ROOT)), Err(Closed::Damaged)));
+    }
+}

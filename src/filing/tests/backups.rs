@@ -75,6 +75,8 @@ fn every_altered_byte_and_every_cut_is_found_without_the_root_key() {
     site.backups = Some(folder.path().to_owned());
     site.restart();
     site.study("S", Default::default());
+    site.participant("S", "P1", "u1");
+    site.receive(&push("dailies", "u1", &format!(r#""summaryId":"d","x":"{}""#, noise(1, 9000))));
     let (_, path) = made(&site);
     let whole = fs::read(&path).expect("read");
     let altered = folder.path().join("altered");
