@@ -6,6 +6,7 @@ mod site;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Output;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::Value;
 use studygate::model::time::UnixSeconds;
@@ -182,6 +183,50 @@ fn backup_out_of_reach_is_named_until_it_is_destroyed() {
     assert_eq!(named[0]["file"], Value::Null);
     let page = first.cli(&["participant", "show", "--study", "S", "--code", &code_of(0)]);
     assert!(page.contains("handed out"), "{page}");
+}
+
+#[test]
+fn backup_made_under_load_holds_what_was_answered_before_and_is_whole() {
+    let population = Population::new(815, 4);
+    let first = site(&population);
+    let bodies: Vec<_> = (3..40)
+        .map(|number| {
+            let days: Vec<_> = population
+                .users()
+                .iter()
+                .flat_map(|user| day(user, MIDNIGHT.plus(number * 86_400), Density::default()))
+                .collect();
+            Notification::of(population.users(), &days).to_json()
+        })
+        .collect();
+    let backup = first.scratch("loaded.sgbackup");
+    let path = backup.to_str().expect("a path");
+    let answered = AtomicUsize::new(0);
+    let answered_before = std::thread::scope(|scope| {
+        let pushing = scope.spawn(|| {
+            for body in &bodies {
+                first.push(body);
+                answered.fetch_add(1, Ordering::SeqCst);
+            }
+        });
+        while answered.load(Ordering::SeqCst) < 5 {
+            std::thread::yield_now();
+        }
+        let before = answered.load(Ordering::SeqCst);
+        first.cli(&["backup", "create", path]);
+        pushing.join().expect("every push was answered");
+        before
+    });
+    let verified = first.cli_json(&["backup", "verify", path]);
+    assert_eq!(verified["opened"]["keys_destroyed"], Value::from(0));
+    let mut second = elsewhere(&first);
+    second.cli(&["restore", path, "--force"]);
+    second.start();
+    let dataset = second.export("S");
+    for user in population.users() {
+        let days = dataset.records(&code_of(user.index), "dailies").len();
+        assert!(days >= 3 + answered_before, "{days} of {answered_before} and 3");
+    }
 }
 
 fn purge_log(folder: &Path) -> PathBuf {

@@ -57,6 +57,9 @@ fn help_of_each_command_says_what_it_takes() {
         &["audit"],
         &["audit", "list"],
         &["audit", "verify"],
+        &["backup"],
+        &["backup", "verify"],
+        &["restore"],
         &["keys"],
     ] {
         text.push_str(&format!("$ studygate {} --help\n", arguments.join(" ")));

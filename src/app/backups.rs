@@ -240,6 +240,13 @@ fn refused(failure: Failure) -> Refusal {
     match failure {
         Failure::Busy | Failure::Overtaken => Refusal::Other(Kind::Unavailable, failure.to_string()),
         Failure::Engine(cause) => cause.into(),
-        other => unavailable(&other),
+        Failure::NoFolder
+        | Failure::DiskLow
+        | Failure::Altered
+        | Failure::Records(_)
+        | Failure::Keyring(_)
+        | Failure::Fault(_)
+        | Failure::Closed(_)
+        | Failure::Io(_) => unavailable(&failure),
     }
 }

@@ -22,6 +22,7 @@ use ring::rand::SystemRandom;
 use crate::app::failure::{Failure, Kind};
 use crate::app::site::{audit_folder, directory_failure};
 use crate::audit::{self, Act, Event, Log, Who};
+use crate::backup::frame::Fault;
 use crate::backup::purge_log::{self, PurgeLog};
 use crate::backup::restore::{self, Opened};
 use crate::backup::{self, capsule::Closed};
@@ -212,7 +213,7 @@ impl Work<'_> {
             let key = row(&SITE, table::PURGE, &purge.id.0);
             let before = engine.get(&key).map_err(Failure::storage)?;
             let before = before.and_then(|sealed| purges::read(&purge.id.0, &sealed, &index));
-            let again = has_destroyed(purge) && !before.is_some_and(|before| before.stage == Stage::Erased);
+            let again = has_destroyed(purge) && before.is_none_or(|before| before.stage != Stage::Erased);
             let purge = if again { carried_out_again(purge) } else { purge.clone() };
             if again {
                 purged.push((purge.study.clone(), purge.code.clone()));
@@ -335,10 +336,20 @@ fn keys(engine: &dyn Engine, table: u8) -> Result<Vec<Vec<u8>>, Failure> {
 }
 
 fn failure(cause: backup::Failure) -> Failure {
+    use backup::Failure as Cause;
     let kind = match &cause {
-        backup::Failure::Closed(Closed::WrongRootKey) => Kind::Configuration,
-        backup::Failure::Fault(_) | backup::Failure::Closed(_) => Kind::Refused,
-        _ => Kind::Storage,
+        Cause::Closed(Closed::WrongRootKey) => Kind::Configuration,
+        Cause::Fault(Fault::Io(_)) | Cause::Closed(Closed::Fault(Fault::Io(_))) => Kind::Storage,
+        Cause::Fault(_) | Cause::Closed(_) => Kind::Refused,
+        Cause::NoFolder
+        | Cause::Busy
+        | Cause::Overtaken
+        | Cause::DiskLow
+        | Cause::Altered
+        | Cause::Engine(_)
+        | Cause::Records(_)
+        | Cause::Keyring(_)
+        | Cause::Io(_) => Kind::Storage,
     };
     Failure::new(kind, cause)
 }

@@ -18,7 +18,8 @@ use std::os::unix::fs::FileExt;
 use ring::rand::SecureRandom;
 use zeroize::Zeroizing;
 
-use crate::backup::frame::{Fault, HEAD_BYTES, Head, SLOT_BYTES_MAX};
+use crate::backup::frame::Fault;
+use crate::backup::head::{HEAD_BYTES, Head, SLOT_BYTES_MAX};
 use crate::crypto::key::Key;
 use crate::crypto::keyring::KeysCopy;
 use crate::crypto::seal::{Location, OVERHEAD, open as unseal, seal};
@@ -238,7 +239,7 @@ mod tests {
     use ring::rand::SystemRandom;
 
     use super::*;
-    use crate::backup::frame::Form;
+    use crate::backup::head::Form;
     use crate::crypto::keyring::{Change, Keyring, OwnerKeys};
     use crate::model::id::OwnerId;
     use crate::model::time::UnixSeconds;

@@ -4,7 +4,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::backup::frame::{Fault, Frame, Head, Kind};
+use crate::backup::frame::{Fault, Frame, Kind};
+use crate::backup::head::Head;
 use crate::backup::write::{owner_of, refused_file};
 use crate::crypto::key::Key;
 use crate::crypto::keyring::{KeysCopy, OwnerKeys};

@@ -86,7 +86,7 @@ impl From<DiskLow> for Failure {
 
 impl From<io::Error> for Failure {
     fn from(cause: io::Error) -> Self {
-        Self::Io(cause)
+        if cause.kind() == io::ErrorKind::StorageFull { Self::DiskLow } else { Self::Io(cause) }
     }
 }
 

@@ -13,7 +13,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use crate::backup::capsule;
-use crate::backup::frame::{Form, Head};
+use crate::backup::head::{Form, Head};
 use crate::backup::register::Made;
 use crate::backup::{Backups, Failure};
 use crate::model::time::UnixSeconds;

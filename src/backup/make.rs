@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::PoisonError;
 
 use crate::backup::folder::{Found, sync};
-use crate::backup::frame::{Form, Head};
+use crate::backup::head::{Form, Head};
 use crate::backup::purge_log::site_key;
 use crate::backup::register::Made;
 use crate::backup::write::{Source, content};
@@ -66,7 +66,7 @@ impl Backups {
             return Err(Failure::Busy);
         }
         self.register.put(made.clone())?;
-        let written = self.into_file(source, &made, &part, &dir.join(&name));
+        let written = self.write_file(source, &made, &part, &dir.join(&name));
         if written.is_err()
             && let Err(failure) = self.remove_part(&part)
         {
@@ -90,7 +90,7 @@ impl Backups {
         }
     }
 
-    fn into_file(&self, source: &Source, made: &Made, part: &Path, target: &Path) -> Result<u64, Failure> {
+    fn write_file(&self, source: &Source, made: &Made, part: &Path, target: &Path) -> Result<u64, Failure> {
         let dir = target.parent().unwrap_or(Path::new("/"));
         let space = Space::new(dir, self.parts.settings.disk_reserve)?;
         let mut file = OpenOptions::new().create_new(true).read(true).write(true).mode(0o600).open(part)?;

@@ -18,6 +18,7 @@ pub mod deep;
 mod failure;
 mod folder;
 pub mod frame;
+pub mod head;
 mod make;
 pub mod nightly;
 pub mod purge_log;

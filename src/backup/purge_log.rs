@@ -14,7 +14,8 @@ use std::path::{Path, PathBuf};
 
 use crate::backup::Failure;
 use crate::backup::folder::sync;
-use crate::backup::frame::{Fault, Form, FrameReader, FrameWriter, HEAD_BYTES, Head, Kind};
+use crate::backup::frame::{Fault, FrameReader, FrameWriter, Kind};
+use crate::backup::head::{Form, HEAD_BYTES, Head};
 use crate::backup::state::State;
 use crate::crypto::keyring::KeysCopy;
 use crate::dataset::manifest::Signer;
@@ -85,7 +86,7 @@ pub fn read(path: &Path) -> Result<PurgeLog, Fault> {
     }
     let mut frames = FrameReader::new(input, &head, &bytes);
     let (mut rows, mut state) = (Vec::new(), None);
-    while let Some(frame) = frames.next()? {
+    while let Some(frame) = frames.read()? {
         match frame.kind {
             Kind::State => state = Some(State::decode(&frame.content)?),
             Kind::Row => rows.push((frame.name, frame.content)),

@@ -10,7 +10,8 @@ use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::backup::folder::sync;
-use crate::backup::frame::{Fault, Form, Frame, FrameReader, Head, Kind};
+use crate::backup::frame::{Fault, Frame, FrameReader, Kind};
+use crate::backup::head::{Form, Head};
 use crate::backup::purge_log::site_key;
 use crate::backup::register::{self, Undone};
 use crate::backup::state::{State, audit_file};
@@ -93,7 +94,7 @@ impl Opened {
         let mut frames = FrameReader::new(BufReader::with_capacity(128 * 1024, file), &head, &head_bytes);
         let (batch, named) = (Batch::default(), HashSet::new());
         let mut target = Target { head: &head, keys: &keys, engine, blobs, audit, batch, named, file: None, written };
-        while let Some(frame) = frames.next()? {
+        while let Some(frame) = frames.read()? {
             target.take(frame)?;
         }
         target.finish()

@@ -9,7 +9,8 @@ use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use crate::backup::deep::{Deep, Opened};
-use crate::backup::frame::{Fault, Form, FrameReader, HEAD_BYTES, Head, Kind, Totals};
+use crate::backup::frame::{Fault, FrameReader, Kind, Totals};
+use crate::backup::head::{Form, HEAD_BYTES, Head};
 use crate::backup::purge_log::site_key;
 use crate::backup::state::State;
 use crate::backup::{Failure, capsule};
@@ -59,7 +60,7 @@ pub fn verify(path: &Path, root: Option<&Key>) -> Result<Verified, Failure> {
     (&file).seek(SeekFrom::Start(head.frames_at()))?;
     let mut frames = FrameReader::new(BufReader::with_capacity(128 * 1024, &file), &head, &head_bytes);
     let mut state = None;
-    while let Some(frame) = frames.next()? {
+    while let Some(frame) = frames.read()? {
         if frame.kind == Kind::State {
             state = Some(State::decode(&frame.content)?);
         } else if let Some(deep) = &mut deep {

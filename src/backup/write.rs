@@ -11,7 +11,8 @@ use serde::Deserialize;
 use crate::audit::Log;
 use crate::audit::folder::Piece;
 use crate::backup::Failure;
-use crate::backup::frame::{FrameWriter, Head, Kind, Totals};
+use crate::backup::frame::{FrameWriter, Kind, Totals};
+use crate::backup::head::Head;
 use crate::backup::state::{State, audit_place};
 use crate::crypto::key::Rng;
 use crate::crypto::keyring::KeysCopy;
@@ -68,7 +69,7 @@ fn rows(
 ) -> Result<HashSet<BlobId>, Failure> {
     let mut named = HashSet::new();
     loop {
-        let piece = snapshot.next()?;
+        let piece = snapshot.piece()?;
         if piece.is_empty() {
             return Ok(named);
         }

@@ -1,5 +1,6 @@
 //! `backup`: everything the gateway holds, in one file that the root key opens.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
@@ -8,6 +9,7 @@ use serde_json::json;
 use crate::backup::Failure as Fault;
 use crate::backup::capsule::Closed;
 use crate::backup::deep::Opened;
+use crate::backup::frame;
 use crate::backup::verify::{Verified, verify};
 use crate::cli::{
     exit::{Exit, Failure},
@@ -132,11 +134,19 @@ fn opened_text(opened: &Opened) -> String {
 
 fn failure(file: &Path, fault: &Fault) -> Failure {
     let exit = match fault {
-        Fault::Io(cause) | Fault::Fault(crate::backup::frame::Fault::Io(cause)) => match cause.kind() {
-            std::io::ErrorKind::NotFound => Exit::NotFound,
-            _ => Exit::Storage,
-        },
-        _ => Exit::Findings,
+        Fault::Io(cause) | Fault::Fault(frame::Fault::Io(cause)) if cause.kind() == io::ErrorKind::NotFound => {
+            Exit::NotFound
+        }
+        Fault::Fault(frame::Fault::Io(_)) | Fault::Io(_) => Exit::Storage,
+        Fault::Fault(_) | Fault::Closed(_) => Exit::Findings,
+        Fault::NoFolder
+        | Fault::Busy
+        | Fault::Overtaken
+        | Fault::DiskLow
+        | Fault::Altered
+        | Fault::Engine(_)
+        | Fault::Records(_)
+        | Fault::Keyring(_) => Exit::Failed,
     };
     Failure::new(exit, format!("{}: {fault}", file.display()))
 }

@@ -4,6 +4,7 @@
 //!
 //! Limits: a configuration file of 1 MiB, a root key file of 4 KiB.
 
+mod backup;
 mod deregistration;
 mod environment;
 mod fault;
@@ -15,12 +16,13 @@ mod root_key;
 mod settings;
 mod validate;
 
+pub use backup::Backup;
 pub use deregistration::Deregistration;
 pub use environment::Environment;
 pub use fault::{Fault, Place};
 pub use part::{Ingress, Keys, Local, Metrics, Quarantine, Storage, Tls, Tombstones, Unassigned, UnassignedPolicy};
 pub use pull::Pull;
 pub use quantity::{MEBIBYTE, format_bytes};
-pub use reserved::{Acme, Backup, GarminClient, Join, LocalGrant};
+pub use reserved::{Acme, GarminClient, Join, LocalGrant};
 pub use root_key::{KeyFile, read_root_key};
 pub use settings::{Config, default_file};

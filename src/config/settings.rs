@@ -11,11 +11,12 @@ use serde::Deserialize;
 
 use crate::config::{
     Environment, Fault, Place,
+    backup::Backup,
     deregistration::Deregistration,
     fault::{position, with_nearest_key},
     part::{Ingress, Keys, Local, Metrics, Quarantine, Storage, Tls, Tombstones, Unassigned},
     pull::Pull,
-    reserved::{Backup, GarminClients, Join},
+    reserved::{GarminClients, Join},
     validate,
 };
 

@@ -164,6 +164,16 @@ impl Checks<'_> {
             ),
         );
         self.require(
+            config.backup.keep > 0,
+            &["backup", "keep"],
+            "backup.keep is zero, so no backup would stay; set it to 1 or more, or take backup.dir out",
+        );
+        self.require(
+            !config.backup.lies_below(&config.data_dir),
+            &["backup", "dir"],
+            "backup.dir is within data_dir and would be lost with it; name a folder elsewhere, best on another disk",
+        );
+        self.require(
             is_time_of_day(&config.backup.at),
             &["backup", "at"],
             "backup.at is no time of day; write it as \"02:30\"",

@@ -17,6 +17,7 @@ mod places;
 mod quarantine;
 mod revisions;
 mod site;
+mod stored;
 mod trail;
 mod waiting;
 mod windows;

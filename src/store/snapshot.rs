@@ -102,7 +102,7 @@ impl Snapshots {
 
 impl Snapshot<'_> {
     /// The next rows; none at the end.
-    pub fn next(&mut self) -> Result<Vec<StoredRow>, Lost> {
+    pub fn piece(&mut self) -> Result<Vec<StoredRow>, Lost> {
         let _nobody_commits = self.of.gate.write().unwrap_or_else(PoisonError::into_inner);
         let mut reading = self.of.reading();
         let reading = reading.as_mut().expect("a snapshot is being read until it is dropped");
@@ -236,7 +236,7 @@ mod tests {
         write(&engine, 0, Some(b"before anything is read"));
         write(&engine, 118, None);
         write(&engine, 119, Some(b"behind the end"));
-        let mut found = snapshot.next().expect("read");
+        let mut found = snapshot.piece().expect("read");
         let mut pieces = 1_u32;
         loop {
             // Whatever is read already, about to be, and at the far end.
@@ -245,7 +245,7 @@ mod tests {
                 write(&engine, number, Some(b"altered again"));
             }
             write(&engine, pieces * 20, None);
-            let piece = snapshot.next().expect("read");
+            let piece = snapshot.piece().expect("read");
             if piece.is_empty() {
                 break;
             }
@@ -258,7 +258,7 @@ mod tests {
         assert!(all(&engine) != before);
         let mut again = engine.take().expect("the one before is gone");
         let mut found = Vec::new();
-        while let Some(piece) = again.next().ok().filter(|piece| !piece.is_empty()) {
+        while let Some(piece) = again.piece().ok().filter(|piece| !piece.is_empty()) {
             found.extend(piece);
         }
         assert!(found == all(&engine));
@@ -278,8 +278,8 @@ mod tests {
         (0..30).for_each(|number| write(&engine, number, Some(&[1; 100])));
         let mut snapshot = engine.take().expect("taken");
         (0..30).for_each(|number| write(&engine, number, Some(&[2; 100])));
-        assert!(matches!(snapshot.next(), Err(Lost::Overtaken)));
+        assert!(matches!(snapshot.piece(), Err(Lost::Overtaken)));
         drop(snapshot);
-        assert_eq!(engine.take().expect("taken").next().expect("read").len(), 30);
+        assert_eq!(engine.take().expect("taken").piece().expect("read").len(), 30);
     }
 }

@@ -4,16 +4,31 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use ring::rand::SystemRandom;
+
 use super::{Site, leaves, noise, push};
 use crate::backup::frame::Fault;
 use crate::backup::nightly::{TimeOfDay, is_due};
 use crate::backup::register::Made;
 use crate::backup::verify::verify;
-use crate::backup::{Failure, Source, capsule, purge_log, restore};
-use crate::crypto::key::Key;
+use crate::backup::{self, Backups, Failure, Source, capsule, purge_log, restore};
+use crate::clock::Clock;
+use crate::crypto::key::{Key, Rng};
+use crate::crypto::keyring::{Change, Keyring};
 use crate::store::engine::Engine;
 use crate::store::faulty::{Fault as EngineFault, Faulty};
 use crate::store::memory::Memory;
+
+/// What backups share with the rest of a site.
+pub(super) type Shared = (Arc<dyn Engine>, Arc<Keyring>, Arc<Rng>, Arc<dyn Clock>);
+
+/// The backups of a site.
+pub(super) fn open(dir: Option<PathBuf>, shared: Shared) -> Result<Arc<Backups>, String> {
+    let (engine, keyring, rng, clock) = shared;
+    let settings = backup::Settings { dir, disk_reserve: 0 };
+    let opened = Backups::open(backup::Parts { settings, engine, keyring, rng, clock });
+    opened.map(Arc::new).map_err(|failure| failure.to_string())
+}
 
 fn root() -> Key {
     Key::from_bytes([7; 32])
@@ -180,7 +195,7 @@ fn half_a_backup_is_never_left_under_a_name_and_its_keys_are_destroyed() {
         fs::write(&part, &bytes[..length]).expect("written");
         site.restart();
         assert!(!part.exists(), "{length}");
-        assert_eq!(site.at().backups.all(), [made.clone()]);
+        assert_eq!(site.at().backups.all(), std::slice::from_ref(&made));
     }
     // The register's row is written before and after: whatever is lost in between, what is whole is known.
     let faulty = Arc::new(Faulty::new(Arc::clone(&site.memory), EngineFault::Before(2)));
@@ -265,4 +280,27 @@ fn backup_that_is_cut_anywhere_is_not_restored_and_an_engine_that_fails_neither(
     });
     counted.expect("read");
     assert_eq!(rows, written.rows);
+}
+
+#[test]
+fn backups_of_a_time_that_a_restore_has_undone_lose_the_keys_of_whoever_is_purged_and_no_others() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut site = filled(folder.path());
+    let (older, _) = made(&site);
+    site.wait(10);
+    let came_later = site.participant("S", "P4", "u4");
+    let (_, newer) = made(&site);
+    // As the older backup was restored: the keyring knows nothing of who came later.
+    let keyring = Arc::clone(&site.at().keyring);
+    let index = keyring.site().index.clone();
+    restore::undo(&*site.memory, &index, &SystemRandom::new(), older.made, site.now()).expect("written");
+    keyring.rotate(&[Change::Destroy(came_later)]).expect("rotated");
+    drop(keyring);
+    site.restart();
+    let gone = site.id("S", "P1");
+    site.receive(&leaves("u1"));
+    let opened = restore::open(&newer, &root()).expect("it opens");
+    assert!(opened.keys.owner(&came_later).is_some(), "nobody has purged them");
+    assert!(opened.keys.owner(&gone).is_none());
+    assert_eq!(verify(&newer, None).expect("whole").head.id, opened.head.id);
 }

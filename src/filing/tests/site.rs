@@ -10,11 +10,12 @@ use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 
 use super::NOW;
-use super::given::{HOLD_FOR, Record, callbacks, entries, open_keyring, target};
+use super::backups;
+use super::given::{HOLD_FOR, callbacks, entries, open_keyring, target};
 use super::hand::Hand;
 use super::trail::{self, copy_folder};
 use crate::audit::Log;
-use crate::backup::{self, Backups};
+use crate::backup::Backups;
 use crate::clock::Clock as _;
 use crate::crypto::key::Rng;
 use crate::crypto::keyring::Keyring;
@@ -29,19 +30,17 @@ use crate::model::connection::{ClientId, ConnectionDigest};
 use crate::model::id::{OwnerId, StudyId};
 use crate::model::participant::Window;
 use crate::model::study::Rules;
-use crate::model::summary::SummaryType;
 use crate::model::time::UnixSeconds;
 use crate::people::decide::{participant::NewParticipant, study::NewStudy};
 use crate::people::{LinkRequest, People, Settings as PeopleSettings};
 use crate::queue::{self, Queue};
 use crate::records::catalog::Catalog;
-use crate::records::read::Window as ReadWindow;
 use crate::store::blobs::Blobs;
 use crate::store::engine::{Batch, Engine};
 use crate::store::faulty::{Fault, Faulty};
 use crate::store::memory::Memory;
 use crate::store::snapshot::Snapshots;
-use crate::telemetry::filing::{FilingMetrics, RecordResult};
+use crate::telemetry::filing::FilingMetrics;
 use crate::telemetry::registry::Registry;
 use crate::withdrawal::course::Brake;
 use crate::withdrawal::{self, Applied, Withdrawal};
@@ -178,14 +177,8 @@ impl Site {
         };
         let queue = Queue::open_store(queue::Settings::default(), queue, &callbacks, self.clock.now());
         let queue = Arc::new(queue.map_err(text)?);
-        let backups = Backups::open(backup::Parts {
-            settings: backup::Settings { dir: self.backups.clone(), disk_reserve: 0 },
-            engine: Arc::clone(&engine),
-            keyring: Arc::clone(&keyring),
-            rng: Arc::clone(&rng),
-            clock: Arc::clone(&self.clock) as _,
-        });
-        let backups = Arc::new(backups.map_err(text)?);
+        let kept = (Arc::clone(&engine), Arc::clone(&keyring), Arc::clone(&rng), Arc::clone(&self.clock) as _);
+        let backups = backups::open(self.backups.clone(), kept)?;
         let withdrawal = Withdrawal::new(withdrawal::Parts {
             backups: Arc::clone(&backups),
             settings: withdrawal::Settings {
@@ -377,35 +370,6 @@ impl Site {
     pub(super) fn receive(&mut self, body: &str) {
         self.push(body);
         self.file();
-    }
-
-    /// Everything that is stored of a participant, by type, time and record.
-    pub(super) fn records(&self, study: &str, code: &str) -> Vec<Record> {
-        self.records_of(&self.id(study, code))
-    }
-
-    /// Everything that is stored of an owner.
-    pub(super) fn records_of(&self, owner: &OwnerId) -> Vec<Record> {
-        let catalog = &self.at().catalog;
-        let mut window = ReadWindow::default();
-        let mut entries = catalog.entries(owner).expect("an index opens");
-        entries.sort_by(|(_, left), (_, right)| left.sort_key().cmp(&right.sort_key()));
-        let read = |(pack, entry)| {
-            let mut data = Vec::new();
-            let mut keep = |piece: &[u8]| {
-                data.extend_from_slice(piece);
-                Ok(())
-            };
-            catalog.data(owner, &pack, &entry, &mut window, &mut keep).expect("a record opens");
-            Record { entry, data: String::from_utf8(data).expect("JSON is text") }
-        };
-        entries.into_iter().map(read).collect()
-    }
-
-    /// How many records of this type came to this since the last start.
-    pub(super) fn counted(&self, summary_type: &str, result: RecordResult) -> u64 {
-        let label = SummaryType::named(summary_type).label();
-        self.at().metrics.records.with_label_values(&[label, result.name()]).get()
     }
 }
 
