@@ -61,6 +61,9 @@ fn help_of_each_command_says_what_it_takes() {
         &["backup", "verify"],
         &["restore"],
         &["keys"],
+        &["keys", "rotate"],
+        &["keys", "escrow", "create"],
+        &["keys", "escrow", "verify"],
     ] {
         text.push_str(&format!("$ studygate {} --help\n", arguments.join(" ")));
         text.push_str(&printed(&[arguments, &["--help"]].concat()));

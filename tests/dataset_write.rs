@@ -3,18 +3,16 @@
 #[allow(dead_code, reason = "each test file uses its own part of it")]
 mod dataset_support;
 
-use std::{fs, io, path::Path};
+use std::{fs, path::Path};
 
-use dataset_support::{MARKERS, Meter, NOON, Study, about, dataset, fixtures, opened, seed, tree};
+use dataset_support::{MARKERS, NOON, Study, about, dataset, fixtures, opened, scratch, seed, tree};
 use studygate::{
     dataset::{
         manifest::file_name,
-        source::{Content, ParticipantRow, RecordHead, Source, Visitor},
-        write::{Error, write},
+        write::{Error, Options, write},
     },
     model::{
         study::{DatesRule, Keep, LocationRule, Rules},
-        summary::SummaryType,
         time::UnixSeconds,
     },
 };
@@ -136,14 +134,14 @@ fn integers_beyond_a_float_and_formulas_come_out_right() {
 fn what_cannot_be_exported_rightly_is_refused() {
     let mut nobody = about(Rules::default());
     nobody.recipients.clear();
-    let refused = write(&mut Study::made_up(), &nobody, &seed(), Vec::new());
+    let refused = write(&mut Study::made_up(), &nobody, &Options::default(), &scratch(), &seed(), Vec::new());
     assert!(matches!(refused, Err(Error::NoRecipient)));
     let shifted = about(Rules { dates: DatesRule::Shift, ..Rules::default() });
-    let refused = write(&mut Study::made_up(), &shifted, &seed(), Vec::new());
+    let refused = write(&mut Study::made_up(), &shifted, &Options::default(), &scratch(), &seed(), Vec::new());
     assert!(matches!(refused, Err(Error::ShiftedDates)));
     for location in [LocationRule::Drop, LocationRule::Coarse] {
         let files = about(Rules { files: Keep::Keep, location, ..Rules::default() });
-        let refused = write(&mut Study::made_up(), &files, &seed(), Vec::new());
+        let refused = write(&mut Study::made_up(), &files, &Options::default(), &scratch(), &seed(), Vec::new());
         assert!(matches!(refused, Err(Error::FilesTellPositions)));
     }
 }
@@ -152,7 +150,8 @@ fn what_cannot_be_exported_rightly_is_refused() {
 fn broken_record_is_named_by_its_pseudonym_alone() {
     let mut study = Study::made_up();
     study.add("hrv", "SLEEP-02", "fffffffffffffff2", r#"{"lastNightAvg":40,"summaryId":"MKR-SUMMARY-2""#);
-    let refused = write(&mut study, &about(Rules::default()), &seed(), Vec::new()).expect_err("cut short");
+    let refused = write(&mut study, &about(Rules::default()), &Options::default(), &scratch(), &seed(), Vec::new())
+        .expect_err("cut short");
     let text = refused.to_string();
     assert!(text.contains("record fffffffffffffff2"), "{text}");
     assert!(!text.contains("MKR") && !text.contains("SLEEP-02"), "the log may show neither: {text}");
@@ -168,63 +167,4 @@ fn sample_maps_keep_their_samples_and_nothing_else() {
     let line = String::from_utf8_lossy(&files["raw/dailies.ndjson"]);
     let kept = r#""record":{"record_id":"fffffffffffffff3","steps":12,"timeOffsetHeartRateSamples":{"0":61,"15":62}}}"#;
     assert!(line.trim_end().ends_with(kept), "{line}");
-}
-
-/// One record of 24 MB that watches how much of the dataset has been written while it is read.
-struct Long {
-    meter: Meter,
-    written_halfway: usize,
-}
-
-impl Content for Long {
-    fn read(&mut self, piece: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
-        piece(br#"{"record_id":"aaaaaaaaaaaaaaa2","samples":["#)?;
-        let mut random = 1_u64;
-        for sample in 0..400_000_u32 {
-            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            let (comma, heart, power) = (if sample == 0 { "" } else { "," }, random >> 40, random >> 20);
-            piece(format!("{comma}{{\"heartRate\":{heart},\"powerInWatts\":{power}}}").as_bytes())?;
-            if sample == 200_000 {
-                self.written_halfway = self.meter.0.get();
-            }
-        }
-        piece(br#"],"summary":{"steps":3}}"#)
-    }
-}
-
-impl Source for Long {
-    fn participants(&mut self) -> io::Result<Vec<ParticipantRow>> {
-        Ok(Vec::new())
-    }
-
-    fn types(&mut self) -> io::Result<Vec<SummaryType>> {
-        Ok(vec![SummaryType::named("activityDetails")])
-    }
-
-    fn records(&mut self, summary_type: &SummaryType, visit: &mut Visitor<'_>) -> io::Result<()> {
-        if summary_type.name() != "activityDetails" {
-            return Ok(());
-        }
-        let head = RecordHead {
-            participant: "SLEEP-01",
-            record_id: "aaaaaaaaaaaaaaa2",
-            received: UnixSeconds(NOON),
-            revision: 1,
-            current: true,
-            start: None,
-            offset: None,
-        };
-        visit(&head, self)
-    }
-}
-
-#[test]
-fn long_record_leaves_while_it_is_read() {
-    let meter = Meter::default();
-    let mut source = Long { meter: meter.clone(), written_halfway: 0 };
-    let written = write(&mut source, &about(Rules::default()), &seed(), meter.clone()).expect("written");
-    let raw = written.files.iter().find(|file| file.path == "raw/activityDetails.ndjson").expect("the record");
-    assert!(raw.bytes > 10_000_000, "{} bytes", raw.bytes);
-    let total = meter.0.get();
-    assert!(source.written_halfway > total / 3, "{} of {total} bytes halfway", source.written_halfway);
 }

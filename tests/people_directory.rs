@@ -7,11 +7,11 @@ use studygate::crypto::{key::Key, keyring, keyring::Keyring};
 use studygate::model::{
     connection::{ClientId, GarminUserId},
     id::OwnerId,
-    participant::{Consent, ParticipantState, Window},
+    participant::{Consent, Participant, ParticipantState, Window},
     study::Rules,
     time::UnixSeconds,
 };
-use studygate::people::exports::HandedOut;
+use studygate::people::register::{HandedOut, HandedOver, Terms};
 use studygate::people::{
     LinkRequest, People, Settings,
     decide::{link::Target, participant::NewParticipant, participant::Step, permission::Telling, study::NewStudy},
@@ -20,7 +20,7 @@ use studygate::people::{
     refusal::{Kind, Refusal},
     standing::Standing,
 };
-use studygate::store::engine::{Batch, Compacted, Engine, Error as EngineError};
+use studygate::store::engine::{Batch, Compacted, Engine, Error as EngineError, GoOn};
 use studygate::store::memory::Memory;
 
 const RECIPIENT: &str = "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa";
@@ -289,7 +289,10 @@ fn store_that_fails_changes_nothing_in_memory() {
         fn bytes(&self) -> u64 {
             0
         }
-        fn compact(&self, _: u64) -> Result<Compacted, EngineError> {
+        fn live_bytes(&self) -> Result<u64, EngineError> {
+            Ok(0)
+        }
+        fn compact(&self, _: u64, _: GoOn<'_>) -> Result<Compacted, EngineError> {
             Err(EngineError::Poisoned)
         }
     }
@@ -376,25 +379,73 @@ fn export_numbers_count_completed_exports_one_at_a_time() {
     drop(first);
     let again = people.next_export("A").expect("the number that was not used");
     assert_eq!(again.number(), 1);
-    let codes: Vec<_> = (0..200).map(|number| format!("A-{number}")).collect();
-    let handed_out = HandedOut { number: 1, made: NOW, manifest: "ab".repeat(32), codes };
-    people.export_done(&again, &handed_out).expect("counted");
+    let added = (0..200).map(|number| {
+        let new = NewParticipant { code: Some(format!("A-{number}")), ..NewParticipant::default() };
+        people.add_participant("A", new, None, NOW).expect("a participant")
+    });
+    let terms = Terms { sequence: 7, format: "csv".into(), ..Terms::default() };
+    let handed_over = HandedOver { made: NOW, manifest: "ab".repeat(32), participants: added.collect(), terms };
+    people.export_done(&again, &handed_over).expect("counted");
     drop(again);
     let study = people.study("A").expect("a study").id;
     for people in [people, &site.again()] {
         let found = people.exports_with(&study, "A-199").expect("read");
-        assert_eq!(found, [HandedOut { codes: vec!["A-199".into()], ..handed_out.clone() }]);
+        let expected = HandedOut { number: 1, made: NOW, manifest: "ab".repeat(32), codes: vec!["A-199".into()] };
+        assert_eq!(found, [expected]);
         assert!(people.exports_with(&study, "A-200").expect("read").is_empty());
+        let [listed] = &people.exports(&study).expect("read")[..] else { panic!("one export") };
+        assert_eq!((listed.participants, listed.members.len()), (200, 0));
+        let shown = people.export(&study, 1).expect("read");
+        assert_eq!((shown.members.len(), shown.terms), (200, Some(handed_over.terms.clone())));
+        assert_eq!(people.export(&study, 2).expect_err("none").kind(), Kind::NotFound);
     }
     assert_eq!(people.next_export("A").expect("a number").number(), 2);
     assert_eq!(site.again().next_export("A").expect("a number").number(), 2);
 }
 
 #[test]
+fn participant_is_kept_as_each_export_handed_them_out() {
+    let site = Site::new().with_studies(&["A"]);
+    let people = &site.people;
+    let new = NewParticipant { code: Some("A-1".into()), ..NewParticipant::default() };
+    let first = people.add_participant("A", new, None, NOW).expect("a participant");
+    let hand_over = |participant: &Arc<Participant>| {
+        let number = people.next_export("A").expect("a number");
+        let participants = vec![Arc::clone(participant)];
+        let terms = Terms::default();
+        let handed_over = HandedOver { made: NOW, manifest: String::new(), participants, terms };
+        people.export_done(&number, &handed_over).map(|()| number.number())
+    };
+    assert_eq!(hand_over(&first), Ok(1));
+    assert_eq!(hand_over(&first), Ok(2));
+    let renamed = people.rename_participant("A", "A-1", "A-2".into()).expect("renamed");
+    assert_eq!(hand_over(&renamed), Ok(3));
+    let code = |number| people.handed_out(&first.id, number).expect("read").map(|found| found.code);
+    assert_eq!([0, 1, 2, 3, 4].map(code).map(|code| code.unwrap_or_default()), ["", "A-1", "A-1", "A-2", "A-2"]);
+    let study = people.study("A").expect("a study").id;
+    let of_both_codes = people.exports_of(&study, &first.id, "A-2").expect("read");
+    assert_eq!(
+        of_both_codes.iter().map(|export| export.members[0].code.as_str()).collect::<Vec<_>>(),
+        ["A-1", "A-1", "A-2"]
+    );
+
+    let mut turn = people.turn();
+    turn.withdraw(&first.id);
+    turn.commit().expect("withdrawn");
+    assert_eq!(hand_over(&renamed), Err(Refusal::Withdrawn));
+    let mut turn = people.turn();
+    turn.erase(&first.id, NOW);
+    turn.commit().expect("erased");
+    assert_eq!(code(3), None);
+    assert_eq!(people.export(&study, 3).expect("the register stays").members[0].code, "A-2");
+    assert_eq!(people.next_export("A").expect("a number").number(), 4);
+}
+
+#[test]
 fn made_codes_carry_the_consent_and_window_they_were_added_with() {
     let site = Site::new().with_studies(&["Alpha"]);
     let consent = Some(Consent { version: "2.1".into(), date: "2026-11-01".into() });
-    let window = Window { from: Some(NOW), to: None };
+    let window = Window { from: Some(NOW.into()), to: None };
     let new = NewParticipant { code: None, window, consent: consent.clone() };
     let added = site.people.add_participant("Alpha", new, None, NOW).expect("added");
     assert!(added.code.starts_with("ALPHA-"), "{}", added.code);

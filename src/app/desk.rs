@@ -10,6 +10,7 @@ use crate::access::rights::Reach;
 use crate::app::backups::Handing;
 use crate::app::caught_up::caught_up;
 use crate::app::handout::Handout;
+use crate::app::keys::Keys;
 use crate::app::leaving::Leaving;
 use crate::app::pieces::PIECES_WAITING;
 use crate::app::pulls::Pulls;
@@ -24,6 +25,7 @@ use crate::export::job::Export;
 use crate::export::select::Scope;
 use crate::filing::quarantine::Quarantine;
 use crate::http::local::desk::{Concerned, Desk, ExportRequest, ExportStream, Pieces, Retry, Revisions};
+use crate::http::local::keys::KeyDesk;
 use crate::ingest::door::Door;
 use crate::journal::Journal;
 use crate::lifecycle::Readiness;
@@ -53,6 +55,7 @@ pub struct GatewayDesk {
     withdrawal: Arc<Withdrawal>,
     leaving: Leaving,
     handing: Handing,
+    keys: Keys,
     journal: Journal,
     audit: Arc<Log>,
     space: Arc<Space>,
@@ -88,6 +91,7 @@ impl GatewayDesk {
             withdrawal: Arc::clone(&site.withdrawal),
             leaving: Leaving::new(Arc::clone(&site.withdrawal), Arc::clone(&site.audit)),
             handing: Handing::new(site),
+            keys: Keys::new(site, config, Arc::clone(&readiness)),
             journal: site.journal.clone(),
             audit: Arc::clone(&site.audit),
             space: Arc::clone(&site.space),
@@ -100,6 +104,7 @@ impl GatewayDesk {
                 "ingress": config.ingress.listen,
                 "metrics": config.metrics.listen,
                 "socket": config.local.socket,
+                "api": config.local.listen,
             }),
             reserve: config.storage.disk_reserve,
             per_study: config.metrics.per_study,
@@ -132,8 +137,8 @@ impl Desk for GatewayDesk {
                 "sequence": self.catalog.sequence(),
                 "database_bytes": self.engine.bytes(),
                 "blob_bytes": self.blobs.bytes(),
-                "epoch": self.keyring.epoch(),
             },
+            "keys": self.keys.shown().told(),
             "journal": { "bodies": bodies, "bytes": bytes },
             "studies": directory.studies().count(),
             "participants": participants,
@@ -147,6 +152,10 @@ impl Desk for GatewayDesk {
             "disk": { "available_bytes": self.space.available(), "reserve_bytes": self.reserve },
             "certificate": { "not_after": self.certificate.identity().not_after.to_string() },
         })
+    }
+
+    fn keys(&self) -> &dyn KeyDesk {
+        &self.keys
     }
 
     fn recipients_changed(&self, study: &str) {
@@ -174,8 +183,14 @@ impl Desk for GatewayDesk {
         self.decisions.remove(id, reach)
     }
 
-    fn pulls(&self, all: bool, after: Option<&str>, reach: &Reach) -> Result<(Vec<Value>, Option<String>), Refusal> {
-        self.pulls.list(all, after, reach)
+    fn pulls(
+        &self,
+        all: bool,
+        after: Option<&str>,
+        limit: usize,
+        reach: &Reach,
+    ) -> Result<(Vec<Value>, Option<String>), Refusal> {
+        self.pulls.list(all, after, limit, reach)
     }
 
     fn retry_pull(&self, id: &str, now: UnixSeconds, reach: &Reach) -> Result<Vec<Concerned>, Refusal> {
@@ -233,15 +248,18 @@ impl Desk for GatewayDesk {
             participants: request.participants.clone(),
             window: request.window,
             revisions: request.revisions == Revisions::All,
+            since: request.since,
+            as_of: request.as_of,
         };
         caught_up(&self.people, &self.journal)?;
         let (people, catalog, keyring) =
             (Arc::clone(&self.people), Arc::clone(&self.catalog), Arc::clone(&self.keyring));
-        let export = Export::new(people, catalog, keyring, &request.study, scope, SystemClock.now())?;
+        let export =
+            Export::new(people, catalog, keyring, &request.study, scope, SystemClock.now())?.asked_by(by(&who));
         let file_name = export.file_name();
         let code = if let [code] = &*request.participants { Some(code.clone()) } else { None };
-        let begun =
-            Event { act: Act::ExportBegun { number: export.number() }, study: Some(request.study.clone()), code };
+        let act = Act::ExportBegun { number: export.number(), since: request.since, as_of: request.as_of };
+        let begun = Event { act, study: Some(request.study.clone()), code };
         let entered = self.audit.append(who.clone(), vec![begun]).and_then(|_| self.audit.sign());
         let head = entered.map_err(|cause| unavailable(&cause))?;
         let (pieces, receiver) = mpsc::channel(PIECES_WAITING);
@@ -256,6 +274,17 @@ impl Desk for GatewayDesk {
         let run = move || handout.run(export, head);
         thread::Builder::new().name("export".to_owned()).spawn(run).map_err(|cause| unavailable(&cause))?;
         Ok(ExportStream { file_name, pieces: receiver })
+    }
+}
+
+/// Who asked, as the register keeps it.
+fn by(who: &Who) -> String {
+    match who {
+        Who::Socket { uid, login_uid: Some(login) } => format!("uid {uid}, logged in as uid {login}"),
+        Who::Socket { uid, login_uid: None } => format!("uid {uid}"),
+        Who::Token { name } => format!("token {name}"),
+        Who::Garmin => "Garmin".to_owned(),
+        Who::System => "the gateway".to_owned(),
     }
 }
 

@@ -7,6 +7,7 @@ use crate::config::Config;
 use crate::model::participant::ParticipantState;
 use crate::people::refusal::state_name;
 use crate::telemetry::filing::FilingMetrics;
+use crate::telemetry::keys::KeyMetrics;
 use crate::telemetry::people::{ExportMetrics, PeopleMetrics, PurgeMetrics};
 use crate::telemetry::process::ProcessMetrics;
 use crate::telemetry::registry::Registry;
@@ -39,6 +40,8 @@ pub fn install(
     people(registry, site, config.metrics.per_study, shown, exports);
     purges(registry, site);
     backups(registry, site);
+    let (keys, escrow) = (KeyMetrics::register(registry), Arc::clone(&site.escrow));
+    registry.on_scrape(Box::new(move || keys.escrow_verified(escrow.verified())));
 }
 
 fn backups(registry: &Registry, site: &Site) {

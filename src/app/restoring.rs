@@ -221,13 +221,15 @@ impl Work<'_> {
             let (key, sealed) = purges::sealed(&purge, &index, &*self.rng);
             batch.put(key, sealed);
         }
-        let current = rows_of(log, table::TOMBSTONE);
-        if !self.forced {
-            // Whom a person has linked again since is kept out no longer.
-            let stale = keys(engine, table::TOMBSTONE)?.into_iter().filter(|key| !current.contains_key(key));
-            stale.for_each(|key| batch.delete(key));
+        for table in [table::TOMBSTONE, table::TOKEN] {
+            let current = rows_of(log, table);
+            if !self.forced {
+                // Whom a person has linked again since is kept out no longer, and a revoked token opens nothing.
+                let stale = keys(engine, table)?.into_iter().filter(|key| !current.contains_key(key));
+                stale.for_each(|key| batch.delete(key));
+            }
+            current.into_iter().for_each(|(key, value)| batch.put(key, value));
         }
-        current.into_iter().for_each(|(key, value)| batch.put(key, value));
         rows_of(log, table::BACKUP).into_iter().for_each(|(key, value)| batch.put(key, value));
         let studies = keys(engine, table::STUDY)?;
         for (key, value) in rows_of(log, table::STUDY) {

@@ -9,7 +9,9 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
+use crate::app::escrow::Escrow;
 use crate::app::failure::{Failure, Kind};
 use crate::audit::{self, Log};
 use crate::backup::{self, Backups};
@@ -33,6 +35,9 @@ use crate::telemetry::audit::AuditMetrics;
 use crate::upstream::rules::Rules;
 use crate::withdrawal::course::Brake;
 use crate::withdrawal::{self, Withdrawal};
+
+/// Who is noticed is locked for so long before the purge begins. An epoch is to be gone a second behind its notice.
+const SETTLE_FOR: Duration = Duration::from_millis(200);
 
 /// The opened data directory.
 pub struct Site {
@@ -70,6 +75,10 @@ pub struct Site {
     pub backups: Arc<Backups>,
     /// Who did what.
     pub audit: Arc<Log>,
+    /// Whether the root key could be had back.
+    pub escrow: Arc<Escrow>,
+    /// Randomness.
+    pub rng: Arc<Rng>,
 }
 
 impl Site {
@@ -107,6 +116,8 @@ impl Site {
         let quarantine =
             Quarantine::open(Arc::clone(&engine), Arc::clone(&blobs), Arc::clone(&keyring), Arc::clone(rng));
         let quarantine = Arc::new(quarantine.map_err(Failure::storage)?);
+        let escrow = Escrow::open(Arc::clone(&engine), Arc::clone(&keyring), Arc::clone(rng));
+        let escrow = Arc::new(escrow.map_err(Failure::storage)?);
         let progress = progress::load(&*engine, &keyring).map_err(Failure::storage)?;
 
         let held_connections_max = config.unassigned.max_connections;
@@ -183,6 +194,8 @@ impl Site {
             withdrawal,
             backups,
             audit,
+            escrow,
+            rng: Arc::clone(rng),
         })
     }
 }
@@ -207,6 +220,7 @@ fn withdrawal_settings(config: &Config) -> withdrawal::Settings {
     withdrawal::Settings {
         tombstone_for: seconds(config.tombstones.keep_for),
         quarantine_for: seconds(config.quarantine.keep_for),
+        settle_for: SETTLE_FOR,
         brake: Brake { share: flood_share, least: flood_least, hold_for: seconds(hold_for) },
     }
 }
@@ -254,7 +268,7 @@ pub(super) fn directory_failure(dir: &Path, error: &FormatError) -> Failure {
 
 pub(super) fn keyring_failure(error: keyring::Error) -> Failure {
     let kind = match error {
-        keyring::Error::WrongRootKey => Kind::Configuration,
+        keyring::Error::WrongRootKey | keyring::Error::RootKeyReplaced(_) => Kind::Configuration,
         keyring::Error::Damaged | keyring::Error::NeedsRotation | keyring::Error::Io(_) => Kind::Storage,
     };
     Failure::new(kind, error)

@@ -134,13 +134,17 @@ impl Deep {
             table::TOMBSTONE => of_site("tombstone", item),
             table::PROGRESS => of_site("progress", &[]),
             table::PURGE => of_site("purge", item),
+            table::EXPORT if item.len() == 20 => of_site("export terms", item),
             table::EXPORT => of_site("export", item),
+            table::TOKEN => of_site("token", item),
+            table::ESCROW => of_site("escrow", &[]),
             table::AUDIT => of_site("audit", &[]),
             table::BACKUP => of_site("backup", item),
             table::PARTICIPANT => of_owner("participant", data),
             table::LINKS => of_owner("links", |keys| keys.identity.clone()),
             table::HELD => of_owner("held", data),
             table::PERMISSION => of_owner("permission", data),
+            table::HANDED_OUT => of_owner("handed out", data),
             table::QUARANTINE => {
                 self.wants_refused(None, item, value);
                 Some((site.quarantine.clone(), Location { table: QUARANTINE, owner: &[], item }))

@@ -141,7 +141,7 @@ impl Backups {
             slot_bytes: capsule::slot_bytes(&keys)?,
         };
         let mut front = head.encode();
-        front.extend(self.parts.keyring.with_root(|root| capsule::first(&head, &keys, root, &*self.parts.rng)));
+        front.extend(capsule::first(&head, &keys, &self.parts.keyring.root(), &*self.parts.rng));
         Ok(Begun { snapshot, keys, head, front })
     }
 

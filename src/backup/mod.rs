@@ -26,6 +26,7 @@ mod reach;
 pub mod register;
 pub mod restore;
 mod state;
+pub mod under_root;
 pub mod verify;
 pub mod write;
 
@@ -41,7 +42,7 @@ use crate::backup::register::{Made, Register};
 use crate::backup::verify::{Verified, verify};
 pub use crate::backup::write::Source;
 use crate::clock::Clock;
-use crate::crypto::key::{Key, Rng};
+use crate::crypto::key::Rng;
 use crate::crypto::keyring::Keyring;
 use crate::dataset::manifest::Signer;
 use crate::model::time::UnixSeconds;
@@ -130,7 +131,7 @@ impl Backups {
     /// Verifies a backup in the folder, everything in it opened; the register has that, durable, on return.
     pub fn verify(&self, made: &Made) -> Result<Verified, Failure> {
         let path = self.folder()?.join(made.file.as_deref().unwrap_or_default());
-        let verified = verify(&path, Some(&self.parts.keyring.with_root(Key::clone)))?;
+        let verified = verify(&path, Some(&self.parts.keyring.root()))?;
         self.register.put(Made { verified: Some(self.now()), ..made.clone() })?;
         Ok(verified)
     }

@@ -1,7 +1,7 @@
 //! The purge log beside the backups: what a restore has to know of what came after a backup.
 //!
 //! It is the rows themselves, sealed as they are in the store: purges, tombstones, studies with the codes that are not
-//! given again and the numbers of their exports, how far filing has come, the register of backups. It is signed as a
+//! given again and the numbers of their exports, tokens, how far filing has come, the register of backups. It is signed as a
 //! backup is (`backup/frame.rs`), written at each purge, each backup, each start and each hour, and put in place by a
 //! rename.
 //!
@@ -25,7 +25,7 @@ use crate::store::engine::{Engine, SITE, row, table};
 use crate::store::snapshot::StoredRow;
 
 /// Whose rows are in it.
-const TABLES: [u8; 5] = [table::PURGE, table::TOMBSTONE, table::STUDY, table::PROGRESS, table::BACKUP];
+const TABLES: [u8; 6] = [table::PURGE, table::TOMBSTONE, table::STUDY, table::TOKEN, table::PROGRESS, table::BACKUP];
 
 /// A purge log that was read whole.
 pub struct PurgeLog {

@@ -13,7 +13,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::backup::folder::Found;
 use crate::backup::{Backups, Failure, capsule, purge_log};
-use crate::crypto::key::Key;
 use crate::model::id::{BackupId, OwnerId};
 use crate::model::time::UnixSeconds;
 
@@ -47,11 +46,6 @@ impl Backups {
             tracing::error!(%failure, "the purge log could not be copied beside the backups; it is tried again");
         }
         missed
-    }
-
-    /// Has the capsules in the folder open under another root key from the return on. Returns those that do not.
-    pub fn reseal(&self, before: &Key, after: &Key) -> Vec<Missed> {
-        self.each_capsule(|backups, found| backups.rewrite_under(found, before, after))
     }
 
     /// Copies the purge log into the folder.
@@ -98,7 +92,7 @@ impl Backups {
     fn restrict(&self, found: &Found, destroyed: &Destroyed) -> Result<(), Failure> {
         let mut file = File::open(&found.path)?;
         let (layer, rng) = (&*self.layer, &*self.parts.rng);
-        let root = self.parts.keyring.with_root(Key::clone);
+        let root = self.parts.keyring.root();
         let mut capsule = capsule::open(&file, &found.head, &root)?;
         let changed = if self.register.is_undone(found.head.made) {
             let owners = destroyed.owners.iter().filter(|owner| capsule.keys.destroy(owner)).count();
@@ -113,21 +107,6 @@ impl Backups {
             capsule::rewrite(&file, &found.head, &capsule, &root, rng, layer)?;
         } else if capsule.is_unsettled() {
             capsule::settle(&file, &found.head, &capsule, rng, layer)?;
-        }
-        Ok(())
-    }
-
-    fn rewrite_under(&self, found: &Found, before: &Key, after: &Key) -> Result<(), Failure> {
-        let file = File::options().read(true).write(true).open(&found.path)?;
-        let (layer, rng) = (&*self.layer, &*self.parts.rng);
-        match capsule::open(&file, &found.head, after) {
-            // The newer slot is under this key: an earlier try came that far.
-            Ok(capsule) if capsule.is_unsettled() => capsule::settle(&file, &found.head, &capsule, rng, layer)?,
-            Ok(_) => {}
-            Err(_) => {
-                let capsule = capsule::open(&file, &found.head, before)?;
-                capsule::rewrite(&file, &found.head, &capsule, after, rng, layer)?;
-            }
         }
         Ok(())
     }

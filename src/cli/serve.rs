@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::app::{self, Gateway, failure::Kind};
+use crate::cli::audit::stopped_failure;
 use crate::cli::check_config;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output;
@@ -24,6 +25,7 @@ pub(super) fn run(file: &Path, environment: &Environment) -> Result<(), Failure>
 fn gateway(config: &Config, root_key: &Key, file: &Path, environment: &Environment) -> Result<(), Failure> {
     let level = logging::install(&config.log, environment.journal_stream.as_deref())
         .map_err(|error| Failure::new(Exit::Configuration, error.to_string()))?;
+    let root_key = app::root::in_force(config, root_key.clone()).map_err(stopped_failure)?;
     let ready = |gateway: &Gateway| {
         let listeners: Vec<_> = gateway.ingress().iter().map(ToString::to_string).collect();
         let state = if gateway.is_ready() { "ready" } else { "listening; notifications get 503 until it is ready" };
@@ -40,7 +42,7 @@ fn gateway(config: &Config, root_key: &Key, file: &Path, environment: &Environme
             "the configuration has faults, see check-config; the log level stays"
         ),
     };
-    app::serve(config, root_key, ready, hang_up).map_err(|failure| Failure::new(exit_of(failure.kind), failure.text))
+    app::serve(config, &root_key, ready, hang_up).map_err(|failure| Failure::new(exit_of(failure.kind), failure.text))
 }
 
 /// The exit code for a failure of the gateway.

@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 
 use crate::config::{Fault, Place};
 use crate::crypto::key::Key;
+use crate::crypto::root_key;
 
 const DIGITS: usize = 64;
 const FILE_BYTES_MAX: u64 = 4096;
@@ -40,21 +41,12 @@ pub fn read_root_key(file: &Path) -> Result<KeyFile, Fault> {
     let metadata = opened.metadata().map_err(cannot)?;
     let mut text = Zeroizing::new(Vec::with_capacity(DIGITS * 2));
     opened.take(FILE_BYTES_MAX).read_to_end(&mut text).map_err(cannot)?;
-    let bytes = digits(text.trim_ascii()).ok_or_else(|| {
+    let key = root_key::parse(&text).ok_or_else(|| {
         fault(format!(
             "the root key file must hold {DIGITS} hexadecimal digits and nothing else; restore the right file"
         ))
     })?;
-    Ok(KeyFile { key: Key::from_bytes(*bytes), exposed: metadata.permissions().mode() & 0o077 != 0 })
-}
-
-fn digits(text: &[u8]) -> Option<Zeroizing<[u8; 32]>> {
-    if text.len() != DIGITS {
-        return None;
-    }
-    let mut bytes = Zeroizing::new([0; 32]);
-    data_encoding::HEXLOWER_PERMISSIVE.decode_mut(text, &mut *bytes).ok()?;
-    Some(bytes)
+    Ok(KeyFile { key, exposed: metadata.permissions().mode() & 0o077 != 0 })
 }
 
 #[cfg(test)]
@@ -62,24 +54,6 @@ mod tests {
     use std::fs::Permissions;
 
     use super::*;
-
-    fn check(content: &str, expected: Option<[u8; 32]>) {
-        let dir = tempfile::tempdir().expect("a folder");
-        let file = dir.path().join("root.key");
-        fs::write(&file, content).expect("written");
-        let read = read_root_key(&file).ok().map(|read| *read.key.expose());
-        assert_eq!(read, expected, "{content:?}");
-    }
-
-    #[test]
-    fn root_key_is_sixty_four_hexadecimal_digits() {
-        check(&"ab".repeat(32), Some([0xab; 32]));
-        check(&format!("{}\n", "AB".repeat(32)), Some([0xab; 32]));
-        check(&"ab".repeat(31), None);
-        check(&"ab".repeat(33), None);
-        check(&"zz".repeat(32), None);
-        check("", None);
-    }
 
     #[test]
     fn key_file_that_others_may_read_is_exposed() {

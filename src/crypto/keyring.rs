@@ -6,6 +6,7 @@
 
 mod codec;
 mod copy;
+pub mod root;
 #[cfg(test)]
 mod tests;
 mod vault;
@@ -14,7 +15,10 @@ use std::{
     collections::{BTreeMap, HashMap},
     fmt, io,
     path::Path,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use ring::rand::SecureRandom;
@@ -23,6 +27,7 @@ pub use crate::crypto::keyring::copy::KeysCopy;
 use crate::crypto::{
     key::Key,
     keyring::vault::Vault,
+    root_key::Fingerprint,
     slots::{Layer, Plain},
 };
 use crate::model::id::OwnerId;
@@ -75,6 +80,8 @@ pub enum Change {
 pub enum Error {
     /// The root key does not open it.
     WrongRootKey,
+    /// The root key was replaced by a rotation; the fingerprint is that of the one in force.
+    RootKeyReplaced(Fingerprint),
     /// No slot is whole.
     Damaged,
     /// [`Keyring::update`] was asked to destroy, which takes [`Keyring::rotate`]; nothing was changed.
@@ -89,6 +96,11 @@ impl fmt::Display for Error {
             Self::WrongRootKey => {
                 f.write_str("the root key does not open the keyring; give the key this data directory was made with")
             }
+            Self::RootKeyReplaced(in_force) => write!(
+                f,
+                "the root key was replaced by a rotation; install the new key that `keys rotate --root` wrote, whose \
+                 fingerprint is {in_force}, in the place of this one"
+            ),
             Self::Damaged => f.write_str("the keyring is damaged; restore the data directory from a backup"),
             Self::NeedsRotation => f.write_str("keys are destroyed by a rotation of the keyring alone; rotate it"),
             Self::Io(cause) => write!(f, "the keyring cannot be read or written: {cause}; check the disk"),
@@ -100,7 +112,7 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Io(cause) => Some(cause),
-            Self::WrongRootKey | Self::Damaged | Self::NeedsRotation => None,
+            Self::WrongRootKey | Self::RootKeyReplaced(_) | Self::Damaged | Self::NeedsRotation => None,
         }
     }
 }
@@ -116,6 +128,8 @@ pub struct Keyring {
     keys: RwLock<Keys>,
     /// Held while a change is written, so that readers wait only for the exchange in memory.
     vault: Mutex<Vault>,
+    /// The vault's own word, for those who must not wait for a write.
+    failed: AtomicBool,
     rng: Arc<dyn SecureRandom + Send + Sync>,
 }
 
@@ -159,7 +173,8 @@ impl Keyring {
         let first = || codec::encode(&Keys::random(&*rng));
         let (vault, content) = Vault::open(dir, root, rng.clone(), layer, first)?;
         let keys = codec::decode(&content).ok_or(Error::Damaged)?;
-        Ok(Keyring { keys: RwLock::new(keys), vault: Mutex::new(vault), rng })
+        let failed = AtomicBool::new(false);
+        Ok(Keyring { keys: RwLock::new(keys), vault: Mutex::new(vault), failed, rng })
     }
 
     /// An owner's keys.
@@ -194,6 +209,17 @@ impl Keyring {
         self.vault().epoch()
     }
 
+    /// The root key in force, for what else is sealed under it (key capsules of backups). It is to be asked for each
+    /// time: a rotation may replace it.
+    pub fn root(&self) -> Key {
+        self.vault().root().clone()
+    }
+
+    /// Whether a write failed, so that every change fails until the keyring is opened again.
+    pub fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::Relaxed)
+    }
+
     /// Additions under the same epoch, in one write; returns when they are fsynced and read back.
     pub fn update(&self, changes: &[Change]) -> Result<(), Error> {
         if changes.iter().any(Change::destroys) {
@@ -207,6 +233,12 @@ impl Keyring {
         self.change(changes, Vault::rotate)
     }
 
+    /// Any changes, under a new epoch that is sealed under a new root key. On return the old root key opens nothing
+    /// of this keyring, and the new one is to be where the next start looks for it.
+    pub fn rotate_root(&self, root: &Key, changes: &[Change]) -> Result<(), Error> {
+        self.change(changes, |vault, content| vault.rotate_root(content, root.clone()))
+    }
+
     fn change(
         &self,
         changes: &[Change],
@@ -215,7 +247,9 @@ impl Keyring {
         let mut vault = self.vault();
         let mut next = self.keys().clone();
         changes.iter().for_each(|change| next.apply(change, &*self.rng));
-        write(&mut vault, &codec::encode(&next))?;
+        let written = write(&mut vault, &codec::encode(&next));
+        self.failed.store(vault.has_failed(), Ordering::Relaxed);
+        written?;
         *self.keys.write().unwrap_or_else(PoisonError::into_inner) = next;
         Ok(())
     }

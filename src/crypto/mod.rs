@@ -6,6 +6,7 @@ pub(crate) mod cipher;
 pub mod digest;
 pub mod key;
 pub mod keyring;
+pub mod root_key;
 pub mod seal;
 pub(crate) mod slots;
 pub mod stream;

@@ -40,6 +40,11 @@ pub(crate) trait Layer: Send + Sync {
     fn sync(&self, file: &File) -> io::Result<()> {
         file.sync_all()
     }
+
+    /// Gives a file the name of another, which has it no more.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        std::fs::rename(from, to)
+    }
 }
 
 /// The machine's disk.
@@ -70,6 +75,12 @@ impl Slots {
         Self { dir: dir.to_owned(), name, step, layer }
     }
 
+    /// The same on another disk.
+    #[cfg(test)]
+    pub(crate) fn on(self, layer: Arc<dyn Layer>) -> Self {
+        Self { layer, ..self }
+    }
+
     /// Whether either file is there.
     pub(crate) fn exist(&self) -> bool {
         [0, 1].iter().any(|which| self.path(*which).exists())
@@ -94,7 +105,7 @@ impl Slots {
         let file = options().create(true).truncate(true).open(&unnamed)?;
         self.layer.write(&file, &framed(counter, payload, self.step))?;
         self.layer.sync(&file)?;
-        std::fs::rename(&unnamed, self.path(0))?;
+        self.layer.rename(&unnamed, &self.path(0))?;
         self.sync_dir()
     }
 
@@ -147,7 +158,7 @@ impl Slots {
     }
 
     fn sync_dir(&self) -> io::Result<()> {
-        File::open(&self.dir)?.sync_all()
+        self.layer.sync(&File::open(&self.dir)?)
     }
 }
 

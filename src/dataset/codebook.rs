@@ -4,29 +4,26 @@ use std::io::{self, Write};
 
 use serde_json::json;
 
-use crate::dataset::{
-    column::{Kind, Table},
-    manifest::FileEntry,
-};
+use crate::dataset::{column::Kind, csv::writer, manifest::FileEntry, row::Layout};
 
 /// Writes `codebook.csv`, one row a column; returns the rows.
-pub fn write_codebook(tables: &[Table], output: &mut dyn Write) -> io::Result<u64> {
-    let mut csv = csv_writer(output);
+pub fn write_codebook(layouts: &[Layout], output: &mut dyn Write) -> io::Result<u64> {
+    let mut csv = writer(output);
     csv.write_record(["table", "variable", "type", "unit", "label", "values", "missing", "garmin_field"])?;
     let mut rows = 0;
-    for table in tables {
-        for column in table.columns {
-            let garmin = column.garmin_path();
+    for layout in layouts {
+        for column in &layout.columns {
+            let garmin = layout.table.garmin_paths(column).join(" or ");
             let values = if column.kind == Kind::Boolean { "true, false" } else { column.values };
             csv.write_record([
-                table.name,
+                layout.table.name,
                 column.name,
                 column.kind.name(),
                 column.unit,
                 column.label,
                 values,
                 "empty",
-                garmin,
+                &garmin,
             ])?;
             rows += 1;
         }
@@ -35,23 +32,18 @@ pub fn write_codebook(tables: &[Table], output: &mut dyn Write) -> io::Result<u6
     Ok(rows)
 }
 
-/// A CSV writer in the dataset's dialect: RFC 4180 with LF.
-pub fn csv_writer<W: Write>(output: W) -> csv::Writer<W> {
-    csv::WriterBuilder::new().terminator(csv::Terminator::Any(b'\n')).from_writer(output)
-}
-
 /// Writes `datapackage.json`: a Frictionless tabular data package of the tables among `files`.
 pub fn write_data_package(
     study: &str,
-    tables: &[Table],
+    layouts: &[Layout],
     files: &[FileEntry],
     output: &mut dyn Write,
 ) -> io::Result<()> {
-    let resources: Vec<_> = tables
+    let resources: Vec<_> = layouts
         .iter()
-        .filter_map(|table| {
-            let file = files.iter().find(|file| file.path == table.path())?;
-            Some(resource(table, file))
+        .filter_map(|layout| {
+            let file = files.iter().find(|file| file.path == layout.table.path())?;
+            Some(resource(layout, file))
         })
         .collect();
     let package = json!({
@@ -63,8 +55,8 @@ pub fn write_data_package(
     output.write_all(b"\n")
 }
 
-fn resource(table: &Table, file: &FileEntry) -> serde_json::Value {
-    let fields: Vec<_> = table
+fn resource(layout: &Layout, file: &FileEntry) -> serde_json::Value {
+    let fields: Vec<_> = layout
         .columns
         .iter()
         .map(|column| {
@@ -77,15 +69,15 @@ fn resource(table: &Table, file: &FileEntry) -> serde_json::Value {
         .collect();
     json!({
         "profile": "tabular-data-resource",
-        "name": table.name,
+        "name": layout.table.name,
         "path": file.path,
-        "description": table.label,
+        "description": layout.table.label,
         "format": "csv",
         "mediatype": "text/csv",
         "encoding": "utf-8",
         "bytes": file.bytes,
         "hash": format!("sha256:{}", file.sha256),
         "dialect": { "lineTerminator": "\n" },
-        "schema": { "fields": fields, "primaryKey": table.key, "missingValues": [""] },
+        "schema": { "fields": fields, "primaryKey": layout.key, "missingValues": [""] },
     })
 }

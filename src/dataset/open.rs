@@ -235,7 +235,7 @@ fn missing(error: ZipError, path: &str) -> Error {
     if matches!(error, ZipError::FileNotFound) { Error::Forged(format!("{path} is missing")) } else { error.into() }
 }
 
-fn header_error(error: age::DecryptError) -> Error {
+pub(super) fn header_error(error: age::DecryptError) -> Error {
     if let age::DecryptError::Io(error) = error {
         return error.into();
     }

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use crate::dataset::about::About;
+use crate::dataset::changes::write_lineage;
 use crate::dataset::manifest::FileEntry;
 use crate::model::study::Keep;
 use crate::model::study::LocationRule;
@@ -15,11 +16,7 @@ pub fn write_readme(about: &About, site_key: &str, files: &[FileEntry], output: 
     writeln!(output, "Each participant is known by a code; who that is, the site alone knows. Treat the")?;
     writeln!(output, "content as health data all the same.\n")?;
     let keeps_files = about.rules.files == Keep::Keep;
-    for file in files.iter().filter(|file| file.path.contains('/')) {
-        if let Some(rows) = file.rows {
-            writeln!(output, "  {:<44} rows {rows:>12}", file.path)?;
-        }
-    }
+    write_counts(files, output)?;
     if keeps_files {
         let kept = files.iter().filter(|file| file.path.starts_with("files/")).count();
         writeln!(output, "  {:<44} files {kept:>11}", "files/")?;
@@ -36,6 +33,7 @@ pub fn write_readme(about: &About, site_key: &str, files: &[FileEntry], output: 
     if keeps_files {
         write_warning(output)?;
     }
+    write_lineage(about, output)?;
     writeln!(output, "Rules of the study, version {}:", about.rules_version)?;
     writeln!(output, "  {}.\n", rules(about).join(",\n  "))?;
     writeln!(output, "To open the encrypted file:")?;
@@ -44,6 +42,20 @@ pub fn write_readme(about: &About, site_key: &str, files: &[FileEntry], output: 
     writeln!(output, "To verify the files: sha256sum -c SHA256SUMS, in this folder. manifest.sig is the")?;
     writeln!(output, "site's Ed25519 signature over manifest.json; compare the site's key with the one")?;
     writeln!(output, "the site gave you:\n  {site_key}")
+}
+
+/// The tables that have rows, two on a line, and what is in `raw/`.
+fn write_counts(files: &[FileEntry], output: &mut dyn Write) -> io::Result<()> {
+    let rows_in =
+        |folder: &'static str| files.iter().filter_map(move |file| Some((file.path.strip_prefix(folder)?, file.rows?)));
+    let full = rows_in("data/").filter(|(_, rows)| *rows > 0);
+    let tables: Vec<String> = full.map(|(name, rows)| format!("{name:<26} {rows:>10}")).collect();
+    for pair in tables.chunks(2) {
+        writeln!(output, "  {}", pair.join("    "))?;
+    }
+    let empty = rows_in("data/").count() - tables.len();
+    let (types, records) = (rows_in("raw/").count(), rows_in("raw/").map(|(_, rows)| rows).sum::<u64>());
+    writeln!(output, "Rows of the tables in data/; {empty} more have none. In raw/: records {records}, types {types}.")
 }
 
 fn write_warning(output: &mut dyn Write) -> io::Result<()> {

@@ -58,7 +58,8 @@ impl RecordHead<'_> {
 /// The content of one record: its data part, a JSON object; for an activity file, the bytes of the file behind it (see
 /// [`files`](crate::dataset::files)).
 pub trait Content {
-    /// Hands over the text piece by piece, in order and once; ends early with the error that `piece` returns.
+    /// Hands over the text piece by piece, in order, and gives the same each time; ends early with the error that `piece`
+    /// returns.
     fn read(&mut self, piece: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::Result<()>;
 }
 
@@ -71,6 +72,46 @@ impl Content for &[u8] {
 
 /// Takes the records of a type one after the other; may leave a content unread.
 pub type Visitor<'a> = dyn FnMut(&RecordHead<'_>, &mut dyn Content) -> io::Result<()> + 'a;
+
+/// What became of something since the export that a dataset compares with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum What {
+    /// It came.
+    Added,
+    /// It stands there with another content, or by other rules.
+    Revised,
+    /// It went: a window, the types of the study or a code changed, or another record took its place.
+    Removed,
+    /// It went with the participant, who has left.
+    Withdrawn,
+}
+
+/// One change since the export that a dataset compares with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change<'a> {
+    /// The participant's code, in the earlier export where it went.
+    pub participant: &'a str,
+    /// The record; the participant with everything where there is none.
+    pub record: Option<ChangedRecord<'a>>,
+    /// What became of it.
+    pub what: What,
+    /// When it came in; of what went, when the export was made that found it gone.
+    pub when: UnixSeconds,
+}
+
+/// A record that came, changed or went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChangedRecord<'a> {
+    /// Its type.
+    pub summary_type: &'a SummaryType,
+    /// Its pseudonym.
+    pub record_id: &'a str,
+    /// Which of its versions, from 1.
+    pub revision: u32,
+}
+
+/// Takes changes one after the other.
+pub type ChangeVisitor<'a> = dyn FnMut(&Change<'_>) -> io::Result<()> + 'a;
 
 /// The participants and records of one dataset. Each method may be called several times (a file of the dataset is one
 /// pass) and gives the same each time.
@@ -87,4 +128,12 @@ pub trait Source {
     /// Visits every record of a type, by participant's code, then start (none first), then `record_id`; ends early
     /// with the error that `visit` returns.
     fn records(&mut self, summary_type: &SummaryType, visit: &mut Visitor<'_>) -> io::Result<()>;
+
+    /// Visits what came, changed or went since the export that the dataset compares with, by participant's code, then
+    /// type; nothing where it compares with none. Of an increment, the records that came or changed are those that
+    /// [`records`](Self::records) gives.
+    fn changes(&mut self, visit: &mut ChangeVisitor<'_>) -> io::Result<()> {
+        let _none = visit;
+        Ok(())
+    }
 }

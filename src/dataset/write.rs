@@ -1,10 +1,10 @@
-//! Writes a dataset: file after file, each in one pass over the source, in an order that does not depend on chance.
+//! Writes a dataset: one pass over the records of each type feeds all its tables and its file in `raw/`, which wait
+//! deflated and sealed until their turn comes, in an order that does not depend on chance.
 //!
-//! Never: a record, a table or a file whole in memory. The rows of a table are read from what the filter left of a
-//! record for that table, which is small; where it is over [`ROW_BYTES_MAX`], the row has its key columns alone.
+//! Never: a record, a table or a file whole in memory.
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeMap, HashSet},
     fmt,
     io::{self, Write},
 };
@@ -15,27 +15,38 @@ use crate::crypto::key::Key;
 use crate::dataset::{
     about::About,
     archive::Archive,
-    codebook::{csv_writer, write_codebook, write_data_package},
-    column::Table,
+    changes::write_changes,
+    codebook::{write_codebook, write_data_package},
+    column::{Rows, Table},
     deidentify::Deidentify,
     files::{Found, objects, write_files},
-    filter::{Wanted, filter},
     manifest::{FORMAT, FileEntry, Manifest, ManifestWindow, Signer},
+    outputs::{Outputs, Written as Finished},
     path::is_plain,
+    plan::Plan,
+    press::{Press, with_press},
+    reading::Reader,
     readme::write_readme,
     recipient::Recipient,
-    row,
-    source::{Content, RecordHead, Source},
+    row::{Cells, Known, Layout, Versions, set_participant},
+    series::Series,
+    source::Source,
+    spill::{Scratch, Spill},
     tables::TABLES,
 };
 use crate::model::{
     study::{DatesRule, Rules},
     summary::SummaryType,
-    time::UnixSeconds,
 };
 
-/// The longest content a table's row is read from, in bytes.
-pub const ROW_BYTES_MAX: usize = 1024 * 1024;
+/// What of a dataset is left to choose.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Names of the tables it has; empty = all.
+    pub tables: Vec<String>,
+    /// Which versions of a record are rows.
+    pub versions: Versions,
+}
 
 /// A dataset that has been written.
 #[derive(Debug)]
@@ -65,6 +76,8 @@ pub enum Error {
 pub fn write<W: Write>(
     source: &mut dyn Source,
     about: &About,
+    options: &Options,
+    scratch: &Scratch,
     signing_seed: &Key,
     output: W,
 ) -> Result<Written<W>, Error> {
@@ -77,15 +90,24 @@ pub fn write<W: Write>(
     if about.rules.files_tell_positions() {
         return Err(Error::FilesTellPositions);
     }
+    let wanted = |table: &&Table| options.tables.is_empty() || options.tables.iter().any(|name| name == table.name);
+    let layouts: Vec<Layout> = TABLES.iter().filter(wanted).map(|table| Layout::new(table, options.versions)).collect();
     let mut archive = Archive::create(output, &about.recipients)?;
     write_files(source, &about.rules, &mut archive)?;
-    for table in TABLES {
-        archive.add(&table.path(), |out, files| write_table(source, &about.rules, table, files, out).map(Some))?;
+    let spill = Spill::new(scratch);
+    let read = with_press(&spill, |press| read_all(source, &about.rules, &layouts, archive.files(), &spill, press))?;
+    for layout in &layouts {
+        let table = read.iter().find(|file| file.path == layout.table.path());
+        let table = table.expect("every table was read");
+        archive.add_packed(&table.path, &table.packed, &spill)?;
     }
-    write_raw(source, &about.rules, &mut archive)?;
-    archive.add("codebook.csv", |out, _| write_codebook(TABLES, out).map(Some))?;
+    for file in read.iter().filter(|file| file.path.starts_with("raw/")) {
+        archive.add_packed(&file.path, &file.packed, &spill)?;
+    }
+    archive.add("CHANGES.csv", |out, _| write_changes(source, &layouts, out).map(Some))?;
+    archive.add("codebook.csv", |out, _| write_codebook(&layouts, out).map(Some))?;
     archive
-        .add("datapackage.json", |out, files| write_data_package(&about.study, TABLES, files, out).map(|()| None))?;
+        .add("datapackage.json", |out, files| write_data_package(&about.study, &layouts, files, out).map(|()| None))?;
     let signer = Signer::from_seed(signing_seed);
     archive.add("README.txt", |out, files| write_readme(about, &signer.public_key(), files, out).map(|()| None))?;
     let manifest_sha256 = write_proofs(&mut archive, about, &signer)?;
@@ -93,77 +115,61 @@ pub fn write<W: Write>(
     Ok(Written { output: archive.finish()?, files, manifest_sha256 })
 }
 
-fn write_table(
+/// Reads everything into files that wait: the tables, and those of `raw/` by name.
+fn read_all(
     source: &mut dyn Source,
     rules: &Rules,
-    table: &Table,
+    layouts: &[Layout],
     files: &[FileEntry],
-    output: &mut dyn Write,
-) -> io::Result<u64> {
-    let mut csv = csv_writer(output);
-    csv.write_record(table.columns.iter().map(|column| column.name))?;
-    let mut rows = 0;
-    if table.types.is_empty() {
-        for participant in source.participants()? {
-            csv.write_record(row::of_participant(table, &participant))?;
-            rows += 1;
-        }
+    spill: &Spill,
+    press: &Press,
+) -> io::Result<Vec<Finished>> {
+    let mut read = Vec::new();
+    let held = source.types()?;
+    let mut types: BTreeMap<String, SummaryType> =
+        held.iter().map(|summary_type| (summary_type.name().to_owned(), summary_type.clone())).collect();
+    for layout in layouts {
+        let name = layout.table.summary_type;
+        types.entry(name.to_owned()).or_insert_with(|| SummaryType::named(name));
     }
-    let paths = table.garmin_paths();
-    let mut files = Found::among(files);
-    for summary_type in table.types {
-        let Some(deidentify) = Deidentify::new(rules, summary_type) else {
-            continue;
-        };
-        objects(source, &SummaryType::named(summary_type), &mut |head, content| {
-            let named = |error| head.named(error);
-            let members = wanted_members(content, deidentify, &paths).map_err(named)?;
-            csv.write_record(row::of_record(table, head, &members, files.of(head)).map_err(named)?)?;
-            rows += 1;
-            Ok(())
-        })?;
-    }
-    csv.flush()?;
-    Ok(rows)
-}
-
-/// The wanted members of a content as a JSON object; nothing where they are too long for a row.
-fn wanted_members(content: &mut dyn Content, rules: Deidentify<'_>, paths: &[&'static str]) -> io::Result<Vec<u8>> {
-    let mut members = Vec::new();
-    let mut too_long = false;
-    filter(content, rules, Wanted::Paths(paths), &mut |piece| {
-        too_long |= members.len() + piece.len() > ROW_BYTES_MAX;
-        if !too_long {
-            members.extend_from_slice(piece);
-        }
-        Ok(())
-    })?;
-    Ok(if too_long { Vec::new() } else { members })
-}
-
-fn write_raw<W: Write>(source: &mut dyn Source, rules: &Rules, archive: &mut Archive<W>) -> io::Result<()> {
-    let mut types = source.types()?;
-    types.sort();
-    types.dedup();
     let mut taken = HashSet::new();
-    for summary_type in &types {
-        if let Some(deidentify) = Deidentify::new(rules, summary_type.name()) {
-            let path = format!("raw/{}.ndjson", raw_name(summary_type.name(), &mut taken));
-            archive.add(&path, |out, _| {
-                let mut rows = 0;
-                objects(source, summary_type, &mut |head, content| {
-                    rows += 1;
-                    write_line(head, content, deidentify, out).map_err(|error| head.named(error))
-                })?;
-                Ok(Some(rows))
+    for (name, summary_type) in &types {
+        let of_type: Vec<Layout> = layouts.iter().filter(|layout| layout.table.summary_type == name).cloned().collect();
+        let mut outputs = Outputs::new(&of_type, press);
+        if of_type.iter().any(|layout| layout.table.rows == Rows::Participant) {
+            write_participants(source, &of_type, &mut outputs)?;
+        }
+        let deidentify = Deidentify::new(rules, name).filter(|_| held.contains(summary_type));
+        if let Some(deidentify) = deidentify {
+            let plan = Plan::new(deidentify, name, &of_type);
+            let mut reader =
+                Reader::new(plan, of_type.iter().map(|layout| Series::new(layout.clone(), spill)).collect());
+            let mut files = Found::among(files);
+            objects(source, summary_type, &mut |head, content| {
+                let known = Known { head, file: files.of(head) };
+                reader.read(known, content, &mut outputs).map_err(|error| head.named(error))
             })?;
+        }
+        let raw = deidentify.map(|_| format!("raw/{}.ndjson", raw_name(name, &mut taken)));
+        read.extend(outputs.finish(raw)?);
+    }
+    read.sort_by(|left, right| left.path.cmp(&right.path));
+    Ok(read)
+}
+
+fn write_participants(source: &mut dyn Source, layouts: &[Layout], outputs: &mut Outputs<'_>) -> io::Result<()> {
+    for participant in source.participants()? {
+        for (number, layout) in layouts.iter().enumerate() {
+            let mut cells = Cells::new(layout.columns.len());
+            set_participant(layout, &participant, &mut cells);
+            outputs.add_row(number, &cells);
         }
     }
     Ok(())
 }
 
 /// A file name for a type's records: the type's own where every file system takes it and none else has it.
-fn raw_name(summary_type: &str, taken: &mut HashSet<String>) -> String {
+pub(super) fn raw_name(summary_type: &str, taken: &mut HashSet<String>) -> String {
     let plain = summary_type.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     if plain
         && is_plain(summary_type)
@@ -176,39 +182,24 @@ fn raw_name(summary_type: &str, taken: &mut HashSet<String>) -> String {
     format!("other-{}", &digest[..16])
 }
 
-fn write_line(
-    head: &RecordHead<'_>,
-    content: &mut dyn Content,
-    rules: Deidentify<'_>,
-    output: &mut dyn Write,
-) -> io::Result<()> {
-    let participant = serde_json::to_string(head.participant)?;
-    let record_id = serde_json::to_string(head.record_id)?;
-    let (received, revision) = (head.received, head.revision);
-    write!(
-        output,
-        "{{\"participant\":{participant},\"record_id\":{record_id},\"received_utc\":\"{received}\",\
-         \"revision\":{revision},\"record\":"
-    )?;
-    filter(content, rules, Wanted::Everything, &mut |piece| output.write_all(piece))?;
-    output.write_all(b"}\n")
-}
-
 /// Writes manifest, signature and digests; returns the manifest's digest.
 fn write_proofs<W: Write>(archive: &mut Archive<W>, about: &About, signer: &Signer) -> io::Result<String> {
-    let text = |time: Option<UnixSeconds>| time.map(|time| time.to_string());
     let manifest = Manifest {
         format: FORMAT.to_owned(),
         study: about.study.clone(),
         number: about.number,
         sequence: about.sequence,
         made_at: about.made_at.to_string(),
-        window: ManifestWindow { from: text(about.window.from), to: text(about.window.to) },
+        window: ManifestWindow { from: about.window.first(), to: about.window.last() },
         recipients: about.recipients.iter().map(Recipient::fingerprint).collect(),
         rules: serde_json::to_value(&about.rules)?,
         rules_version: about.rules_version,
         software: about.software.clone(),
         audit: about.audit.clone(),
+        changes_since: about.lineage.changes_since,
+        increment: about.lineage.increment,
+        everything_again: about.lineage.everything_again,
+        as_of: about.lineage.as_of.clone(),
         site_key: signer.public_key(),
         files: archive.files().to_vec(),
     };

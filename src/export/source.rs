@@ -1,16 +1,21 @@
 //! The store as a dataset sees it: participants and chosen records, read as they are asked for.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
-use crate::dataset::source::{Content, ParticipantRow, RecordHead, Source, Visitor};
-use crate::export::select::{Chosen, Scope, select};
+use crate::dataset::deidentify::Deidentify;
+use crate::dataset::source::{
+    Change, ChangeVisitor, ChangedRecord, Content, ParticipantRow, RecordHead, Source, Visitor, What,
+};
+use crate::export::difference::{Difference, difference};
+use crate::export::plan::{Base, Plan, View};
+use crate::export::select::{Chosen, select};
 use crate::model::id::OwnerId;
-use crate::model::participant::Participant;
-use crate::model::study::{Keep, Rules};
+use crate::model::participant::{Participant, ParticipantState};
+use crate::model::study::Keep;
 use crate::model::summary::SummaryType;
 use crate::people::People;
 use crate::records::catalog::{Catalog, Error};
@@ -22,34 +27,67 @@ use crate::records::read::Window;
 pub struct StoreSource<'a> {
     catalog: &'a Catalog,
     people: &'a People,
-    participants: Vec<Arc<Participant>>,
-    rules: Rules,
-    scope: Scope,
-    sequence: u64,
+    plan: &'a Plan,
+    /// The participants as the export that is compared with handed them out.
+    before: HashMap<OwnerId, Arc<Participant>>,
 }
 
 impl<'a> StoreSource<'a> {
-    /// The records of these participants up to this commit, sorted by code here: what is filed meanwhile is another
-    /// dataset's. The caller holds [`Catalog::reading`].
-    pub fn new(
-        catalog: &'a Catalog,
-        people: &'a People,
-        mut participants: Vec<Arc<Participant>>,
-        rules: Rules,
-        scope: Scope,
-        sequence: u64,
-    ) -> Self {
-        participants.sort_by(|left, right| left.code.cmp(&right.code));
-        Self { catalog, people, participants, rules, scope, sequence }
+    /// The records that this plan names: what is filed meanwhile is another dataset's. The caller holds
+    /// [`Catalog::reading`].
+    pub fn new(catalog: &'a Catalog, people: &'a People, plan: &'a Plan) -> Self {
+        let before = plan.base.as_ref().map(Base::participants).unwrap_or_default();
+        Self { catalog, people, plan, before }
     }
 
+    /// All that stands in the dataset of a participant, or would, were it no increment.
     fn chosen(&self, participant: &Participant, wanted: impl Fn(&SummaryType) -> bool) -> io::Result<Vec<Chosen>> {
-        self.check(&participant.id)?;
-        let mut entries = self.catalog.entries(&participant.id).map_err(other)?;
-        entries.retain(|(_, entry)| entry.sequence <= self.sequence);
-        Ok(select(entries, participant, &self.scope, |summary_type| {
-            self.rules.collects(summary_type.name()) && wanted(summary_type)
+        let view = &self.plan.view;
+        Ok(viewed(self.entries(participant)?, view, participant, |summary_type| {
+            view.rules.collects(summary_type.name()) && wanted(summary_type)
         }))
+    }
+
+    /// What is written of a participant.
+    fn written(&self, participant: &Participant, wanted: impl Fn(&SummaryType) -> bool) -> io::Result<Vec<Chosen>> {
+        match &self.plan.base {
+            Some(base) if self.plan.lineage.increment => {
+                let difference = self.difference(base, participant, wanted)?;
+                Ok(difference.came.into_iter().map(|(version, _)| version).collect())
+            }
+            Some(_) | None => self.chosen(participant, wanted),
+        }
+    }
+
+    /// What became of a participant's records since the export that is compared with.
+    fn difference(
+        &self,
+        base: &Base,
+        participant: &Participant,
+        wanted: impl Fn(&SummaryType) -> bool,
+    ) -> io::Result<Difference> {
+        let entries = self.entries(participant)?;
+        let of = |entries, view: &View, participant: &Participant| {
+            viewed(entries, view, participant, |summary_type| {
+                Deidentify::new(&view.rules, summary_type.name()).is_some() && wanted(summary_type)
+            })
+        };
+        let earlier = self.before.get(&participant.id).filter(|earlier| earlier.code == participant.code);
+        let before = earlier.map_or_else(Vec::new, |earlier| of(entries.clone(), &base.view, earlier));
+        let view = &self.plan.view;
+        let now = of(entries, view, participant);
+        // Names go with the identity key when what identifies a participant is destroyed, and the rest is retained.
+        let is_retained = |one: &Participant| one.state == ParticipantState::Retained;
+        let names_went = view.rules.names == Keep::Keep
+            && is_retained(participant)
+            && !earlier.is_some_and(|earlier| is_retained(earlier));
+        let again = |entry: &IndexEntry| base.everything_again || (names_went && entry.identity.1 > 0);
+        Ok(difference(before, now, view.scope.revisions, again))
+    }
+
+    fn entries(&self, participant: &Participant) -> io::Result<Vec<(PackId, IndexEntry)>> {
+        self.check(&participant.id)?;
+        self.catalog.entries(&participant.id).map_err(other)
     }
 
     /// A participant who withdraws while the dataset is made ends it: nothing of theirs may be handed out.
@@ -58,12 +96,43 @@ impl<'a> StoreSource<'a> {
         let takes_part = directory.participant(id).is_some_and(|found| found.is_readable());
         if takes_part { Ok(()) } else { Err(io::Error::other("a participant withdrew meanwhile; export again")) }
     }
+
+    /// The changes of a participant who stands in the dataset: the records that came or changed, then those that went.
+    fn changes_of(&self, base: &Base, participant: &Participant, visit: &mut ChangeVisitor<'_>) -> io::Result<()> {
+        let code = participant.code.as_str();
+        if self.before.get(&participant.id).is_none_or(|earlier| earlier.code != code) {
+            visit(&Change { participant: code, record: None, what: What::Added, when: participant.added })?;
+        }
+        let Difference { mut came, mut gone } = self.difference(base, participant, |_| true)?;
+        came.sort_by(|(left, _), (right, _)| left.entry.sort_key().cmp(&right.entry.sort_key()));
+        gone.sort_by(|left, right| left.entry.sort_key().cmp(&right.entry.sort_key()));
+        let came = came.iter().map(|(version, what)| (version, *what, version.entry.received));
+        let gone = gone.iter().map(|version| (version, What::Removed, self.plan.noticed));
+        for (version, what, when) in came.chain(gone) {
+            let record_id = version.entry.record_id.text();
+            let summary_type = &version.entry.summary_type;
+            let record = ChangedRecord { summary_type, record_id: &record_id, revision: version.revision };
+            visit(&Change { participant: code, record: Some(record), what, when })?;
+        }
+        Ok(())
+    }
+}
+
+/// The records of a participant as a view shows them.
+fn viewed(
+    mut entries: Vec<(PackId, IndexEntry)>,
+    view: &View,
+    participant: &Participant,
+    wanted: impl Fn(&SummaryType) -> bool,
+) -> Vec<Chosen> {
+    entries.retain(|(_, entry)| entry.sequence <= view.sequence);
+    select(entries, participant, &view.scope, wanted)
 }
 
 impl Source for StoreSource<'_> {
     fn participants(&mut self) -> io::Result<Vec<ParticipantRow>> {
-        let mut rows = Vec::with_capacity(self.participants.len());
-        for participant in &self.participants {
+        let mut rows = Vec::with_capacity(self.plan.view.participants.len());
+        for participant in &self.plan.view.participants {
             let chosen = self.chosen(participant, |_| true)?;
             let starts = || chosen.iter().filter_map(|version| version.entry.start);
             rows.push(ParticipantRow {
@@ -82,17 +151,17 @@ impl Source for StoreSource<'_> {
 
     fn types(&mut self) -> io::Result<Vec<SummaryType>> {
         let mut types = BTreeSet::new();
-        for participant in &self.participants {
-            types.extend(self.chosen(participant, |_| true)?.into_iter().map(|version| version.entry.summary_type));
+        for participant in &self.plan.view.participants {
+            types.extend(self.written(participant, |_| true)?.into_iter().map(|version| version.entry.summary_type));
         }
         Ok(types.into_iter().collect())
     }
 
     fn records(&mut self, summary_type: &SummaryType, visit: &mut Visitor<'_>) -> io::Result<()> {
-        for participant in &self.participants {
+        for participant in &self.plan.view.participants {
             let mut window = Window::default();
             let mut identities = Identities::default();
-            for version in self.chosen(participant, |found| found == summary_type)? {
+            for version in self.written(participant, |found| found == summary_type)? {
                 self.check(&participant.id)?;
                 let record_id = version.entry.record_id.text();
                 let head = RecordHead {
@@ -104,7 +173,7 @@ impl Source for StoreSource<'_> {
                     start: version.entry.start,
                     offset: version.entry.offset,
                 };
-                let names = match self.rules.names {
+                let names = match self.plan.view.rules.names {
                     Keep::Keep => identities.names(self.catalog, &participant.id, &version.pack, &version.entry)?,
                     Keep::Drop => Vec::new(),
                 };
@@ -117,6 +186,29 @@ impl Source for StoreSource<'_> {
                 };
                 visit(&head, &mut content)?;
             }
+        }
+        Ok(())
+    }
+
+    fn changes(&mut self, visit: &mut ChangeVisitor<'_>) -> io::Result<()> {
+        let Some(base) = &self.plan.base else { return Ok(()) };
+        let present: HashMap<_, _> =
+            self.plan.view.participants.iter().map(|participant| (participant.id, &participant.code)).collect();
+        let mut departed = base.members.iter().filter_map(|member| match member.id.and_then(|id| present.get(&id)) {
+            Some(code) if **code == member.code => None,
+            Some(_) => Some((&member.code, What::Removed)),
+            None => Some((&member.code, What::Withdrawn)),
+        });
+        let mut next = departed.next();
+        for participant in &self.plan.view.participants {
+            while let Some((code, what)) = next.filter(|(code, _)| **code <= participant.code) {
+                visit(&Change { participant: code, record: None, what, when: self.plan.noticed })?;
+                next = departed.next();
+            }
+            self.changes_of(base, participant, visit)?;
+        }
+        for (code, what) in next.into_iter().chain(departed) {
+            visit(&Change { participant: code, record: None, what, when: self.plan.noticed })?;
         }
         Ok(())
     }
@@ -135,7 +227,7 @@ struct Stored<'a> {
 impl Content for Stored<'_> {
     fn read(&mut self, piece: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
         let Chosen { pack, entry, .. } = self.version;
-        let mut names = std::mem::take(&mut self.names);
+        let mut names = self.names.clone();
         let read = self.catalog.data(&self.owner, pack, entry, self.window, &mut |bytes| {
             if names.is_empty() {
                 return piece(bytes);

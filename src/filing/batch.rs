@@ -11,6 +11,7 @@ use crate::filing::refused::reason;
 use crate::filing::tally::Tally;
 use crate::model::entry::{Entry, Shape};
 use crate::model::id::OwnerId;
+use crate::model::participant::Moment;
 use crate::model::pull::{PullId, PullRef};
 use crate::model::summary::{DEREGISTRATIONS, PERMISSION_CHANGES, SummaryType};
 use crate::model::time::UnixSeconds;
@@ -113,12 +114,13 @@ impl<'a> Batch<'a> {
     ) -> Result<(), Failure> {
         let is_ping = arrival.entry.shape == Shape::Ping;
         let received = arrival.header.received;
-        // A file's ping says when its activity was; of any other ping, what it leads to says it.
+        // A file's ping says when its activity was; of any other ping, what it leads to says it, and its offset.
         let says_when = !is_ping || is_file(&arrival.summary_type);
-        let time = arrival.facts.start.filter(|_| says_when).unwrap_or(received);
-        let takes_part = |linked: &&LinkedTo| {
-            linked.collects(time)
-                || (!says_when && (1..=LATE_DAYS).any(|days| linked.collects(received.plus(-days * DAY_S))))
+        let at = arrival.facts.start.filter(|_| says_when).unwrap_or(received);
+        let takes_part = |linked: &&LinkedTo| match is_ping {
+            false => linked.collects(Moment { at, offset: arrival.facts.offset }),
+            true if says_when => linked.may_collect(at),
+            true => (0..=LATE_DAYS).any(|days| linked.may_collect(received.plus(-days * DAY_S))),
         };
         let mut targets: Vec<Target> = Vec::new();
         let mut result = RecordResult::OutsideWindow;

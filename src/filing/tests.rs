@@ -3,11 +3,14 @@
 
 mod answers;
 mod backups;
+mod compaction;
 mod crashes;
 mod disk;
 mod given;
 mod hand;
+mod handed_out;
 mod held;
+mod increments;
 mod jobs;
 mod known;
 mod leaving;
@@ -15,7 +18,9 @@ mod permissions;
 mod pings;
 mod places;
 mod quarantine;
+mod replays;
 mod revisions;
+mod rotation;
 mod site;
 mod stored;
 mod trail;

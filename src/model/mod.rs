@@ -11,3 +11,4 @@ pub mod pull;
 pub mod study;
 pub mod summary;
 pub mod time;
+pub mod window;

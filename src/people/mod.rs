@@ -23,6 +23,7 @@ mod load;
 mod participants;
 pub mod permissions;
 pub mod refusal;
+pub mod register;
 mod rows;
 pub mod standing;
 mod studies;

@@ -99,6 +99,10 @@ pub enum Refusal {
     SeveralLinks,
     /// Another export of the study runs.
     ExportRunning,
+    /// The study has no completed export of this number.
+    NoExport(u32),
+    /// Of the export of this number too little is kept to compare with it or make it again.
+    ForgottenExport(u32),
     /// What was answered is not all filed yet.
     FilingBehind,
     /// No unused code or handle was found.
@@ -124,6 +128,7 @@ impl Refusal {
             | Self::NoParticipant(..)
             | Self::MistypedCode(_)
             | Self::NoHandle(_)
+            | Self::NoExport(_)
             | Self::NoLinkNumber(_) => Kind::NotFound,
             Self::BadStudyName(_)
             | Self::NoRecipient
@@ -149,6 +154,7 @@ impl Refusal {
             | Self::LinkedAlready
             | Self::Tombstoned(_)
             | Self::NoLink
+            | Self::ForgottenExport(_)
             | Self::SeveralLinks => Kind::Conflict,
             Self::StudyLocked(_) | Self::StudyClosed(_) => Kind::Locked,
             Self::NotBuilt(_) => Kind::NotBuilt,
@@ -257,6 +263,14 @@ impl fmt::Display for Refusal {
             ),
             Self::FilingBehind => f.write_str("What was received is not all filed yet; try again in a minute."),
             Self::ExportRunning => f.write_str("An export of this study is running; try again when it is done."),
+            Self::NoExport(number) => write!(
+                f,
+                "The study has no completed export {number}; `studygate exports list` shows those that there are."
+            ),
+            Self::ForgottenExport(number) => write!(
+                f,
+                "Export {number} was made by an earlier version, which kept too little of it; make a whole export instead."
+            ),
             Self::Exhausted => f.write_str("No unused code was found; try again, or give a code."),
             Self::Other(_, sentence) => f.write_str(sentence),
             Self::Store => f.write_str("The store failed; the gateway recovers it when it is started again."),

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use crate::store::engine::{Batch, Compacted, Engine, Error};
+use crate::store::engine::{Batch, Compacted, Engine, Error, GoOn};
 
 /// A piece ends behind the row that reaches this, in bytes.
 const PIECE_BYTES: usize = 512 * 1024;
@@ -163,8 +163,12 @@ impl Engine for Snapshots {
         self.engine.bytes()
     }
 
-    fn compact(&self, room: u64) -> Result<Compacted, Error> {
-        self.engine.compact(room)
+    fn live_bytes(&self) -> Result<u64, Error> {
+        self.engine.live_bytes()
+    }
+
+    fn compact(&self, room: u64, go_on: GoOn<'_>) -> Result<Compacted, Error> {
+        self.engine.compact(room, go_on)
     }
 }
 

@@ -7,6 +7,7 @@ pub mod families;
 pub mod filing;
 pub mod http;
 pub mod ingest;
+pub mod keys;
 pub mod logging;
 pub mod people;
 pub mod process;

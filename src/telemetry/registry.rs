@@ -58,6 +58,7 @@ mod tests {
         filing::FilingMetrics,
         http::HttpMetrics,
         ingest::IngestMetrics,
+        keys::KeyMetrics,
         people::{ExportMetrics, PeopleMetrics},
         process::ProcessMetrics,
         pull::PullMetrics,
@@ -78,6 +79,7 @@ mod tests {
         ExportMetrics::register(&registry);
         PullMetrics::register(&registry);
         AuditMetrics::register(&registry);
+        KeyMetrics::register(&registry).escrow_verified(Some(crate::model::time::UnixSeconds(1)));
         ProcessMetrics::install(&registry);
         let text = registry.render();
         for line in text.lines().filter(|line| !line.starts_with('#')) {

@@ -75,6 +75,7 @@ impl Withdrawal {
 
     /// The steps from the tombstone to the last row; an interruption anywhere leaves the owner due.
     fn erase(&self, owners: &[OwnerId], extent: Extent) -> Result<Vec<Purge>, Failure> {
+        let _alone = self.rotating();
         let mut purges: Vec<_> = owners.iter().filter_map(|owner| self.log.open_of(owner)).collect();
         let retained = retained(&purges);
         self.count(&mut purges)?;
@@ -158,7 +159,7 @@ impl Withdrawal {
         }
         self.commit(turn, purges, Place::Last)?;
         if !purges.is_empty() {
-            self.compaction_wanted();
+            self.compactor.want();
         }
         Ok(())
     }
@@ -174,7 +175,7 @@ impl Withdrawal {
     }
 
     /// The oldest generation that a body still needs: those before it may go.
-    fn closed_generations(&self) -> Option<JournalGeneration> {
+    pub(super) fn closed_generations(&self) -> Option<JournalGeneration> {
         let current = self.parts.keyring.journal_current().0;
         Some(self.parts.journal.oldest_generation().map_or(current, |oldest| oldest.min(current)))
     }

@@ -52,6 +52,7 @@ pub const PLACES: &[Place] = &[
     place("pings to be pulled", Emptied::WithTheRecords(table::PULL)),
     place("how far pulls have come", Emptied::WithTheRecords(table::PULL_STATE)),
     place("permissions", Emptied::WithTheOwner(table::PERMISSION)),
+    place("the participant as exports handed them out", Emptied::WithTheOwner(table::HANDED_OUT)),
     place("files of records", Emptied::WithThePacks),
     place("bodies in the journal", Emptied::BeforeThePurge),
     place("keys", Emptied::WithTheEpoch),
@@ -62,9 +63,11 @@ pub const PLACES: &[Place] = &[
     place("studies with their retired codes", Emptied::Kept(table::STUDY)),
     place("purges and their receipts", Emptied::Kept(table::PURGE)),
     place("exports that were handed out, and the codes in them", Emptied::Kept(table::EXPORT)),
+    place("tokens of the API", Emptied::Kept(table::TOKEN)),
     place("how far filing has come", Emptied::Kept(table::PROGRESS)),
     place("backups that were made", Emptied::Kept(table::BACKUP)),
     place("the last head of the audit log", Emptied::Kept(table::AUDIT)),
+    place("when the escrow of the root key was verified", Emptied::Kept(table::ESCROW)),
     place("the audit log, which names codes and what was done", Emptied::KeptBesideTheStore),
 ];
 

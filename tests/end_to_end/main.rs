@@ -1,16 +1,19 @@
 //! The way of a notification from Garmin's POST to the opened dataset, through the real binary.
 
 mod audit;
+mod audit_tampering;
 mod clear_text;
 mod deregistration;
 mod hostile;
 mod identity;
+mod keys;
 mod kills;
 mod large;
 mod metrics;
 mod permissions;
 mod pushes;
 mod quarantine;
+mod resurrection;
 mod revisions;
 mod sealed_files;
 #[path = "../site/mod.rs"]

@@ -141,7 +141,12 @@ impl Disk {
         let backups = Arc::new(backups.expect("a register"));
         let withdrawal = Withdrawal::new(withdrawal::Parts {
             backups,
-            settings: withdrawal::Settings { tombstone_for: 1000, quarantine_for: 5000, brake },
+            settings: withdrawal::Settings {
+                tombstone_for: 1000,
+                quarantine_for: 5000,
+                brake,
+                settle_for: Duration::ZERO,
+            },
             people: Arc::clone(&people),
             catalog: Arc::clone(&catalog),
             keyring: Arc::clone(&keyring),

@@ -31,11 +31,6 @@ impl Keyring {
         KeysCopy { epoch: self.epoch(), keys }
     }
 
-    /// What `work` makes of the root key.
-    pub fn with_root<T>(&self, work: impl FnOnce(&Key) -> T) -> T {
-        work(self.vault().root())
-    }
-
     /// Makes a keyring of these keys in an empty folder, under an epoch later than this one.
     pub fn restore(dir: &Path, root: &Key, rng: Arc<Rng>, copy: &KeysCopy, after: u64) -> Result<Keyring, Error> {
         let mut copy = copy.clone();

@@ -1,5 +1,7 @@
 //! The keyring on a disk that stops at any step: what opens is the old or the new state, and nothing destroyed.
 
+mod root;
+
 use std::{
     collections::HashSet,
     fs::{self, File},
@@ -39,6 +41,10 @@ impl Layer for Stopping {
 
     fn sync(&self, file: &File) -> io::Result<()> {
         if self.step() { file.sync_all() } else { Err(io::Error::other("stopped")) }
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        if self.step() { fs::rename(from, to) } else { Err(io::Error::other("stopped")) }
     }
 }
 
@@ -97,7 +103,7 @@ fn remnants(dir: &Path, names: &[&str]) -> Vec<Vec<u8>> {
 }
 
 fn assert_nothing_left(dir: &Path, remnants: &[Vec<u8>]) {
-    for entry in fs::read_dir(dir).unwrap().flatten() {
+    for entry in fs::read_dir(dir).unwrap().flatten().filter(|entry| entry.path().is_file()) {
         let bytes = fs::read(entry.path()).unwrap();
         let found: HashSet<&[u8]> = bytes.windows(16).collect();
         assert!(!remnants.iter().any(|part| found.contains(&**part)), "remnant in {}", entry.path().display());
@@ -218,6 +224,32 @@ fn rotation_stopped_anywhere_leaves_the_old_or_the_new_keyring_and_no_remnant() 
         assert!(open(dir.path()).unwrap().owner(&id(2)).is_some());
         if outcome.is_ok() {
             assert!(steps >= 8, "the disk was stopped at every step");
+            return;
+        }
+    }
+}
+
+#[test]
+fn fault_anywhere_in_a_rotation_leaves_the_running_keyring_readable_and_what_it_wraps_opens_after_a_restart() {
+    for steps in 0.. {
+        let before = prepared();
+        let disk = Stopping::after(usize::MAX);
+        let keyring = Keyring::open_on(before.path(), &root(), rng(), disk.clone()).unwrap();
+        disk.left.store(steps, Ordering::SeqCst);
+        let outcome = keyring.rotate(&[Change::NextJournalGeneration]);
+        assert_eq!(keyring.has_failed(), outcome.is_err());
+        let (generation, wrapping) = keyring.journal_current();
+        let data = keyring.owner(&id(2)).unwrap().data.clone();
+        if outcome.is_err() {
+            disk.left.store(usize::MAX, Ordering::SeqCst);
+            assert!(matches!(keyring.update(&[add(9)]), Err(Error::Io(_))), "a failed write is not tried again");
+        }
+        drop(keyring);
+        let found = open(before.path()).unwrap();
+        assert_eq!(found.journal(generation), Some(wrapping), "stopped after {steps}");
+        assert_eq!((found.owners().len(), &found.owner(&id(2)).unwrap().data), (2, &data));
+        if outcome.is_ok() {
+            assert_eq!(steps, 8, "four slots are written and fsynced");
             return;
         }
     }

@@ -4,14 +4,17 @@
 //!
 //! ```text
 //! epoch.0, epoch.1      counter = epoch;    payload = the epoch key, sealed under the root key
+//!                       | 8 fingerprint of that root key | 8 of the root key before, or zeros |
 //! keyring.0, keyring.1  counter = version;  payload = the content, sealed under the epoch key for (epoch, version)
 //!
 //! update   content n+1 under the same epoch into the slot that does not count
 //! rotate   content n+1 under epoch e+1 into the slot that does not count; epoch e+1 into its other slot: from here
-//!          the new state counts; epoch e destroyed; content n destroyed
+//!          the new state counts; epoch e destroyed; content n destroyed. With a new root key, epoch e+1 is sealed
+//!          under that one; nothing else is
 //! open     the newest epoch that opens, with its newest content that opens; then what is neither that nor older
 //!          content of the same epoch is destroyed, which ends an interrupted rotation
 //! ```
+//! The fingerprints are for messages alone: they are not sealed. Versions before 0.2 wrote slots without them.
 
 use std::{io, path::Path, sync::Arc};
 
@@ -21,12 +24,15 @@ use zeroize::Zeroizing;
 use crate::crypto::{
     key::Key,
     keyring::Error,
+    root_key::Fingerprint,
     seal::{Location, OVERHEAD, open, seal},
     slots::{Layer, Slot, Slots},
 };
 
 const EPOCH_STEP_BYTES: usize = 4096;
 const CONTENT_STEP_BYTES: usize = 64 * 1024;
+const SEALED_EPOCH_BYTES: usize = 32 + OVERHEAD;
+const NO_ROOT: Fingerprint = Fingerprint::from_bytes([0; Fingerprint::BYTES]);
 
 /// The content of a keyring in clear, wiped when dropped.
 pub(crate) type Content = Zeroizing<Vec<u8>>;
@@ -47,6 +53,15 @@ struct State {
     epoch_slot: usize,
     version: u64,
     content_slot: usize,
+    /// The root key before the one in force.
+    root_before: Fingerprint,
+}
+
+/// What an epoch's slot holds.
+struct EpochPayload<'a> {
+    sealed: &'a [u8],
+    root: Fingerprint,
+    root_before: Fingerprint,
 }
 
 struct Pair {
@@ -77,6 +92,12 @@ impl Vault {
         Ok((Vault { root: root.clone(), rng, epochs, contents, state, failed: false }, content))
     }
 
+    /// The same on another disk.
+    #[cfg(test)]
+    pub(crate) fn on(self, layer: Arc<dyn Layer>) -> Vault {
+        Vault { epochs: self.epochs.on(layer.clone()), contents: self.contents.on(layer), ..self }
+    }
+
     /// Makes the first state of a vault in an empty folder, in this epoch.
     pub(crate) fn create(
         dir: &Path,
@@ -95,10 +116,6 @@ impl Vault {
         self.state.epoch
     }
 
-    pub(crate) fn root(&self) -> &Key {
-        &self.root
-    }
-
     /// Replaces the content, under the same epoch.
     pub(crate) fn update(&mut self, content: &Content) -> Result<(), Error> {
         let (version, slot) = self.begin(content)?;
@@ -109,18 +126,40 @@ impl Vault {
         Ok(())
     }
 
+    /// Whether a write failed.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failed
+    }
+
+    /// The root key in force.
+    pub(crate) fn root(&self) -> &Key {
+        &self.root
+    }
+
     /// Replaces the content, under a new epoch; what the old one sealed opens no more.
     pub(crate) fn rotate(&mut self, content: &Content) -> Result<(), Error> {
+        self.rotate_under(content, self.root.clone(), self.state.root_before)
+    }
+
+    /// The same under a new root key: the old one opens nothing any more.
+    pub(crate) fn rotate_root(&mut self, content: &Content, root: Key) -> Result<(), Error> {
+        let before = Fingerprint::of(&self.root);
+        self.rotate_under(content, root, before)
+    }
+
+    fn rotate_under(&mut self, content: &Content, root: Key, root_before: Fingerprint) -> Result<(), Error> {
         let (version, slot) = self.begin(content)?;
         let old = &self.state;
         let epoch = old.epoch + 1;
         let epoch_slot = 1 - old.epoch_slot;
         let epoch_key = Key::random(&*self.rng);
         self.contents.write(slot, version, &seal_content(&epoch_key, epoch, version, content, &*self.rng))?;
-        self.epochs.write(epoch_slot, epoch, &seal_epoch(&self.root, epoch, &epoch_key, &*self.rng))?;
+        let sealed = seal_epoch(&root, root_before, epoch, &epoch_key, &*self.rng);
+        self.epochs.write(epoch_slot, epoch, &sealed)?;
         self.epochs.destroy(old.epoch_slot, &*self.rng)?;
         self.contents.destroy(old.content_slot, &*self.rng)?;
-        self.state = State { epoch, epoch_key, epoch_slot, version, content_slot: slot };
+        self.state = State { epoch, epoch_key, epoch_slot, version, content_slot: slot, root_before };
+        self.root = root;
         self.failed = false;
         Ok(())
     }
@@ -149,7 +188,7 @@ impl Pair {
         self.contents.preallocate()?;
         let epoch_key = Key::random(rng);
         self.contents.write(0, 1, &seal_content(&epoch_key, epoch, 1, content, rng))?;
-        self.epochs.create_first(epoch, &seal_epoch(root, epoch, &epoch_key, rng))?;
+        self.epochs.create_first(epoch, &seal_epoch(root, NO_ROOT, epoch, &epoch_key, rng))?;
         Ok(())
     }
 
@@ -158,7 +197,8 @@ impl Pair {
         let sealed_contents = newest_first(&self.contents)?;
         let mut found_epoch = false;
         for (epoch_slot, epoch, sealed) in &sealed_epochs {
-            let Some(epoch_key) = open_epoch(root, *epoch, sealed) else {
+            let payload = EpochPayload::of(sealed);
+            let Some(epoch_key) = open_epoch(root, *epoch, payload.sealed) else {
                 continue;
             };
             found_epoch = true;
@@ -166,12 +206,16 @@ impl Pair {
                 if let Ok(content) = open(&epoch_key, place(&epoch.to_be_bytes(), &version.to_be_bytes()), sealed) {
                     let (epoch, version) = (*epoch, *version);
                     let (epoch_slot, content_slot) = (*epoch_slot, *content_slot);
-                    let state = State { epoch, epoch_key, epoch_slot, version, content_slot };
+                    let root_before = payload.root_before;
+                    let state = State { epoch, epoch_key, epoch_slot, version, content_slot, root_before };
                     return Ok((state, Zeroizing::new(content)));
                 }
             }
         }
-        Err(if found_epoch || sealed_epochs.is_empty() { Error::Damaged } else { Error::WrongRootKey })
+        match sealed_epochs.first() {
+            Some((_, _, sealed)) if !found_epoch => Err(EpochPayload::of(sealed).refusal(root)),
+            Some(_) | None => Err(Error::Damaged),
+        }
     }
 
     fn destroy_the_rest(&self, state: &State, rng: &dyn SecureRandom) -> Result<(), Error> {
@@ -196,6 +240,27 @@ impl Pair {
     }
 }
 
+impl<'a> EpochPayload<'a> {
+    fn of(bytes: &'a [u8]) -> Self {
+        let (sealed, mut names) = bytes.split_at_checked(SEALED_EPOCH_BYTES).unwrap_or((bytes, &[]));
+        let mut name = || {
+            let (first, rest) = names.split_first_chunk()?;
+            names = rest;
+            Some(Fingerprint::from_bytes(*first))
+        };
+        let (root, root_before) = (name().unwrap_or(NO_ROOT), name().unwrap_or(NO_ROOT));
+        Self { sealed, root, root_before }
+    }
+
+    /// Why this root key does not open it.
+    fn refusal(&self, root: &Key) -> Error {
+        if self.root_before != NO_ROOT && Fingerprint::of(root) == self.root_before {
+            return Error::RootKeyReplaced(self.root);
+        }
+        Error::WrongRootKey
+    }
+}
+
 /// The written slots, as (slot, counter, payload).
 fn newest_first(slots: &Slots) -> io::Result<Vec<(usize, u64, Vec<u8>)>> {
     let mut written = Vec::new();
@@ -208,8 +273,12 @@ fn newest_first(slots: &Slots) -> io::Result<Vec<(usize, u64, Vec<u8>)>> {
     Ok(written)
 }
 
-fn seal_epoch(root: &Key, epoch: u64, key: &Key, rng: &dyn SecureRandom) -> Vec<u8> {
-    seal(root, Location { table: "epoch", owner: b"", item: &epoch.to_be_bytes() }, key.expose(), rng)
+fn seal_epoch(root: &Key, root_before: Fingerprint, epoch: u64, key: &Key, rng: &dyn SecureRandom) -> Vec<u8> {
+    let place = Location { table: "epoch", owner: b"", item: &epoch.to_be_bytes() };
+    let mut payload = seal(root, place, key.expose(), rng);
+    payload.extend_from_slice(Fingerprint::of(root).as_bytes());
+    payload.extend_from_slice(root_before.as_bytes());
+    payload
 }
 
 fn open_epoch(root: &Key, epoch: u64, sealed: &[u8]) -> Option<Key> {

@@ -14,6 +14,7 @@ use crate::backup::verify::verify;
 use crate::backup::{self, Backups, Failure, Source, capsule, purge_log, restore};
 use crate::clock::Clock;
 use crate::crypto::key::{Key, Rng};
+use crate::crypto::keyring::root::UnderRoot;
 use crate::crypto::keyring::{Change, Keyring};
 use crate::store::engine::Engine;
 use crate::store::faulty::{Fault as EngineFault, Faulty};
@@ -247,8 +248,12 @@ fn capsules_open_under_another_root_key_when_they_were_resealed() {
     let site = filled(folder.path());
     let (_, path) = made(&site);
     let next = Key::from_bytes([9; 32]);
-    assert!(site.at().backups.reseal(&root(), &next).is_empty());
-    assert!(site.at().backups.reseal(&root(), &next).is_empty(), "a second time changes nothing");
+    let handed_out = site.at().backups.register_handed_out().expect("registered");
+    for _ in 0..2 {
+        let sealed = site.at().backups.seal_anew(&root(), &next);
+        assert_eq!((sealed.capsules, sealed.unreached.len()), (1, 1), "a second time changes nothing");
+        assert!(sealed.unreached[0].contains(&handed_out.id.to_string()));
+    }
     assert!(restore::open(&path, &root()).is_err());
     assert_eq!(verify(&path, Some(&next)).expect("whole").opened.expect("opened").destroyed, 0);
 }

@@ -1,10 +1,9 @@
-//! The audit log, and the key that its heads are signed with.
+//! The audit log.
 //!
 //! | request | answer |
 //! |---|---|
-//! | GET audit?study=&code=&act=&from=&to=&after= | `{"entries": [ENTRY], "next"}`; `next` goes into `after` |
+//! | GET audit?study=&code=&act=&from=&to=&limit=&after= | `{"entries": [ENTRY], "next"}`; `next` goes into `after` |
 //! | POST audit/verify | `{"entries", "range", "proven_to", "head", "findings": [FINDING], "site_key"}` |
-//! | GET keys | `{"site_key"}` |
 //!
 //! ENTRY: `{"sequence", "at", "who", "act", "details", "study", "code"}`. FINDING: `{"file", "line", "byte",
 //! "sequence", "fault", …, "text"}`.
@@ -16,13 +15,14 @@ use crate::access::rights::Reach;
 use crate::audit::list::Filter;
 use crate::audit::{Act, Event, act};
 use crate::http::local::times::{beginning, end};
-use crate::http::local::{Answer, Call, Routes, json};
+use crate::http::local::{Answer, Call, Routes, json, page::Page};
 use crate::http::problem::Problem;
 
 pub(super) fn list(routes: &Routes, call: &Call) -> Answer {
-    let query = call.query(&["study", "code", "act", "from", "to", "after"])?;
+    let query = call.query(&["study", "code", "act", "from", "to", "limit", "after"])?;
+    let page = Page::of(&query)?;
     let text = |name| Ok::<_, Problem>(query.one(name)?.map(str::to_owned));
-    let after = query.one("after")?.map_or(Ok(0), str::parse);
+    let after = page.after.as_deref().map_or(Ok(0), str::parse);
     let filter = Filter {
         study: text("study")?,
         within: match &call.reach {
@@ -33,6 +33,7 @@ pub(super) fn list(routes: &Routes, call: &Call) -> Answer {
         act: text("act")?,
         from: query.one("from")?.map(|text| beginning("from", text)).transpose()?,
         to: query.one("to")?.map(|text| end("to", text)).transpose()?,
+        limit: page.limit,
         after: after.map_err(|_| Problem::invalid("\"after\" is no entry's number."))?,
     };
     if filter.act.as_deref().is_some_and(|name| !act::NAMES.contains(&name)) {
@@ -59,9 +60,4 @@ pub(super) fn verify(routes: &Routes, call: &Call) -> Answer {
     let mut answer = report.told();
     answer["site_key"] = json!(routes.audit.site_key());
     Ok(json(StatusCode::OK, &answer))
-}
-
-pub(super) fn keys(routes: &Routes, call: &Call) -> Answer {
-    call.members(&[])?;
-    Ok(json(StatusCode::OK, &json!({ "site_key": routes.audit.site_key() })))
 }

@@ -7,6 +7,7 @@ use tokio::sync::mpsc;
 
 use crate::access::rights::Reach;
 use crate::audit::Who;
+use crate::http::local::keys::KeyDesk;
 use crate::http::local_api::StreamPiece;
 use crate::model::{id::OwnerId, participant::Window, time::UnixSeconds};
 use crate::people::refusal::Refusal;
@@ -18,6 +19,9 @@ use crate::withdrawal::{Event, Leave};
 pub trait Desk: Send + Sync {
     /// What `status` shows: a JSON object without personal data.
     fn status(&self) -> Value;
+
+    /// What concerns the keys.
+    fn keys(&self) -> &dyn KeyDesk;
 
     /// The quarantined items: a JSON object each, without their content.
     fn quarantine(&self, reach: &Reach) -> Result<Vec<Value>, Refusal>;
@@ -64,9 +68,15 @@ pub trait Desk: Send + Sync {
         let _uncounted = study;
     }
 
-    /// Jobs by id, behind `after`: those that ended without data, or all; a JSON object each. The second is where to
+    /// Jobs by id, at most so many behind `after`: those that ended without data, or all; a JSON object each. The second is where to
     /// go on, `None` at the end.
-    fn pulls(&self, all: bool, after: Option<&str>, reach: &Reach) -> Result<(Vec<Value>, Option<String>), Refusal>;
+    fn pulls(
+        &self,
+        all: bool,
+        after: Option<&str>,
+        limit: usize,
+        reach: &Reach,
+    ) -> Result<(Vec<Value>, Option<String>), Refusal>;
 
     /// Has a job tried again at once. Returns whom it is for.
     fn retry_pull(&self, id: &str, now: UnixSeconds, reach: &Reach) -> Result<Vec<Concerned>, Refusal>;
@@ -129,6 +139,10 @@ pub struct ExportRequest {
     pub window: Window,
     /// Which versions.
     pub revisions: Revisions,
+    /// Only what came, changed or went since this export.
+    pub since: Option<u32>,
+    /// This export once more.
+    pub as_of: Option<u32>,
 }
 
 /// An export under way.

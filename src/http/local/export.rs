@@ -1,6 +1,7 @@
 //! `GET studies/{study}/export`: the encrypted dataset, streamed.
 //!
-//! Query: `participant` (a code, may stand several times), `from`, `to`, `revisions=true`, `format=csv`. The answer is
+//! Query: `participant` (a code, may stand several times), `from`, `to`, `revisions=true`, `format=csv`; or `since` or
+//! `as_of`, an export's number, whose scope it then has. The answer is
 //! `application/octet-stream` with the dataset's name in `Content-Disposition`; one that is cut short is no dataset.
 
 use hyper::{
@@ -11,7 +12,8 @@ use hyper::{
 use crate::http::local::{
     Answer, Call, Routes,
     desk::{ExportRequest, Revisions},
-    times::{beginning, end},
+    members::Query,
+    times::{window_beginning, window_end},
 };
 use crate::http::local_api::{LocalBody, LocalResponse};
 use crate::http::problem::Problem;
@@ -36,11 +38,7 @@ pub(super) fn begin(routes: &Routes, call: &Call) -> Answer {
 
 fn request(routes: &Routes, call: &Call) -> Result<ExportRequest, Problem> {
     let query = call.query(KNOWN)?;
-    let not_built = [
-        ("tables", "an export of some tables only (\"tables\")"),
-        ("since", "an export of changes (\"since\")"),
-        ("as_of", "an export of an earlier state (\"as-of\")"),
-    ];
+    let not_built = [("tables", "an export of some tables only (\"tables\")")];
     for (name, what) in not_built {
         if query.one(name)?.is_some() {
             return Err(Refusal::NotBuilt(what).into());
@@ -57,8 +55,8 @@ fn request(routes: &Routes, call: &Call) -> Result<ExportRequest, Problem> {
         Some(_) => return Err(Problem::invalid("\"revisions\" must be true or false.")),
     };
     let window = Window {
-        from: query.one("from")?.map(|text| beginning("from", text)).transpose()?,
-        to: query.one("to")?.map(|text| end("to", text)).transpose()?,
+        from: query.one("from")?.map(|text| window_beginning("from", text)).transpose()?,
+        to: query.one("to")?.map(|text| window_end("to", text)).transpose()?,
     };
     participant::checked_window(&window)?;
 
@@ -68,5 +66,15 @@ fn request(routes: &Routes, call: &Call) -> Result<ExportRequest, Problem> {
     for code in query.all("participant") {
         participants.push(participant::find(&directory, study, code)?.code.clone());
     }
-    Ok(ExportRequest { study: study.name.clone(), participants, window, revisions })
+    let (since, as_of) = (number(&query, "since")?, number(&query, "as_of")?);
+    Ok(ExportRequest { study: study.name.clone(), participants, window, revisions, since, as_of })
+}
+
+/// The number of an earlier export.
+fn number(query: &Query, name: &str) -> Result<Option<u32>, Problem> {
+    let Some(text) = query.one(name)? else { return Ok(None) };
+    match text.parse() {
+        Ok(number) if number > 0 => Ok(Some(number)),
+        Ok(_) | Err(_) => Err(Problem::invalid(format!("\"{name}\" must be the number of an export, from 1."))),
+    }
 }
