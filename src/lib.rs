@@ -7,6 +7,8 @@ pub mod app;
 pub mod audit;
 #[cfg(target_os = "linux")]
 pub mod backoff;
+#[cfg(target_os = "linux")]
+pub mod backup;
 pub mod cli;
 pub mod client;
 pub mod clock;

@@ -55,12 +55,21 @@ pub(super) struct Export {
 
 /// Exports.
 pub(super) fn run(export: &Export, gateway: &Gateway, form: Form) -> Result<(), Failure> {
-    if export.output.exists() {
-        let text = format!("{} exists and stays as it is; name another file with -o", export.output.display());
+    let bytes = stream_to(&export.output, &resource(export), gateway)?;
+    match form {
+        Form::Json => output::thing(form, &json!({"file": export.output, "bytes": bytes})),
+        Form::Text => Ok(()),
+    }
+}
+
+/// Writes what the gateway streams into a file that exists once it is whole; returns its length.
+pub(super) fn stream_to(target: &Path, resource: &Resource, gateway: &Gateway) -> Result<u64, Failure> {
+    if target.exists() {
+        let text = format!("{} exists and stays as it is; name another file", target.display());
         return Err(Failure::new(Exit::CannotCreate, text));
     }
-    let mut part = Part::create(&export.output)?;
-    let mut download = gateway.download(&resource(export))?;
+    let mut part = Part::create(target)?;
+    let mut download = gateway.download(resource)?;
     let mut meter = Meter::new();
     while let Some(bytes) = gateway.next(&mut download)? {
         part.write(&bytes)?;
@@ -68,11 +77,8 @@ pub(super) fn run(export: &Export, gateway: &Gateway, form: Form) -> Result<(), 
     }
     drop::<Download>(download);
     part.finish()?;
-    meter.done(&export.output);
-    match form {
-        Form::Json => output::thing(form, &json!({"file": export.output, "bytes": meter.bytes})),
-        Form::Text => Ok(()),
-    }
+    meter.done(target);
+    Ok(meter.bytes)
 }
 
 fn resource(export: &Export) -> Resource {

@@ -8,6 +8,8 @@
 #[cfg(target_os = "linux")]
 mod audit;
 #[cfg(target_os = "linux")]
+mod backup;
+#[cfg(target_os = "linux")]
 mod check_config;
 mod confirm;
 mod coverage;
@@ -34,6 +36,8 @@ mod quarantine;
 mod receipt;
 mod remote;
 mod resource;
+#[cfg(target_os = "linux")]
+mod restore;
 #[cfg(target_os = "linux")]
 mod serve;
 mod several;
@@ -150,6 +154,13 @@ enum Command {
     #[command(subcommand)]
     Audit(audit::Audit),
     #[cfg(target_os = "linux")]
+    /// Everything the gateway holds, in one file
+    #[command(subcommand)]
+    Backup(backup::Backup),
+    #[cfg(target_os = "linux")]
+    /// Restore a backup into an empty data directory; the gateway must not run
+    Restore(restore::Restore),
+    #[cfg(target_os = "linux")]
     /// The site's keys
     #[command(subcommand)]
     Keys(keys::Keys),
@@ -172,7 +183,11 @@ impl Command {
             | Self::Token(_) => true,
             Self::Dataset(_) => false,
             #[cfg(target_os = "linux")]
-            Self::Audit(audit::Audit::List(_)) | Self::Keys(keys::Keys::Show) => true,
+            Self::Audit(audit::Audit::List(_))
+            | Self::Backup(
+                backup::Backup::List | backup::Backup::Create { .. } | backup::Backup::PurgeLog { .. },
+            )
+            | Self::Keys(keys::Keys::Show) => true,
             #[cfg(target_os = "linux")]
             Self::Audit(audit::Audit::Verify(asked)) => asked.copy.is_none(),
             #[cfg(target_os = "linux")]
@@ -182,6 +197,8 @@ impl Command {
             | Self::Simulate(_)
             | Self::CheckConfig
             | Self::Receipt(_)
+            | Self::Restore(_)
+            | Self::Backup(backup::Backup::Verify { .. })
             // The root key stays on the gateway's own machine.
             | Self::Keys(keys::Keys::Rotate(_) | keys::Keys::Escrow(_)) => false,
         }
@@ -266,6 +283,17 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
             || keys::show_running(&running()?, form),
             || keys::show_at_rest(&Config::load(&file, environment)?, form),
         ),
+        #[cfg(target_os = "linux")]
+        Command::Backup(command) => match command {
+            backup::Backup::Create { file } => backup::take(&file, &["backups", "new"], &running()?, form),
+            backup::Backup::PurgeLog { file } => backup::take(&file, &["backups", "purge-log"], &running()?, form),
+            backup::Backup::List => backup::list(&running()?, form),
+            backup::Backup::Verify { file: named, root_key } => {
+                backup::verify_file(&named, root_key.as_deref(), (&file, environment), form)
+            }
+        },
+        #[cfg(target_os = "linux")]
+        Command::Restore(asked) => restore::run(asked, &Config::load(&file, environment)?, form),
         Command::Exports(command) => exports::run(command, &running()?, form),
         #[cfg(target_os = "linux")]
         Command::Keys(keys::Keys::Rotate(asked)) => keys::rotate(&asked, &running()?, form, &SystemRandom::new()),

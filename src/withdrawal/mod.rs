@@ -5,20 +5,21 @@
 //!   ─▶ tombstoned: links ended, tombstone, state withdrawn (fsynced; the notice's 200)
 //!   ─▶ bodies taken before that are filed, their journal keys' generation closed
 //!   ─▶ destroying: what is there is counted ─▶ survivors' keys under the next epoch, this one destroyed
-//!   ─▶ destroyed ─▶ rows and files gone ─▶ erased ─▶ the database compacted
+//!   ─▶ destroyed ─▶ capsules of backups without them ─▶ rows and files gone ─▶ erased ─▶ the database compacted
 //! ```
 //! Each arrow is a durable row of the purge log ([`record::Purge`]) before the step that follows it. Every step may be
 //! repeated; a start goes on where the last one stopped, before any port opens. The receipt is made of that row.
 //!
 //! Never: a read of a withdrawn participant's data; a key of theirs left behind; somebody else's data touched.
 
+mod backups;
 mod begin;
 pub mod compaction;
 pub mod course;
 mod erase;
 pub mod event;
 pub mod failure;
-mod log;
+pub mod log;
 pub mod notice;
 pub mod places;
 pub mod receipt;
@@ -29,6 +30,7 @@ mod view;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::backup::Backups;
 use crate::clock::Clock;
 use crate::crypto::key::Rng;
 use crate::crypto::keyring::{self, JournalGeneration, Keyring};
@@ -80,6 +82,8 @@ pub struct Parts {
     pub engine: Arc<dyn Engine>,
     /// Where pings wait.
     pub queue: Arc<Queue>,
+    /// The backups.
+    pub backups: Arc<Backups>,
     /// Where bodies are taken.
     pub journal: Journal,
     /// The disk.
