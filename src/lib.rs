@@ -14,6 +14,7 @@ pub mod client;
 pub mod clock;
 #[cfg(target_os = "linux")]
 pub mod config;
+#[cfg(target_os = "linux")]
 pub mod coverage;
 pub mod crypto;
 pub mod dataset;
