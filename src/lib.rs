@@ -12,6 +12,7 @@ pub mod client;
 pub mod clock;
 #[cfg(target_os = "linux")]
 pub mod config;
+pub mod coverage;
 pub mod crypto;
 pub mod dataset;
 #[cfg(target_os = "linux")]

@@ -51,6 +51,8 @@ fn help_of_each_command_says_what_it_takes() {
         &["purges", "confirm"],
         &["purges", "reject"],
         &["receipt", "verify"],
+        &["participant", "list"],
+        &["coverage"],
         &["export"],
         &["dataset", "open"],
         &["dataset", "keygen"],

@@ -8,7 +8,7 @@ const LAYERS: &[&[&str]] = &[
     &["dataset", "journal", "store", "tls", "upstream"],
     &["access", "audit", "client", "people", "records"],
     &["queue"],
-    &["export", "ingest", "simulate", "withdrawal"],
+    &["coverage", "export", "ingest", "simulate", "withdrawal"],
     &["filing", "pull"],
     &["http"],
     &["config"],

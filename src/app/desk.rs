@@ -1,5 +1,6 @@
 //! What the local API asks of the gateway beside the directory of people: status, quarantine, withdrawal, export.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -8,6 +9,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use crate::access::rights::Reach;
+use crate::app::covered;
 use crate::app::handout::Handout;
 use crate::app::keys::Keys;
 use crate::app::leaving::Leaving;
@@ -18,6 +20,8 @@ use crate::app::site::Site;
 use crate::audit::{Act, Event, Log, Who};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
+use crate::coverage::last_seen::LastSeen;
+use crate::coverage::report::{Asked, Report};
 use crate::crypto::keyring::Keyring;
 use crate::disk::Space;
 use crate::export::job::Export;
@@ -58,6 +62,7 @@ pub struct GatewayDesk {
     withdrawal: Arc<Withdrawal>,
     leaving: Leaving,
     keys: Keys,
+    last_seen: Arc<LastSeen>,
     journal: Journal,
     audit: Arc<Log>,
     space: Arc<Space>,
@@ -92,6 +97,7 @@ impl GatewayDesk {
             decisions: Decisions::new(site),
             withdrawal: Arc::clone(&site.withdrawal),
             leaving: Leaving::new(Arc::clone(&site.withdrawal), Arc::clone(&site.audit)),
+            last_seen: Arc::clone(&site.last_seen),
             keys: Keys::new(site, config, Arc::clone(&readiness)),
             journal: site.journal.clone(),
             audit: Arc::clone(&site.audit),
@@ -175,6 +181,14 @@ impl Desk for GatewayDesk {
 
     fn keys(&self) -> &dyn KeyDesk {
         &self.keys
+    }
+
+    fn coverage(&self, study: &str, asked: &Asked, now: UnixSeconds) -> Result<Report, Refusal> {
+        covered::coverage(&self.people, &self.catalog, study, asked, now)
+    }
+
+    fn last_seen(&self, participants: &[OwnerId]) -> Result<HashMap<OwnerId, UnixSeconds>, Refusal> {
+        covered::last_seen(&self.last_seen, participants)
     }
 
     fn recipients_changed(&self, study: &str) {

@@ -7,6 +7,7 @@
 
 pub mod at_rest;
 pub mod controls;
+mod covered;
 pub mod desk;
 pub mod escrow;
 pub mod failure;
@@ -22,6 +23,7 @@ pub mod pulling;
 mod pulls;
 mod quarantine;
 pub mod root;
+mod silence;
 pub mod site;
 mod start;
 mod trail;

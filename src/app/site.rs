@@ -16,6 +16,7 @@ use crate::app::failure::{Failure, Kind};
 use crate::audit::{self, Log};
 use crate::clock::Clock;
 use crate::config::{Config, Deregistration};
+use crate::coverage::last_seen::LastSeen;
 use crate::crypto::key::{Key, Rng};
 use crate::crypto::keyring::{self, Keyring};
 use crate::disk::{BALLAST_BYTES, Ballast, Space, copies_on_write};
@@ -69,6 +70,8 @@ pub struct Site {
     pub withdrawal: Arc<Withdrawal>,
     /// Who did what.
     pub audit: Arc<Log>,
+    /// What covers whose last days.
+    pub last_seen: Arc<LastSeen>,
     /// Whether the root key could be had back.
     pub escrow: Arc<Escrow>,
     /// Randomness.
@@ -123,6 +126,8 @@ impl Site {
             Catalog::open(Arc::clone(&engine), Arc::clone(&blobs), Arc::clone(&keyring), Arc::clone(rng), kept);
         let catalog = Arc::new(catalog.map_err(Failure::storage)?);
 
+        let last_seen = Arc::new(LastSeen::new(Arc::clone(&catalog)));
+
         let (journal, reader) = Journal::open(
             &journal::Settings { dir: dir.join("journal") },
             journal::Limits::default(),
@@ -176,6 +181,7 @@ impl Site {
             progress,
             withdrawal,
             audit,
+            last_seen,
             escrow,
             rng: Arc::clone(rng),
         })

@@ -74,6 +74,8 @@ acts! {
     }
     /// A study's participants were listed.
     ParticipantsListed = "participants-listed" {}
+    /// What came of a study's participants, day by day, was shown.
+    CoverageShown = "coverage-shown" {}
     /// A participant was shown.
     ParticipantShown = "participant-shown" {}
     /// A participant's window or consent was set.

@@ -10,6 +10,7 @@ mod audit;
 #[cfg(target_os = "linux")]
 mod check_config;
 mod confirm;
+mod coverage;
 mod dataset;
 #[cfg(target_os = "linux")]
 mod demo;
@@ -51,6 +52,7 @@ use clap::{Parser, Subcommand, error::ErrorKind};
 use ring::rand::SystemRandom;
 
 use crate::cli::{
+    coverage::Style,
     exit::{Exit, Failure},
     gateway::Gateway,
     output::Form,
@@ -126,6 +128,8 @@ enum Command {
     /// Purges that wait for time or for a person
     #[command(subcommand)]
     Purges(purges::Purges),
+    /// Show what came of each participant, day by day
+    Coverage(coverage::Coverage),
     /// Write a study's encrypted dataset
     Export(export::Export),
     /// What was handed out: the register of all exports
@@ -164,6 +168,7 @@ impl Command {
             | Self::Purges(_)
             | Self::Export(_)
             | Self::Exports(_)
+            | Self::Coverage(_)
             | Self::Token(_) => true,
             Self::Dataset(_) => false,
             #[cfg(target_os = "linux")]
@@ -267,6 +272,10 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         #[cfg(target_os = "linux")]
         Command::Keys(keys::Keys::Escrow(command)) => {
             escrow::run(command, &running()?, form, &|| Ok(Config::load(&file, environment)?), SystemClock.now())
+        }
+        Command::Coverage(asked) => {
+            let style = Style { color: output::is_seen() && !environment.no_color, utf8: environment.utf8 };
+            coverage::run(&asked, &running()?, form, style)
         }
         Command::Export(export) => export::run(&export, &running()?, form),
     }

@@ -57,6 +57,16 @@ pub(super) fn complain(text: &str) {
     }
 }
 
+/// Prints text that consists of whole lines.
+pub(super) fn lines(text: &str) -> Result<(), Failure> {
+    write_out(text)
+}
+
+/// Whether a person sees stdout.
+pub(super) fn is_seen() -> bool {
+    io::stdout().is_terminal()
+}
+
 /// Whether a person sees stderr and may answer on stdin.
 pub(super) fn has_person() -> bool {
     io::stderr().is_terminal() && io::stdin().is_terminal()
@@ -89,7 +99,7 @@ fn write_out(text: &str) -> Result<(), Failure> {
     }
 }
 
-fn table(head: &[&str], rows: &[Vec<String>]) -> String {
+pub(super) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
     let head: Vec<_> = head.iter().map(ToString::to_string).collect();
     let all = || std::iter::once(&head).chain(rows);
     let width = |column: usize| all().filter_map(|row| row.get(column)).map(|c| c.chars().count()).max().unwrap_or(0);

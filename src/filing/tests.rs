@@ -3,6 +3,7 @@
 
 mod answers;
 mod compaction;
+mod coverage;
 mod crashes;
 mod disk;
 mod given;

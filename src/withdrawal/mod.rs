@@ -153,16 +153,19 @@ impl Withdrawal {
         self.due().len() + self.settling().len()
     }
 
-    /// Whether an owner's data can go once the body at this place is filed: more need not be gathered behind it.
-    pub fn waits_for(&self, place: Position) -> bool {
-        self.due().iter().any(|due| due.after <= place)
+    /// Whether a purge has something to do once the body at this place is filed: more need not be gathered behind it.
+    pub fn waits_for(&self, place: Position, monotonic: Duration) -> bool {
+        let has_settled = || place >= self.replayed && self.settling().iter().any(|(_, over)| *over <= monotonic);
+        self.due().iter().any(|due| due.after <= place) || has_settled()
     }
 
     /// How many bodies that came before a participant left are not filed yet, and may hold what is theirs; none where
     /// nothing of theirs waits to be destroyed.
     pub fn bodies_pending(&self, owner: &OwnerId) -> u64 {
-        let filed = self.parts.journal.filed();
-        self.due().iter().find(|due| due.owner == *owner).map_or(0, |due| due.after.0.saturating_sub(filed.0))
+        let (newest, filed) = (self.parts.journal.newest(), self.parts.journal.filed());
+        let due = self.due().iter().find(|due| due.owner == *owner).map(|due| due.after);
+        let settles = || self.log.open_of(owner).is_some_and(|purge| purge.is_settling());
+        due.or_else(|| settles().then_some(newest)).map_or(0, |after| after.0.saturating_sub(filed.0))
     }
 
     /// Everything that was taken before the notice is filed, and so is what else shares its journal generation.

@@ -114,7 +114,6 @@ impl Site {
         }
     }
 
-    /// What runs.
     pub(super) fn at(&self) -> &Running {
         self.running.as_ref().expect("the site runs")
     }
@@ -396,6 +395,6 @@ impl Site {
     }
 }
 
-fn text(error: impl std::fmt::Display) -> String {
+fn text(error: impl ToString) -> String {
     error.to_string()
 }
