@@ -9,13 +9,13 @@ use std::{
 };
 
 use data_encoding::HEXLOWER;
-use dataset_support::{MARKERS, Meter, NOON, RUN_FILE, Study, about, dataset, opened, recorded, seed, tree};
+use dataset_support::{MARKERS, Meter, NOON, RUN_FILE, Study, about, dataset, opened, recorded, scratch, seed, tree};
 use ring::digest::{SHA256, digest};
 use studygate::{
     dataset::{
         manifest::{FileEntry, Manifest},
         source::{Content, ParticipantRow, RecordHead, Source, Visitor},
-        write::write,
+        write::{Options, write},
     },
     model::{
         study::{Keep, LocationRule, Rules},
@@ -168,7 +168,8 @@ fn participant_whose_code_is_no_folder_name_has_one_all_the_same() {
 fn code_that_would_leave_the_folder_fails_the_export() {
     let mut study = Study::default();
     study.add_file("../x", "ggggggggggggggg4", "{}", b"1");
-    let refused = write(&mut study, &about(keeping()), &seed(), Vec::new()).expect_err("no folder");
+    let refused = write(&mut study, &about(keeping()), &Options::default(), &scratch(), &seed(), Vec::new())
+        .expect_err("no folder");
     assert!(refused.to_string().contains("record ggggggggggggggg4"), "{refused}");
 }
 
@@ -205,7 +206,9 @@ fn malformed_record_is_named_by_its_pseudonym_alone() {
         for rules in [Rules::default(), keeping()] {
             let mut study = Study::made_up();
             study.add("activityFiles", "SLEEP-02", "ggggggggggggggg4", content);
-            let refused = write(&mut study, &about(rules), &seed(), Vec::new()).expect_err("malformed").to_string();
+            let refused = write(&mut study, &about(rules), &Options::default(), &scratch(), &seed(), Vec::new())
+                .expect_err("malformed")
+                .to_string();
             assert!(refused.contains("record ggggggggggggggg4"), "{refused}");
             assert!(!refused.contains("SLEEP-02") && !refused.contains("MKR") && !refused.contains("Olterra"));
         }
@@ -260,6 +263,7 @@ impl Source for Long {
             current: true,
             start: None,
             offset: None,
+            shift: None,
         };
         visit(&head, self)
     }
@@ -269,13 +273,14 @@ impl Source for Long {
 fn long_file_leaves_while_it_is_read_and_is_read_once() {
     let meter = Meter::default();
     let mut source = Long { meter: meter.clone(), ..Long::default() };
-    let written = write(&mut source, &about(keeping()), &seed(), meter.clone()).expect("written");
+    let written = write(&mut source, &about(keeping()), &Options::default(), &scratch(), &seed(), meter.clone())
+        .expect("written");
     let file = written.files.iter().find(|file| file.path == RUN).expect("the file");
     assert_eq!(file.bytes, 24_000_000);
     let total = meter.0.get();
     assert!(source.written_halfway > total / 3, "{} of {total} bytes halfway", source.written_halfway);
     let description = RUN_FILE.len() + 1;
-    assert_eq!(source.read, [description + 24_000_000, description, description], "the file, the table, raw");
+    assert_eq!(source.read, [description + 24_000_000, description], "the file, then the table and raw");
 }
 
 #[test]

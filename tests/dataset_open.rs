@@ -9,14 +9,14 @@ use std::{
     path::Path,
 };
 
-use dataset_support::{Study, about, dataset, file, identities, opened, recipient, seed, tree};
+use dataset_support::{Study, about, dataset, file, identities, opened, recipient, scratch, seed, tree};
 use studygate::{
     crypto::key::Key,
     dataset::{
         keyfile::{Identities, generate},
         manifest::{Manifest, Signer},
         open::{Error, open},
-        write::write,
+        write::{Options, write},
     },
     model::{
         study::{Keep, LocationRule, Rules},
@@ -39,7 +39,8 @@ fn every_recipient_opens_the_dataset_and_nobody_else() {
             Identities::read(&path).expect("read")
         })
         .collect();
-    let written = write(&mut Study::made_up(), &about, &seed(), Vec::new()).expect("written");
+    let written =
+        write(&mut Study::made_up(), &about, &Options::default(), &scratch(), &seed(), Vec::new()).expect("written");
     let file = file(&written.output, dir.path());
     for (number, key) in keys[..2].iter().enumerate() {
         let summary = open(&file, key, &dir.path().join(format!("opened-{number}"))).expect("opened");
@@ -154,7 +155,8 @@ fn interrupted_export_opens_nowhere() {
     let mut study = Study::made_up();
     study.failing = Some("activityDetails");
     let mut output = Vec::new();
-    write(&mut study, &about(Rules::default()), &seed(), &mut output).expect_err("the source fails");
+    write(&mut study, &about(Rules::default()), &Options::default(), &scratch(), &seed(), &mut output)
+        .expect_err("the source fails");
     refused_without_trace(&output);
 }
 

@@ -41,7 +41,7 @@ fn site(folder: &Folder) -> (Site, OwnerId) {
     let rules = Rules { files: Keep::Keep, location: LocationRule::Keep, names: Keep::Keep, ..Rules::default() };
     let new = NewStudy { name: "S".into(), recipients: vec![recipient().as_str().to_owned()], rules };
     site.people.add_study(new, NOW).expect("a study");
-    let window = Window { from: Some(NOW.plus(-86_400)), to: None };
+    let window = Window { from: Some(NOW.plus(-86_400).into()), to: None };
     let new = NewParticipant { code: Some("S-1".into()), window, consent: None };
     let added = site.people.add_participant("S", new, None, NOW).expect("a participant");
     (site, added.id)

@@ -16,5 +16,7 @@ mod health;
 mod http2;
 #[path = "ingress/local.rs"]
 mod local;
+#[path = "ingress/rotation.rs"]
+mod rotation;
 #[path = "ingress/site.rs"]
 mod site;

@@ -5,11 +5,12 @@ mod people_support;
 use bytes::Bytes;
 use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
+use studygate::dataset::format::Format;
 use studygate::http::local::desk::{ExportRequest, Retry, Revisions};
 use studygate::http::local_api::{Caller, LocalApi, LocalBody, LocalRequest, LocalResponse, StreamPiece};
 use studygate::model::{
     connection::{ClientId, GarminUserId},
-    participant::{Lock, Window},
+    participant::{Bound, Lock, Window},
     study::DataFate,
     time::UnixSeconds,
 };
@@ -74,6 +75,7 @@ fn request(method: &str, path: &str, body: &str) -> LocalRequest {
         path: format!("/api/v1/{path}"),
         query: query.into(),
         peer: Caller::Socket { uid: 1000, login_uid: None, groups: vec![1000] },
+        id: "test".to_owned(),
         body: Bytes::from(body.to_owned()),
     }
 }
@@ -104,7 +106,7 @@ fn study_is_added_shown_changed_locked_and_closed() {
     });
     assert_eq!(added, expected);
     assert_eq!(site.get("studies/A"), expected);
-    assert_eq!(site.get("studies"), json!({ "studies": [expected] }));
+    assert_eq!(site.get("studies"), json!({ "studies": [expected], "next": null }));
 
     let change = json!({ "rules": { "types": ["all"], "retain_until": "2030-01-01" } });
     let changed = site.expect(200, "PATCH", "studies/A", change);
@@ -134,15 +136,29 @@ fn changes_of_recipients_are_told() {
 #[test]
 fn rules_that_are_not_built_are_refused_by_name() {
     let site = Site::with_participant();
-    let rules = [json!({ "dates": "shift" }), json!({ "minimise": true }), json!({ "garmin": "main" })];
-    for rules in rules {
+    {
+        let rules = json!({ "garmin": "main" });
         let detail = site.refused(501, "PATCH", "studies/A", json!({ "rules": rules.clone() }));
         assert!(detail.starts_with("This version does not do"), "{detail}");
         site.refused(501, "POST", "studies", json!({ "name": "B", "recipients": [RECIPIENT], "rules": rules }));
     }
-    for query in ["tables=mct", "since=3", "as_of=3", "format=parquet"] {
+    for query in ["tables=mct", "format=parquet"] {
         site.refused(501, "GET", &format!("studies/A/export?{query}"), Value::Null);
     }
+}
+
+#[test]
+fn whoever_raises_the_rules_of_a_study_that_minimises_is_told_what_cannot_come_back() {
+    let site = Site::with_participant();
+    let set = |rules: Value| site.expect(200, "PATCH", "studies/A", json!({ "rules": rules }));
+    let told = set(json!({ "minimise": true }))["notes"].to_string();
+    assert!(told.contains("stays stored"), "{told}");
+    assert_eq!(set(json!({ "devices": "drop" }))["notes"], json!([]));
+    let told = set(json!({ "devices": "keep", "location": "coarse" }))["notes"].to_string();
+    assert!(told.contains("cannot come back"), "{told}");
+    let detail = site.refused(400, "PATCH", "studies/A", json!({ "rules": { "dates": "shift", "unknown": "keep" } }));
+    assert!(detail.contains("\"unknown drop\""), "{detail}");
+    assert_eq!(set(json!({ "dates": "shift" }))["rules"]["dates"], "shift");
 }
 
 #[test]
@@ -173,7 +189,7 @@ fn participant_goes_through_its_states() {
         "from": "2026-10-01", "to": "2026-11-30", "consent": { "version": "2.1", "date": "2026-10-01" },
     });
     let set = site.expect(200, "PATCH", path, change);
-    assert_eq!((&set["from"], &set["to"]), (&json!("2026-10-01T00:00:00Z"), &json!("2026-12-01T00:00:00Z")));
+    assert_eq!((&set["from"], &set["to"]), (&json!("2026-10-01"), &json!("2026-11-30")));
     assert_eq!(set["consent"], json!({ "version": "2.1", "date": "2026-10-01" }));
     assert_eq!(site.expect(200, "PATCH", path, json!({ "from": null, "consent": null }))["from"], Value::Null);
 
@@ -202,7 +218,7 @@ fn links_are_made_shown_and_ended_without_the_user_id() {
 
     let ended = site.expect(200, "POST", "studies/A/participants/P2/unlink", json!({ "at": "2026-11-01" }));
     let expected = json!([
-        { "number": 1, "client": "default", "from": null, "to": "2026-11-01T00:00:00Z", "current": false },
+        { "number": 1, "client": "default", "from": null, "to": "2026-10-31", "current": false },
     ]);
     assert_eq!(ended["links"], expected);
     let linked = site.expect(200, "POST", "studies/A/participants/P1/link", link);
@@ -233,10 +249,10 @@ fn held_connection_is_listed_by_its_handle_until_it_is_linked() {
     let expected = json!({ "unassigned": [{
         "handle": handle, "client": "default", "device": "Forerunner", "first_seen": "2026-11-01T05:00:00Z",
         "last_seen": "2026-11-01T05:01:00Z", "items": { "epochs": 2 },
-    }] });
+    }], "next": null });
     assert_eq!(list, expected);
     site.expect(200, "POST", "studies/A/participants/P1/link", json!({ "unassigned": handle }));
-    assert_eq!(site.get("unassigned"), json!({ "unassigned": [] }));
+    assert_eq!(site.get("unassigned"), json!({ "unassigned": [], "next": null }));
 }
 
 #[test]
@@ -253,6 +269,29 @@ fn withdrawal_needs_a_reason_and_leaves_a_code_that_says_so() {
     assert_eq!(site.get("studies/A/participants")["participants"], json!([shown]));
     assert_eq!(site.get("studies/A")["participants"]["withdrawn"], 1);
     site.refused(409, "POST", "studies/A/participants", json!({ "code": "P1" }));
+}
+
+/// From the notice on, that is, before anything is destroyed.
+#[test]
+fn of_one_who_has_left_nothing_is_shown_but_that() {
+    let site = Site::with_participant();
+    let id = {
+        let directory = site.people.read();
+        let study = directory.study("A").expect("a study").id;
+        directory.participant_coded(&study, "P1").expect("a participant").id
+    };
+    let mut turn = site.people.turn();
+    turn.withdraw(&id);
+    turn.commit().expect("durable");
+    let shown = site.get("studies/A/participants/P1");
+    assert_eq!((&shown["code"], &shown["state"]), (&json!("P1"), &json!("withdrawn")));
+    for member in ["from", "to", "added", "consent"] {
+        assert!(shown[member].is_null(), "{member}: {shown}");
+    }
+    for member in ["links", "pauses", "permissions"] {
+        assert!(shown[member].as_array().is_none_or(Vec::is_empty), "{member}: {shown}");
+    }
+    assert_eq!(site.get("studies/A/participants")["participants"], json!([shown]));
 }
 
 #[test]
@@ -344,9 +383,33 @@ fn export_streams_what_was_asked_for() {
     assert_eq!(next(), StreamPiece::Bytes(Bytes::from_static(b"sealed")));
     assert_eq!(next(), StreamPiece::End);
 
-    let window = Window { from: UnixSeconds::of_date("2026-10-01"), to: UnixSeconds::of_date("2026-11-01") };
-    let asked = ExportRequest { study: "A".into(), participants: vec!["P1".into()], window, revisions: Revisions::All };
-    assert_eq!(*site.desk.exports.lock().expect("unpoisoned"), [asked]);
+    let window = Window { from: Bound::of_date("2026-10-01"), to: Bound::of_date("2026-11-01") };
+    let participants = vec!["P1".into()];
+    let asked = ExportRequest {
+        study: "A".into(),
+        participants,
+        tables: Vec::new(),
+        format: Format::Csv,
+        window,
+        revisions: Revisions::All,
+        since: None,
+        as_of: None,
+    };
+    assert_eq!(*site.desk.exports.lock().expect("unpoisoned"), std::slice::from_ref(&asked));
+    site.ask("GET", "studies/A/export?since=3", "");
+    site.ask("GET", "studies/A/export?as_of=4", "");
+    let plain = ExportRequest {
+        participants: Vec::new(),
+        window: Window::default(),
+        revisions: Revisions::Current,
+        ..asked.clone()
+    };
+    let increment = ExportRequest { since: Some(3), ..plain.clone() };
+    let again = ExportRequest { as_of: Some(4), ..plain };
+    assert_eq!(*site.desk.exports.lock().expect("unpoisoned"), [asked, increment, again]);
+    for wrong in ["since=0", "since=-1", "as_of=first", "as_of="] {
+        site.refused(400, "GET", &format!("studies/A/export?{wrong}"), Value::Null);
+    }
 
     site.refused(404, "GET", "studies/A/export?participant=P7", Value::Null);
     site.refused(404, "GET", "studies/B/export", Value::Null);
@@ -357,6 +420,52 @@ fn export_streams_what_was_asked_for() {
     let busy = site.ask("GET", "studies/BUSY/export", "");
     assert_eq!(busy.status, StatusCode::SERVICE_UNAVAILABLE);
     assert!(busy.headers.iter().any(|(name, _)| name == "retry-after"));
+}
+
+#[test]
+fn register_shows_what_was_handed_out_on_which_terms_and_of_whom() {
+    let site = Site::with_participant();
+    assert_eq!(site.get("exports")["exports"], json!([]));
+    site.refused(404, "GET", "exports/A/1", Value::Null);
+    assert_eq!((site.handed_over("A"), site.handed_over("A")), (1, 2));
+    site.expect(201, "POST", "studies", json!({ "name": "B", "recipients": [RECIPIENT] }));
+    assert_eq!(site.handed_over("B"), 1);
+    let of = |path: &str| {
+        let listed = site.get(path)["exports"].as_array().cloned().expect("a list");
+        listed
+            .iter()
+            .map(|export| format!("{}{}", export["study"].as_str().expect("a name"), export["number"]))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(of("exports"), ["A1", "A2", "B1"]);
+    assert_eq!(of("exports?study=B"), ["B1"]);
+    let export = site.get("exports/A/2");
+    let shown = json!({
+        "number": export["number"],
+        "manifest_sha256": export["manifest_sha256"],
+        "codes": export["codes"],
+        "participants": export["participants"],
+        "sequence": export["sequence"],
+        "from": export["from"],
+        "by": export["by"],
+        "location": export["rules"]["location"],
+        "recipients": export["recipients"],
+    });
+    let expected = json!({
+        "number": 2,
+        "manifest_sha256": "ab".repeat(32),
+        "codes": ["P1"],
+        "participants": 1,
+        "sequence": 41,
+        "from": "2026-11-01T05:00:00Z",
+        "by": "uid 1000",
+        "location": "drop",
+        "recipients": ["cd".repeat(32)],
+    });
+    assert_eq!(shown, expected);
+    for path in ["exports/A/3", "exports/A/0", "exports/A/x", "exports/C/1", "exports?study=C"] {
+        site.refused(404, "GET", path, Value::Null);
+    }
 }
 
 #[test]

@@ -10,15 +10,16 @@ use std::{
     thread::JoinHandle,
 };
 
+use ring::rand::SystemRandom;
 use serde_json::Value;
 use studygate::http::local::desk::Retry;
 use studygate::http::local_socket::LocalSocket;
+use studygate::http::request_id::RequestIds;
 use studygate::http::settings::ConnectionLimits;
 use studygate::lifecycle::Stop;
 use studygate::model::{
     connection::{ClientId, GarminUserId},
-    participant::Window,
-    time::UnixSeconds,
+    participant::{Bound, Window},
 };
 use studygate::telemetry::{http::HttpMetrics, registry::Registry};
 
@@ -48,7 +49,8 @@ impl Gateway {
                 let socket = LocalSocket::bind(&path).expect("a socket");
                 bound.send(()).expect("the test waits");
                 let metrics = HttpMetrics::register(&Registry::new());
-                socket.serve(routes, ConnectionLimits::default(), &metrics, stopped).await;
+                let ids = Arc::new(RequestIds::new(&SystemRandom::new()));
+                socket.serve(routes, ids, ConnectionLimits::default(), &metrics, stopped).await;
             });
         });
         wait.recv().expect("the socket is bound");
@@ -195,7 +197,7 @@ fn lists_and_export_come_over_the_socket() {
     gateway.done("status");
     gateway.done("export --study ALPHA --from 2026-10-01 --to 2026-10-31 -o dataset.zip.age");
     assert_eq!(fs::read(gateway.dir.path().join("dataset.zip.age")).expect("written"), b"sealed");
-    let window = Window { from: UnixSeconds::of_date("2026-10-01"), to: UnixSeconds::of_date("2026-11-01") };
+    let window = Window { from: Bound::of_date("2026-10-01"), to: Bound::of_date("2026-11-01") };
     assert_eq!(gateway.site.desk.exports.lock().expect("unpoisoned")[0].window, window);
     gateway.refused(4, "export --study BETA -o other.zip.age");
 }

@@ -7,20 +7,25 @@ use studygate::crypto::{key::Key, keyring, keyring::Keyring};
 use studygate::model::{
     connection::{ClientId, GarminUserId},
     id::OwnerId,
-    participant::{Consent, ParticipantState, Window},
-    study::Rules,
+    participant::{Consent, Participant, ParticipantState, Window},
+    study::{DatesRule, Rules, Study},
     time::UnixSeconds,
 };
-use studygate::people::exports::HandedOut;
+use studygate::people::register::{HandedOut, HandedOver, Terms};
 use studygate::people::{
     LinkRequest, People, Settings,
-    decide::{link::Target, participant::NewParticipant, participant::Step, permission::Telling, study::NewStudy},
+    decide::{
+        link::Target,
+        participant::{NewParticipant, Step},
+        permission::Telling,
+        study::{NewStudy, StudyChange},
+    },
     held::HeldNote,
     permissions::{Came, Told},
     refusal::{Kind, Refusal},
     standing::Standing,
 };
-use studygate::store::engine::{Batch, Compacted, Engine, Error as EngineError};
+use studygate::store::engine::{Batch, Compacted, Engine, Error as EngineError, GoOn};
 use studygate::store::memory::Memory;
 
 const RECIPIENT: &str = "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa";
@@ -286,7 +291,10 @@ fn store_that_fails_changes_nothing_in_memory() {
         fn bytes(&self) -> u64 {
             0
         }
-        fn compact(&self, _: u64) -> Result<Compacted, EngineError> {
+        fn live_bytes(&self) -> Result<u64, EngineError> {
+            Ok(0)
+        }
+        fn compact(&self, _: u64, _: GoOn<'_>) -> Result<Compacted, EngineError> {
             Err(EngineError::Poisoned)
         }
     }
@@ -319,6 +327,44 @@ fn erased_participant_leaves_only_a_code_that_is_not_given_again() {
         let refusal = people.add_participant("A", new, None, NOW).expect_err("refused");
         assert_eq!(refusal, Refusal::CodeRetired("p1".into()));
     }
+}
+
+#[test]
+fn shift_of_a_participant_is_drawn_once_stays_over_a_start_and_is_sealed() {
+    let site = Site::new().with_studies(&["A", "B"]);
+    let people = &site.people;
+    let study = people.study("A").expect("a study").id;
+    let ids: Vec<_> = (0..450).map(|number| site.add("A", &format!("P{number}"), None).expect("added")).collect();
+    let other = site.add("B", "Q1", None).expect("added");
+    people.draw_shifts(&study).expect("drawn");
+    let shifts = |people: &People| -> Vec<_> {
+        let directory = people.read();
+        ids.iter().map(|id| directory.participant(id).expect("there").shift.expect("drawn")).collect()
+    };
+    let drawn = shifts(people);
+    assert!(drawn.iter().any(|shift| *shift != drawn[0]), "450 participants do not all have one shift");
+    assert_eq!(people.read().participant(&other).expect("there").shift, None, "its study shifts nothing");
+    assert!(site.rows().iter().all(|(_, value)| !value.windows(5).any(|part| part == b"shift")));
+
+    let later = site.add("A", "P-late", None).expect("added");
+    people.step_participant("A", "P7", Step::Pause, NOW).expect("pauses");
+    people.draw_shifts(&study).expect("drawn");
+    assert_eq!(shifts(people), drawn);
+    assert_eq!(shifts(&site.again()), drawn);
+    assert!(site.again().read().participant(&later).expect("there").shift.is_some());
+}
+
+#[test]
+fn dates_rule_does_not_change_while_an_export_runs() {
+    let site = Site::new().with_studies(&["A"]);
+    let shift = |before: &Study| {
+        let rules = Rules { dates: DatesRule::Shift, ..before.rules.clone() };
+        Ok::<_, Refusal>(StudyChange { rules: Some(rules), recipients: None })
+    };
+    let running = site.people.next_export("A").expect("a number");
+    assert_eq!(site.people.set_study("A", shift), Err(Refusal::ExportRunning));
+    drop(running);
+    assert_eq!(site.people.set_study("A", shift).expect("changed").rules.dates, DatesRule::Shift);
 }
 
 #[test]
@@ -373,25 +419,73 @@ fn export_numbers_count_completed_exports_one_at_a_time() {
     drop(first);
     let again = people.next_export("A").expect("the number that was not used");
     assert_eq!(again.number(), 1);
-    let codes: Vec<_> = (0..200).map(|number| format!("A-{number}")).collect();
-    let handed_out = HandedOut { number: 1, made: NOW, manifest: "ab".repeat(32), codes };
-    people.export_done(&again, &handed_out).expect("counted");
+    let added = (0..200).map(|number| {
+        let new = NewParticipant { code: Some(format!("A-{number}")), ..NewParticipant::default() };
+        people.add_participant("A", new, None, NOW).expect("a participant")
+    });
+    let terms = Terms { sequence: 7, format: "csv".into(), ..Terms::default() };
+    let handed_over = HandedOver { made: NOW, manifest: "ab".repeat(32), participants: added.collect(), terms };
+    people.export_done(&again, &handed_over).expect("counted");
     drop(again);
     let study = people.study("A").expect("a study").id;
     for people in [people, &site.again()] {
         let found = people.exports_with(&study, "A-199").expect("read");
-        assert_eq!(found, [HandedOut { codes: vec!["A-199".into()], ..handed_out.clone() }]);
+        let expected = HandedOut { number: 1, made: NOW, manifest: "ab".repeat(32), codes: vec!["A-199".into()] };
+        assert_eq!(found, [expected]);
         assert!(people.exports_with(&study, "A-200").expect("read").is_empty());
+        let [listed] = &people.exports(&study).expect("read")[..] else { panic!("one export") };
+        assert_eq!((listed.participants, listed.members.len()), (200, 0));
+        let shown = people.export(&study, 1).expect("read");
+        assert_eq!((shown.members.len(), shown.terms), (200, Some(handed_over.terms.clone())));
+        assert_eq!(people.export(&study, 2).expect_err("none").kind(), Kind::NotFound);
     }
     assert_eq!(people.next_export("A").expect("a number").number(), 2);
     assert_eq!(site.again().next_export("A").expect("a number").number(), 2);
 }
 
 #[test]
+fn participant_is_kept_as_each_export_handed_them_out() {
+    let site = Site::new().with_studies(&["A"]);
+    let people = &site.people;
+    let new = NewParticipant { code: Some("A-1".into()), ..NewParticipant::default() };
+    let first = people.add_participant("A", new, None, NOW).expect("a participant");
+    let hand_over = |participant: &Arc<Participant>| {
+        let number = people.next_export("A").expect("a number");
+        let participants = vec![Arc::clone(participant)];
+        let terms = Terms::default();
+        let handed_over = HandedOver { made: NOW, manifest: String::new(), participants, terms };
+        people.export_done(&number, &handed_over).map(|()| number.number())
+    };
+    assert_eq!(hand_over(&first), Ok(1));
+    assert_eq!(hand_over(&first), Ok(2));
+    let renamed = people.rename_participant("A", "A-1", "A-2".into()).expect("renamed");
+    assert_eq!(hand_over(&renamed), Ok(3));
+    let code = |number| people.handed_out(&first.id, number).expect("read").map(|found| found.code);
+    assert_eq!([0, 1, 2, 3, 4].map(code).map(|code| code.unwrap_or_default()), ["", "A-1", "A-1", "A-2", "A-2"]);
+    let study = people.study("A").expect("a study").id;
+    let of_both_codes = people.exports_of(&study, &first.id, "A-2").expect("read");
+    assert_eq!(
+        of_both_codes.iter().map(|export| export.members[0].code.as_str()).collect::<Vec<_>>(),
+        ["A-1", "A-1", "A-2"]
+    );
+
+    let mut turn = people.turn();
+    turn.withdraw(&first.id);
+    turn.commit().expect("withdrawn");
+    assert_eq!(hand_over(&renamed), Err(Refusal::Withdrawn));
+    let mut turn = people.turn();
+    turn.erase(&first.id, NOW);
+    turn.commit().expect("erased");
+    assert_eq!(code(3), None);
+    assert_eq!(people.export(&study, 3).expect("the register stays").members[0].code, "A-2");
+    assert_eq!(people.next_export("A").expect("a number").number(), 4);
+}
+
+#[test]
 fn made_codes_carry_the_consent_and_window_they_were_added_with() {
     let site = Site::new().with_studies(&["Alpha"]);
     let consent = Some(Consent { version: "2.1".into(), date: "2026-11-01".into() });
-    let window = Window { from: Some(NOW), to: None };
+    let window = Window { from: Some(NOW.into()), to: None };
     let new = NewParticipant { code: None, window, consent: consent.clone() };
     let added = site.people.add_participant("Alpha", new, None, NOW).expect("added");
     assert!(added.code.starts_with("ALPHA-"), "{}", added.code);

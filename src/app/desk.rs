@@ -111,6 +111,7 @@ impl GatewayDesk {
                 "ingress": config.ingress.listen,
                 "metrics": config.metrics.listen,
                 "socket": config.local.socket,
+                "api": config.local.listen,
             }),
             reserve: config.storage.disk_reserve,
             per_study: config.metrics.per_study,
@@ -215,8 +216,14 @@ impl Desk for GatewayDesk {
         self.decisions.remove(id, reach)
     }
 
-    fn pulls(&self, all: bool, after: Option<&str>, reach: &Reach) -> Result<(Vec<Value>, Option<String>), Refusal> {
-        self.pulls.list(all, after, reach)
+    fn pulls(
+        &self,
+        all: bool,
+        after: Option<&str>,
+        limit: usize,
+        reach: &Reach,
+    ) -> Result<(Vec<Value>, Option<String>), Refusal> {
+        self.pulls.list(all, after, limit, reach)
     }
 
     fn retry_pull(&self, id: &str, now: UnixSeconds, reach: &Reach) -> Result<Vec<Concerned>, Refusal> {
@@ -259,17 +266,22 @@ impl Desk for GatewayDesk {
     fn export(&self, request: ExportRequest, who: Who) -> Result<ExportStream, Refusal> {
         let scope = Scope {
             participants: request.participants.clone(),
+            tables: request.tables,
+            format: request.format,
             window: request.window,
             revisions: request.revisions == Revisions::All,
+            since: request.since,
+            as_of: request.as_of,
         };
         self.caught_up()?;
         let (people, catalog, keyring) =
             (Arc::clone(&self.people), Arc::clone(&self.catalog), Arc::clone(&self.keyring));
-        let export = Export::new(people, catalog, keyring, &request.study, scope, SystemClock.now())?;
+        let export =
+            Export::new(people, catalog, keyring, &request.study, scope, SystemClock.now())?.asked_by(by(&who));
         let file_name = export.file_name();
         let code = if let [code] = &*request.participants { Some(code.clone()) } else { None };
-        let begun =
-            Event { act: Act::ExportBegun { number: export.number() }, study: Some(request.study.clone()), code };
+        let act = Act::ExportBegun { number: export.number(), since: request.since, as_of: request.as_of };
+        let begun = Event { act, study: Some(request.study.clone()), code };
         let entered = self.audit.append(who.clone(), vec![begun]).and_then(|_| self.audit.sign());
         let head = entered.map_err(|cause| unavailable(&cause))?;
         let (pieces, receiver) = mpsc::channel(PIECES_WAITING);
@@ -284,6 +296,17 @@ impl Desk for GatewayDesk {
         let run = move || handout.run(export, head);
         thread::Builder::new().name("export".to_owned()).spawn(run).map_err(|cause| unavailable(&cause))?;
         Ok(ExportStream { file_name, pieces: receiver })
+    }
+}
+
+/// Who asked, as the register keeps it.
+fn by(who: &Who) -> String {
+    match who {
+        Who::Socket { uid, login_uid: Some(login) } => format!("uid {uid}, logged in as uid {login}"),
+        Who::Socket { uid, login_uid: None } => format!("uid {uid}"),
+        Who::Token { name } => format!("token {name}"),
+        Who::Garmin => "Garmin".to_owned(),
+        Who::System => "the gateway".to_owned(),
     }
 }
 

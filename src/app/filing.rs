@@ -15,16 +15,14 @@ use crate::lifecycle::{Readiness, Reason, Stopped};
 use crate::store::format::DataDirectory;
 use crate::telemetry::filing::FilingMetrics;
 
-/// Filing has a thread of its own; how it ended is told once.
-pub(super) fn start(
+/// What files, of what lies in the data directory; purges that were begun before are done on return.
+pub(super) fn make(
     config: &Config,
     site: Site,
     rng: Arc<Rng>,
     clock: Arc<dyn Clock>,
     metrics: FilingMetrics,
-    readiness: &Arc<Readiness>,
-    stopped: Stopped,
-) -> Result<(DataDirectory, oneshot::Receiver<Result<(), Failure>>), Failure> {
+) -> Result<(DataDirectory, Filing), Failure> {
     let settings = Settings {
         hold: config.unassigned.policy == UnassignedPolicy::Hold,
         hold_for: seconds(config.unassigned.hold_for),
@@ -64,7 +62,17 @@ pub(super) fn start(
         clock,
         metrics,
     };
-    let filing = Filing::new(parts, reader, progress).map_err(Failure::storage)?;
+    let mut filing = Filing::new(parts, reader, progress).map_err(Failure::storage)?;
+    filing.end_purges().map_err(Failure::storage)?;
+    Ok((directory, filing))
+}
+
+/// Filing has a thread of its own; how it ended is told once.
+pub(super) fn start(
+    filing: Filing,
+    readiness: &Arc<Readiness>,
+    stopped: Stopped,
+) -> Result<oneshot::Receiver<Result<(), Failure>>, Failure> {
     let (tell, told) = oneshot::channel();
     let readiness = Arc::clone(readiness);
     let run = move || {
@@ -77,5 +85,5 @@ pub(super) fn start(
         }
     };
     thread::Builder::new().name("filing".to_owned()).spawn(run).map_err(Failure::storage)?;
-    Ok((directory, told))
+    Ok(told)
 }

@@ -39,6 +39,8 @@ acts! {
     StudyAdded = "study-added" {
         /// The version of its rules.
         rules_version: u32,
+        /// Its rules, each as `name: value`.
+        rules: Vec<String>,
         /// SHA-256 of each recipient's text.
         recipients: Vec<String>,
     }
@@ -46,6 +48,8 @@ acts! {
     StudySet = "study-set" {
         /// The version of its rules from here on.
         rules_version: u32,
+        /// The rules that are others than before, each as `name: value before -> value`.
+        changed: Vec<String>,
     }
     /// Others than before can open a study's datasets.
     RecipientsChanged = "recipients-changed" {
@@ -117,6 +121,10 @@ acts! {
     ExportBegun = "export-begun" {
         /// The number it will have.
         number: u32,
+        /// The export that it is an increment to.
+        since: Option<u32>,
+        /// The export that it makes again, by the rules of then.
+        as_of: Option<u32>,
     }
     /// A dataset was handed out whole.
     ExportMade = "export-made" {
@@ -134,6 +142,13 @@ acts! {
     /// A dataset was not handed out whole.
     ExportFailed = "export-failed" {
         /// The number it would have had.
+        number: u32,
+    }
+    /// What was handed out was listed.
+    ExportsListed = "exports-listed" {}
+    /// An export that was handed out was shown.
+    ExportShown = "export-shown" {
+        /// Its number.
         number: u32,
     }
     /// Held connections were listed.
@@ -258,6 +273,22 @@ acts! {
     }
     /// The receipt of a purge was handed out.
     ReceiptShown = "receipt-shown" {}
+    /// A token was made.
+    TokenAdded = "token-added" {
+        /// Its name.
+        token: String,
+        /// What it is to the gateway.
+        role: &'static str,
+        /// From when on it is refused.
+        expires: Option<String>,
+    }
+    /// A token opens nothing any more.
+    TokenRevoked = "token-revoked" {
+        /// Its name.
+        token: String,
+        /// Why, in a person's words.
+        reason: Option<String>,
+    }
     /// Keys were rotated by a person's decision.
     KeysRotated = "keys-rotated" {
         /// The epoch from then on.
@@ -292,14 +323,18 @@ acts! {
     Started = "started" {
         /// Its version.
         version: &'static str,
-        /// Whether it was stopped before; else it ended in the midst of things, and a change that was under way may
-        /// be in force without an entry.
+        /// Whether it was stopped before; else it ended in the midst of things.
         after_stop: bool,
     }
     /// The gateway stopped.
     Stopped = "stopped" {}
     /// The head was signed.
     HeadSigned = "head-signed" {}
+    /// A change was under way when the gateway ended: whether it is in force shows in what it was to change.
+    Interrupted = "interrupted" {
+        /// What was asked for.
+        request: String,
+    }
     /// The last entry was not written to its end, and was never acknowledged: what there was of it was cut off.
     TailCut = "tail-cut" {
         /// How many bytes were cut off.
@@ -309,8 +344,8 @@ acts! {
     DamageFound = "damage-found" {
         /// The last entry that is there and whole.
         whole_to: u64,
-        /// The last entry that is known to have been signed.
-        signed_to: u64,
+        /// The last entry that is known to have been there.
+        known_to: u64,
     }
 }
 
@@ -336,9 +371,9 @@ mod tests {
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), NAMES.len());
-        let act = Act::ExportBegun { number: 7 };
+        let act = Act::ExportBegun { number: 7, since: None, as_of: Some(3) };
         let text = serde_json::to_string(&act).expect("JSON");
-        assert_eq!(text, r#"{"act":"export-begun","details":{"number":7}}"#);
+        assert_eq!(text, r#"{"act":"export-begun","details":{"number":7,"since":null,"as_of":3}}"#);
         assert_eq!(act.name(), "export-begun");
     }
 }

@@ -1,5 +1,5 @@
-//! The last signed head as the store keeps it, so that a log that was cut at its end is found, and when the log was
-//! last verified.
+//! The last signed head and the last entry as the store keeps them, so that a log that was cut at its end is found, and
+//! when the log was last verified.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::crypto::key::Rng;
 use crate::crypto::keyring::Keyring;
 use crate::crypto::seal::{Location, open, seal};
-use crate::model::audit::AuditHead;
+use crate::model::audit::{AuditHead, Checkpoint};
 use crate::model::time::UnixSeconds;
 use crate::store::engine::{self, Batch, Engine, SITE, row, table};
 
@@ -19,6 +19,9 @@ const PLACE: Location<'static> = Location { table: "audit", owner: &[], item: &[
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Anchor {
     pub(super) head: Option<AuditHead>,
+    /// The last entry of some seconds ago.
+    #[serde(default)]
+    pub(super) end: Option<Checkpoint>,
     pub(super) verified: Option<UnixSeconds>,
 }
 

@@ -6,8 +6,8 @@ use serde_json::Value;
 use crate::audit::act::Act;
 
 /// Who did it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(tag = "by", rename_all = "kebab-case")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "by", rename_all = "kebab-case", rename_all_fields = "snake_case")]
 pub enum Who {
     /// Somebody at the local socket.
     Socket {
@@ -56,6 +56,9 @@ pub struct Entry {
     pub study: Option<String>,
     /// The participant's code.
     pub code: Option<String>,
+    /// The name of the intent that was durable before the act, where there was one.
+    #[serde(default, skip_serializing)]
+    pub intent: Option<String>,
 }
 
 impl Event {

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! {"sequence":…,"at":…,"who":{…},"act":…,"details":{…},"study":…,"code":…,"prev":"64",     ← A
+//!                                   (before "prev", where the act had one: "intent":"16")
 //!                                                              "mac":"64"                   ← B
 //!                                                              ,"signature":"128"}          of a head alone
 //! prev       SHA-256 of the line before, without its line feed; zeros before the first
@@ -19,7 +20,7 @@ use crate::audit::entry::{Entry, Event, Who};
 use crate::crypto::digest::DigestKey;
 use crate::crypto::keyring::SiteKeys;
 use crate::dataset::manifest::{self, Signer};
-use crate::model::audit::AuditHead;
+use crate::model::audit::{AuditHead, Checkpoint};
 use crate::model::time::UnixSeconds;
 
 const MAC: &[u8] = br#","mac":""#;
@@ -27,6 +28,15 @@ const MAC_DIGITS: usize = 64;
 const SIGNATURE: &[u8] = br#","signature":""#;
 const SIGNATURE_DIGITS: usize = 128;
 const END: &[u8] = br#""}"#;
+
+/// What somebody wants to be entered.
+pub(super) struct Wanted {
+    pub(super) at: UnixSeconds,
+    pub(super) who: Who,
+    pub(super) events: Vec<Event>,
+    /// The name of the intent that was durable before the act.
+    pub(super) intent: Option<String>,
+}
 
 /// SHA-256 of a line.
 pub(super) type LineDigest = [u8; 32];
@@ -67,6 +77,8 @@ struct Form<'a> {
     act: &'a Act,
     study: &'a Option<String>,
     code: &'a Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    intent: Option<&'a str>,
     prev: String,
 }
 
@@ -84,9 +96,10 @@ impl Keys {
     }
 
     /// The line of an event, with its line feed.
-    pub(super) fn line(&self, sequence: u64, at: UnixSeconds, who: &Who, event: &Event, prev: &LineDigest) -> Written {
+    pub(super) fn line(&self, sequence: u64, wanted: &Wanted, event: &Event, prev: &LineDigest) -> Written {
         let Event { act, study, code } = event;
-        let form = Form { sequence, at: at.to_string(), who, act, study, code, prev: hex(prev) };
+        let (at, who, intent) = (wanted.at.to_string(), &wanted.who, wanted.intent.as_deref());
+        let form = Form { sequence, at, who, act, study, code, intent, prev: hex(prev) };
         let mut bytes = serde_json::to_vec(&form).expect("an entry has text keys and whole numbers");
         bytes.pop();
         let mac = self.mac.digest(&[&bytes]);
@@ -133,6 +146,12 @@ impl<'a> Line<'a> {
         sha256(self.raw)
     }
 
+    /// Whether somebody who knows the entry of this number knows this one.
+    pub(super) fn is_known(&self, known: &Checkpoint) -> bool {
+        let head = self.head.as_ref().map(|head| &head.digest);
+        hex(&self.digest()) == known.digest || head == Some(&known.digest)
+    }
+
     /// Whether it was written under this key.
     pub(super) fn is_of(&self, key: &DigestKey) -> bool {
         // Whoever compares has the key: nothing is learned from how long it takes.
@@ -169,7 +188,7 @@ fn sha256(bytes: &[u8]) -> LineDigest {
     found
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     data_encoding::HEXLOWER.encode(bytes)
 }
 

@@ -9,21 +9,23 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::audit::act::Act;
 use crate::audit::anchor::{Anchor, AnchorRow};
 use crate::audit::entry::{Event, Who};
-use crate::audit::folder::{Piece, pieces};
+use crate::audit::folder::{Piece, make, pieces};
+use crate::audit::intent::{Intent, Intents};
+use crate::audit::known::{known, own_trust};
 use crate::audit::layer::{Layer, Plain};
-use crate::audit::line::{Keys, mac_key};
+use crate::audit::line::{Keys, Wanted};
 use crate::audit::list::{Filter, Page, list};
 use crate::audit::opening;
 use crate::audit::report::Report;
-use crate::audit::verify::{Trust, verify};
-use crate::audit::writer::{ROOM_BYTES, Wanted, Writer};
+use crate::audit::tail::{Tail, kept};
+use crate::audit::verify::verify;
+use crate::audit::writer::{ROOM_BYTES, Writer};
 use crate::audit::{Done, Error};
 use crate::clock::Clock;
-use crate::crypto::key::Rng;
+use crate::crypto::key::{Rng, random};
 use crate::crypto::keyring::Keyring;
-use crate::dataset::manifest::Signer;
 use crate::disk::Space;
-use crate::model::audit::AuditHead;
+use crate::model::audit::{AuditHead, Checkpoint};
 use crate::model::time::UnixSeconds;
 use crate::store::engine::Engine;
 use crate::telemetry::audit::AuditMetrics;
@@ -56,6 +58,7 @@ pub struct Log {
     waiting: Mutex<VecDeque<Waiting>>,
     writer: Mutex<Writer>,
     anchor: Mutex<Anchor>,
+    pub(super) intents: Mutex<Intents>,
     row: AnchorRow,
     clock: Arc<dyn Clock>,
     dir: PathBuf,
@@ -92,23 +95,29 @@ impl Log {
         let Parts { space, engine, keyring, rng, clock } = parts;
         let keys = Keys::of(&keyring.site());
         let site_key = keys.signer.public_key();
-        let row = AnchorRow { engine, keyring, rng };
-        // A row that was altered proves nothing; verifying says that it is not there.
-        let anchor = row.load()?.unwrap_or_default();
-        let mut opened = opening::open(&settings.dir, &keys, anchor.head.as_ref()).map_err(failed)?;
+        let row = AnchorRow { engine, keyring: Arc::clone(&keyring), rng: Arc::clone(&rng) };
+        let folder = make(&settings.dir).map_err(failed)?;
+        let stored = row.load()?;
+        let known = known(stored.as_ref(), kept(&settings.dir, &keyring).map_err(failed)?);
+        let anchor = stored.unwrap_or_default();
+        let mut opened = opening::open(&settings.dir, &keys, &known).map_err(failed)?;
+        let tail = Tail::open(&settings.dir, &folder, keyring, rng).map_err(failed)?;
+        let (intents, left) = Intents::open(&settings.dir, &folder).map_err(failed)?;
+        metrics.entries.inc_by(opened.next - 1);
         let notes: Vec<_> = std::mem::take(&mut opened.notes).into_iter().map(Event::new).collect();
         let after_stop = opened.after_stop;
         let Settings { dir, piece_bytes_max } = settings;
-        let writer = Writer::new(dir.clone(), layer, space, keys, piece_bytes_max, opened);
+        let writer = Writer::new(dir.clone(), layer, space, keys, piece_bytes_max, opened, tail);
         if let Some(at) = anchor.verified {
             metrics.verified(at);
         }
-        let (writer, anchor) = (Mutex::new(writer), Mutex::new(anchor));
+        let (writer, anchor, intents) = (Mutex::new(writer), Mutex::new(anchor), Mutex::new(intents));
         let (waiting, broken) = (Mutex::default(), AtomicBool::new(false));
-        let log = Log { waiting, writer, anchor, row, clock, dir, site_key, after_stop, broken, metrics };
+        let log = Log { waiting, writer, anchor, intents, row, clock, dir, site_key, after_stop, broken, metrics };
         if !notes.is_empty() {
             log.append(Who::System, notes)?;
         }
+        log.enter_interrupted(left)?;
         Ok(log)
     }
 
@@ -132,10 +141,32 @@ impl Log {
         lock(&self.anchor).verified
     }
 
+    /// A change is about to be made; durable on return. It is over with [`Log::over`].
+    pub fn begin(&self, who: Who, request: String, study: Option<&str>, code: Option<&str>) -> Result<Intent, Error> {
+        self.ready()?;
+        let name = data_encoding::HEXLOWER.encode(&random::<8>(&*self.row.rng));
+        let (study, code) = (study.map(str::to_owned), code.map(str::to_owned));
+        let intent = Intent { name, who, request, study, code };
+        lock(&self.intents).begin(&intent).map_err(failed)?;
+        Ok(intent)
+    }
+
+    /// The change that was begun was made, and these acts are entered; or it was not, and there are none.
+    pub fn over(&self, intent: &Intent, events: Vec<Event>) -> Result<(), Error> {
+        if !events.is_empty() {
+            self.enter(intent.who.clone(), events, Some(intent.name.clone()))?;
+        }
+        lock(&self.intents).end(intent).map_err(failed)
+    }
+
     /// Enters these acts; durable on return. One fsync serves all who wait.
     pub fn append(&self, who: Who, events: Vec<Event>) -> Result<Done, Error> {
+        self.enter(who, events, None)
+    }
+
+    pub(super) fn enter(&self, who: Who, events: Vec<Event>, intent: Option<String>) -> Result<Done, Error> {
         let told = Arc::new(Mutex::new(None));
-        let wanted = Wanted { at: self.clock.now(), who, events };
+        let wanted = Wanted { at: self.clock.now(), who, events, intent };
         lock(&self.waiting).push_back(Waiting { wanted, told: Arc::clone(&told) });
         let mut writer = self.writer();
         // Whoever had the writer before may have written this, too.
@@ -155,6 +186,22 @@ impl Log {
         }
         drop(writer);
         lock(&told).take().expect("whoever took the group told each of its members")
+    }
+
+    /// The last entry is kept in the store, too, where it is another than the one that is kept there.
+    pub fn keep_end(&self) -> Result<(), Error> {
+        let end = self.writer().end();
+        let mut anchor = lock(&self.anchor);
+        if anchor.end != end {
+            anchor.end = end;
+            self.row.keep(&anchor)?;
+        }
+        Ok(())
+    }
+
+    /// Whether the gateway had been stopped before this start.
+    pub fn is_after_stop(&self) -> bool {
+        self.after_stop
     }
 
     /// A signed head that covers this entry: the last one, or one that is signed for it.
@@ -183,6 +230,7 @@ impl Log {
         let mut anchor = lock(&self.anchor);
         if anchor.head.as_ref().is_none_or(|kept| kept.sequence < head.sequence) {
             anchor.head = Some(head.clone());
+            anchor.end = anchor.end.take().filter(|end| end.sequence > head.sequence).or(Some(Checkpoint::from(&head)));
             self.row.keep(&anchor)?;
         }
         Ok(head)
@@ -196,7 +244,7 @@ impl Log {
     /// Verifies everything that is durable: chain, MACs, signatures, and the head that the store keeps.
     pub fn verify(&self) -> Result<Report, Error> {
         // First the head: what is appended meanwhile only makes the log longer.
-        let trust = own_trust(&self.row)?;
+        let trust = own_trust(&self.row, &self.dir)?;
         let report = verify(self.pieces().map_err(failed)?, &trust).map_err(failed)?;
         if report.findings.is_empty() {
             let at = self.clock.now();
@@ -217,7 +265,7 @@ impl Log {
         keyring: Arc<Keyring>,
         rng: Arc<Rng>,
     ) -> Result<Report, Error> {
-        let trust = own_trust(&AnchorRow { engine, keyring, rng })?;
+        let trust = own_trust(&AnchorRow { engine, keyring, rng }, &settings.dir)?;
         verify(pieces(&settings.dir).map_err(failed)?, &trust).map_err(failed)
     }
 
@@ -238,23 +286,10 @@ impl Log {
     }
 }
 
-/// What the gateway itself knows of its log.
-fn own_trust(row: &AnchorRow) -> Result<Trust, Error> {
-    let site = row.keyring.site();
-    let kept = row.load()?;
-    Ok(Trust {
-        mac: Some(mac_key(&site)),
-        site_key: Some(Signer::from_seed(&site.signing_seed).public_key()),
-        heads: kept.iter().flat_map(|anchor| anchor.head.clone()).collect(),
-        anchor_unreadable: kept.is_none(),
-        whole: true,
-    })
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn failed(cause: io::Error) -> Error {
+pub(super) fn failed(cause: io::Error) -> Error {
     Error::Failed(Arc::new(cause))
 }

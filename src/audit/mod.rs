@@ -4,12 +4,16 @@
 //! Limits: pieces of 16 MiB; lists of 1,000 entries; a head each hour, at each start and stop, and for each dataset.
 //!
 //! ```text
-//! ready?  ─▶  the act, durable  ─▶  entry, fsynced  ─▶  answer        a change
-//! ready?  ─▶  data gathered     ─▶  entry, fsynced  ─▶  answer        a reading
+//! ready?  ─▶  intent, fsynced  ─▶  the act, durable  ─▶  entry, fsynced  ─▶  answer        a person's change
+//! ready?  ─▶  data gathered                          ─▶  entry, fsynced  ─▶  answer        a reading
 //! ```
-//! An act is refused where its entry could not be written, and is not reported done before its entry is durable. A
-//! crash between the act and its entry leaves an act that nobody was told of, without an entry; the next `started`
-//! says that no stop came before it. Notices of Garmin's are replayed then, and entered as repeated.
+//! An act is refused where its entry could not be written, and is not reported done before its entry is durable. Where
+//! a crash comes between a person's act and its entry, the next start enters it as `interrupted`. Notices of Garmin's
+//! are replayed then, and entered as repeated; what a purge has done and not entered is entered from the purge log.
+//!
+//! The last entry is kept beside the log and, some seconds later, in the store, so that a log that was cut on the box is
+//! found. Whoever can put back the store, that file and the log as they were an hour ago is found by a head or a
+//! checkpoint off the box alone.
 //!
 //! The log survives purges: the codes of who was purged stay in it, since they say what was done to whom.
 //!
@@ -19,12 +23,16 @@ pub mod act;
 mod anchor;
 pub mod entry;
 pub mod folder;
+mod intent;
+mod known;
 mod layer;
 mod line;
 pub mod list;
 mod log;
 mod opening;
 pub mod report;
+mod restart;
+mod tail;
 #[cfg(test)]
 mod tests;
 pub mod verify;
@@ -36,6 +44,7 @@ use std::sync::Arc;
 
 pub use crate::audit::act::Act;
 pub use crate::audit::entry::{Entry, Event, Who};
+pub use crate::audit::intent::Intent;
 pub use crate::audit::line::is_signed;
 pub use crate::audit::log::{Log, Parts, Settings};
 use crate::model::audit::AuditHead;

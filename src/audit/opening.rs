@@ -14,8 +14,17 @@ use std::path::Path;
 
 use crate::audit::act::Act;
 use crate::audit::folder::{self, CURRENT, pieces, rolled};
-use crate::audit::line::{BEFORE_FIRST, Keys, Line, LineDigest};
-use crate::model::audit::AuditHead;
+use crate::audit::line::{BEFORE_FIRST, Keys, Line, LineDigest, hex};
+use crate::model::audit::Checkpoint;
+
+/// What is known of the log from elsewhere.
+#[derive(Default)]
+pub(super) struct Known {
+    /// Entries that were there.
+    pub(super) entries: Vec<Checkpoint>,
+    /// Whether more was kept once, and is not there or does not open.
+    pub(super) is_lost: bool,
+}
 
 /// Where the log goes on.
 pub(super) struct Opened {
@@ -44,11 +53,13 @@ struct Content {
 struct Last {
     sequence: u64,
     digest: LineDigest,
+    /// Of a head, without its signature.
+    head: Option<String>,
     stopped: bool,
 }
 
 /// Finds where the log goes on, and repairs its end.
-pub(super) fn open(dir: &Path, keys: &Keys, signed: Option<&AuditHead>) -> io::Result<Opened> {
+pub(super) fn open(dir: &Path, keys: &Keys, known: &Known) -> io::Result<Opened> {
     let folder = folder::make(dir)?;
     let mut file = folder::current(dir, &folder)?;
     let mut bytes = Vec::new();
@@ -69,17 +80,20 @@ pub(super) fn open(dir: &Path, keys: &Keys, signed: Option<&AuditHead>) -> io::R
         None => last_of_older(dir, keys)?,
     };
     let whole_to = last.as_ref().map_or(0, |last| last.sequence);
-    let signed_to = signed.map_or(0, |head| head.sequence);
+    let known_to = known.entries.iter().map(|entry| entry.sequence).max().unwrap_or(0);
+    let is_other =
+        |last: &Last| known.entries.iter().any(|entry| entry.sequence == last.sequence && !last.is_known(entry));
+    let is_rewritten = last.as_ref().is_some_and(is_other);
     if damaged {
         put_aside(dir, &folder, content.first.unwrap_or(whole_to + 1))?;
         file = folder::current(dir, &folder)?;
         offset = 0;
     }
-    if damaged || signed_to > whole_to {
-        tracing::error!(whole_to, signed_to, "the audit log is not as it was left; run `studygate audit verify`");
-        notes.push(Act::DamageFound { whole_to, signed_to });
+    if damaged || is_rewritten || known.is_lost || known_to > whole_to {
+        tracing::error!(whole_to, known_to, "the audit log is not as it was left; run `studygate audit verify`");
+        notes.push(Act::DamageFound { whole_to, known_to });
     }
-    let next = whole_to.max(signed_to) + 1;
+    let next = whole_to.max(known_to) + 1;
     Ok(Opened {
         folder,
         file,
@@ -116,6 +130,12 @@ fn put_aside(dir: &Path, folder: &File, first: u64) -> io::Result<()> {
     folder.sync_all()
 }
 
+impl Last {
+    fn is_known(&self, known: &Checkpoint) -> bool {
+        hex(&self.digest) == known.digest || self.head.as_ref() == Some(&known.digest)
+    }
+}
+
 impl Content {
     fn of(bytes: &[u8], keys: &Keys) -> Self {
         let mut content = Content::default();
@@ -130,7 +150,12 @@ impl Content {
             let (sequence, digest) = (line.entry.sequence, line.digest());
             whole &= content.last.as_ref().is_none_or(|last| line.prev == last.digest && sequence == last.sequence + 1);
             if content.last.as_ref().is_none_or(|last| last.sequence < sequence) {
-                content.last = Some(Last { sequence, digest, stopped: line.entry.act == "stopped" });
+                content.last = Some(Last {
+                    sequence,
+                    digest,
+                    stopped: line.entry.act == "stopped",
+                    head: line.head.map(|head| head.digest),
+                });
             }
             content.first.get_or_insert(sequence);
             if whole {

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::model::audit::AuditHead;
+use crate::model::audit::{AuditHead, Checkpoint};
 
 /// More findings than this are not told one by one.
 pub const FINDINGS_MAX: usize = 1000;
@@ -17,8 +17,11 @@ pub struct Report {
     pub entries: u64,
     /// The first and the last of them.
     pub range: Option<(u64, u64)>,
-    /// Up to here nothing was altered, dropped, added or put elsewhere since the site signed it.
+    /// Up to here nothing was altered, dropped, added or put elsewhere since the site signed it, or somebody noted it as
+    /// a checkpoint.
     pub proven_to: Option<u64>,
+    /// The last entry, to be noted as a checkpoint.
+    pub end: Option<Checkpoint>,
     /// The last head whose signature holds.
     pub head: Option<AuditHead>,
     /// What is wrong, in the order of the log; at most [`FINDINGS_MAX`].
@@ -64,17 +67,17 @@ pub enum Fault {
     OutOfOrder,
     /// The last line does not end.
     Torn,
-    /// The log ends before an entry that was signed.
+    /// The log ends before an entry that is known to have been there.
     CutOff {
-        /// The last entry there has to be.
-        signed_to: u64,
+        /// That entry.
+        known_to: u64,
     },
-    /// The site signed another entry at this place.
+    /// Another entry is known to have been at this place.
     Rewritten,
     /// No head is signed.
     NoHead,
-    /// What the store keeps of the last head was altered.
-    KeptHeadAltered,
+    /// What the gateway keeps of the log's end is missing, or was altered.
+    KeptEndLost,
 }
 
 impl Report {
@@ -119,10 +122,10 @@ impl fmt::Display for Fault {
             Self::Repeated => f.write_str("this entry stands here a second time"),
             Self::OutOfOrder => f.write_str("this entry stands behind a later one"),
             Self::Torn => f.write_str("the last line does not end"),
-            Self::CutOff { signed_to } => write!(f, "the log ends here, but was signed up to entry {signed_to}"),
-            Self::Rewritten => f.write_str("the site signed another entry here: the log was rewritten"),
+            Self::CutOff { known_to } => write!(f, "the log ends here, but once went on to entry {known_to} at least"),
+            Self::Rewritten => f.write_str("another entry stood here once: the log was rewritten"),
             Self::NoHead => f.write_str("the log holds no head that the site signed"),
-            Self::KeptHeadAltered => f.write_str("what the store keeps of the last head was altered"),
+            Self::KeptEndLost => f.write_str("what the gateway keeps of the log's end is missing, or was altered"),
         }
     }
 }

@@ -7,10 +7,10 @@ use std::io::{self, BufRead, BufReader, Read};
 
 use crate::audit::act::is_head;
 use crate::audit::folder::Piece;
-use crate::audit::line::{BEFORE_FIRST, Line, LineDigest, is_signed};
+use crate::audit::line::{BEFORE_FIRST, Line, LineDigest, hex, is_signed};
 use crate::audit::report::{Fault, Finding, Report};
 use crate::crypto::digest::DigestKey;
-use crate::model::audit::AuditHead;
+use crate::model::audit::{AuditHead, Checkpoint};
 
 /// No entry is longer.
 const LINE_BYTES_MAX: u64 = 1 << 20;
@@ -23,8 +23,10 @@ pub struct Trust {
     pub site_key: Option<String>,
     /// Heads that the site signed, their signatures checked.
     pub heads: Vec<AuditHead>,
-    /// Whether a head was kept, but was altered.
-    pub anchor_unreadable: bool,
+    /// Entries that are known to have been there.
+    pub known: Vec<Checkpoint>,
+    /// Whether more was kept once, and is missing or was altered.
+    pub kept_is_lost: bool,
     /// Whether the log is to begin with its first entry; a single older piece does not.
     pub whole: bool,
 }
@@ -105,6 +107,7 @@ impl Walk<'_> {
         self.head(&line);
         if sequence > before {
             self.last = Some((sequence, ours.then_some(digest)));
+            self.report.end = Some(Checkpoint { sequence, digest: hex(&digest) });
         }
         let (first, last) = self.report.range.unwrap_or((sequence, sequence));
         self.report.range = Some((first.min(sequence), last.max(sequence)));
@@ -130,8 +133,14 @@ impl Walk<'_> {
     fn head(&mut self, line: &Line<'_>) {
         let sequence = line.entry.sequence;
         let known = self.trust.heads.iter().filter(|head| head.sequence == sequence);
-        if known.into_iter().any(|head| line.head.as_ref() != Some(head)) {
+        let others = known.filter(|head| line.head.as_ref() != Some(head)).count();
+        let mut known = self.trust.known.iter().filter(|known| known.sequence == sequence).peekable();
+        let is_known = known.peek().is_some();
+        if others > 0 || known.any(|known| !line.is_known(known)) {
             self.find(Some(sequence), Fault::Rewritten);
+        }
+        if is_known && self.report.findings.is_empty() {
+            self.report.proven_to = Some(sequence);
         }
         if line.head.is_none() && !is_head(&line.entry.act) {
             return;
@@ -151,12 +160,13 @@ impl Walk<'_> {
 
     fn end(mut self) -> Report {
         let last = self.last.map_or(self.begins_at - 1, |(last, _)| last);
-        let signed_to = self.trust.heads.iter().map(|head| head.sequence).max().unwrap_or(0);
-        if signed_to > last {
-            self.find(self.last.map(|(last, _)| last), Fault::CutOff { signed_to });
+        let heads = self.trust.heads.iter().map(|head| head.sequence);
+        let known_to = heads.chain(self.trust.known.iter().map(|known| known.sequence)).max().unwrap_or(0);
+        if known_to > last {
+            self.find(self.last.map(|(last, _)| last), Fault::CutOff { known_to });
         }
-        if self.trust.anchor_unreadable {
-            self.find(None, Fault::KeptHeadAltered);
+        if self.trust.kept_is_lost {
+            self.find(None, Fault::KeptEndLost);
         }
         if self.trust.site_key.is_some() && self.heads_met == 0 {
             self.find(None, Fault::NoHead);

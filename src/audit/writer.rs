@@ -7,24 +7,17 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::audit::entry::{Event, Who};
 use crate::audit::folder::{CURRENT, current, rolled};
 use crate::audit::layer::Layer;
-use crate::audit::line::{Keys, LineDigest};
+use crate::audit::line::{Keys, LineDigest, Wanted, hex};
 use crate::audit::opening::Opened;
+use crate::audit::tail::Tail;
 use crate::audit::{Done, Error};
 use crate::disk::Space;
-use crate::model::time::UnixSeconds;
+use crate::model::audit::Checkpoint;
 
 /// Space is held in such steps, the longest entry fits one, and a check before an act asks for one.
 pub(super) const ROOM_BYTES: u64 = 64 * 1024;
-
-/// What somebody wants to be entered.
-pub(super) struct Wanted {
-    pub(super) at: UnixSeconds,
-    pub(super) who: Who,
-    pub(super) events: Vec<Event>,
-}
 
 pub(super) struct Writer {
     pub(super) dir: PathBuf,
@@ -34,6 +27,7 @@ pub(super) struct Writer {
     pub(super) piece_bytes_max: u64,
     folder: File,
     file: File,
+    tail: Tail,
     pub(super) offset: u64,
     allocated: u64,
     first: u64,
@@ -50,10 +44,26 @@ impl Writer {
         keys: Keys,
         piece_bytes_max: u64,
         opened: Opened,
+        tail: Tail,
     ) -> Self {
         let Opened { folder, file, offset, first, next, prev, .. } = opened;
         let (allocated, failed) = (offset, None);
-        Self { dir, layer, space, keys, piece_bytes_max, folder, file, offset, allocated, first, next, prev, failed }
+        Self {
+            dir,
+            layer,
+            space,
+            keys,
+            piece_bytes_max,
+            folder,
+            file,
+            tail,
+            offset,
+            allocated,
+            first,
+            next,
+            prev,
+            failed,
+        }
     }
 
     /// Enters a group; each of its members is told what came of it.
@@ -67,7 +77,7 @@ impl Writer {
         for wanted in group {
             let mut head = None;
             for event in &wanted.events {
-                let line = self.keys.line(next, wanted.at, &wanted.who, event, &prev);
+                let line = self.keys.line(next, wanted, event, &prev);
                 bytes.extend_from_slice(&line.bytes);
                 (next, prev) = (next + 1, line.digest);
                 head = line.head.or(head);
@@ -76,10 +86,16 @@ impl Writer {
         }
         self.room(bytes.len() as u64)?;
         let written = self.layer.write_at(&self.file, &bytes, self.offset);
-        written.and_then(|()| self.layer.sync(&self.file)).map_err(|cause| self.fail(cause))?;
+        let written = written.and_then(|()| self.layer.sync(&self.file));
+        written.and_then(|()| self.tail.keep(next - 1, &prev)).map_err(|cause| self.fail(cause))?;
         (self.next, self.prev) = (next, prev);
         self.offset += bytes.len() as u64;
         Ok(done)
+    }
+
+    /// The last entry, where there is one.
+    pub(super) fn end(&self) -> Option<Checkpoint> {
+        (self.next > 1).then(|| Checkpoint { sequence: self.next - 1, digest: hex(&self.prev) })
     }
 
     /// Holds space for so many bytes more, out of the disk's reserve if need be; nothing is written where there is

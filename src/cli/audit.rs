@@ -17,7 +17,8 @@ use crate::cli::resource::Resource;
 use crate::cli::serve::exit_of;
 use crate::config::{self, Config};
 use crate::dataset::manifest::{self, Manifest};
-use crate::model::audit::AuditHead;
+use crate::model::audit::{AuditHead, Checkpoint};
+use crate::withdrawal::receipt;
 
 /// The commands of `audit`.
 #[derive(Debug, Subcommand)]
@@ -54,15 +55,21 @@ pub(super) struct Verify {
     /// A copy: the folder of the log, or one file of it [default: this gateway's log]
     #[arg(value_name = "FILE|DIR")]
     pub(super) copy: Option<PathBuf>,
-    /// The site's public key, as `keys show` prints it
+    /// The site's public key, as `keys show` prints it [default: that of the manifest or receipt]
     #[arg(long, value_name = "KEY", requires = "copy")]
     public_key: Option<String>,
-    /// The manifest.json of an opened dataset: the log has to hold the head that it names
-    #[arg(long, value_name = "FILE", requires = "copy")]
-    manifest: Option<PathBuf>,
-    /// A head that was put by, as `audit verify --json` prints it: the log has to hold it
-    #[arg(long, value_name = "FILE", alias = "checkpoint", requires = "public_key")]
-    head: Option<PathBuf>,
+    /// What the log has to hold: an opened dataset's manifest.json, a receipt, what `audit verify --json` printed, or
+    /// an entry as `audit verify` prints it, SEQUENCE:HASH; may be repeated
+    #[arg(long, value_name = "FILE|SEQUENCE:HASH", aliases = ["manifest", "head"], requires = "copy")]
+    checkpoint: Vec<String>,
+}
+
+/// What a copy is held against.
+#[derive(Default)]
+struct Against {
+    site_key: Option<String>,
+    heads: Vec<AuditHead>,
+    known: Vec<Checkpoint>,
 }
 
 /// Prints the entries that match, page after page.
@@ -113,31 +120,61 @@ pub(super) fn verify_copy(asked: &Verify, copy: &Path, form: Form) -> Result<(),
     if found.is_empty() {
         return Err(Failure::new(Exit::NotFound, format!("{} holds no audit log; name its folder", copy.display())));
     }
-    let mut heads = Vec::new();
-    let mut site_key = asked.public_key.clone();
-    if let Some(file) = &asked.manifest {
-        let manifest = signed_manifest(file)?;
-        if site_key.as_ref().is_some_and(|key| *key != manifest.site_key) {
-            return Err(Failure::new(Exit::Findings, format!("{}: another site signed this manifest", file.display())));
-        }
-        site_key = Some(manifest.site_key);
-        let none = || Failure::new(Exit::Failed, format!("{}: the manifest names no head", file.display()));
-        heads.push(manifest.audit.ok_or_else(none)?);
-    }
-    let Some(site_key) = site_key else {
-        let text = "a copy is verified against the site's key; give --public-key, as `studygate keys show` prints it, \
-                    or --manifest";
+    let mut against = Against { site_key: asked.public_key.clone(), ..Against::default() };
+    asked.checkpoint.iter().try_for_each(|text| against.add(text))?;
+    let Against { site_key, heads, known } = against;
+    if site_key.is_none() && known.is_empty() {
+        let text = "a copy is verified against something the site gave; give --public-key, as `studygate keys show` \
+                    prints it, or --checkpoint";
         return Err(Failure::new(Exit::Usage, text));
-    };
-    if let Some(file) = &asked.head {
-        heads.push(read_head(file)?);
     }
-    if !heads.iter().all(|head| is_signed(head, &site_key)) {
+    if site_key.as_ref().is_some_and(|key| !heads.iter().all(|head| is_signed(head, key))) {
         return Err(Failure::new(Exit::Findings, "the head to compare with is not signed by this site"));
     }
-    let trust = Trust { mac: None, site_key: Some(site_key), heads, anchor_unreadable: false, whole: copy.is_dir() };
+    let trust = Trust { mac: None, site_key, heads, known, kept_is_lost: false, whole: copy.is_dir() };
     let report = verify(found, &trust).map_err(|error| unread(copy, &error))?;
     tell(form, &report.told())
+}
+
+impl Against {
+    fn add(&mut self, text: &str) -> Result<(), Failure> {
+        if let Some(known) = Checkpoint::parse(text) {
+            self.known.push(known);
+            return Ok(());
+        }
+        let file = Path::new(text);
+        let bytes = fs::read(file).map_err(|error| unread(file, &error))?;
+        match receipt::verify(&bytes, None) {
+            Ok(receipt) => {
+                let head = serde_json::from_value(receipt.json()["audit_head"].clone()).ok();
+                self.signed_by(file, &cell(&receipt.json()["site_key"]), head)
+            }
+            Err(receipt::Bad::NoReceipt) => match file.with_file_name("manifest.sig").exists() {
+                true => {
+                    let manifest = signed_manifest(file)?;
+                    self.signed_by(file, &manifest.site_key, manifest.audit)
+                }
+                false => {
+                    let head = read_head(file, &bytes)?;
+                    self.known.push(Checkpoint::from(&head));
+                    self.heads.push(head);
+                    Ok(())
+                }
+            },
+            Err(bad) => Err(Failure::new(Exit::Findings, format!("{}: {bad}", file.display()))),
+        }
+    }
+
+    /// A document that is signed under this key names this head.
+    fn signed_by(&mut self, file: &Path, site_key: &str, head: Option<AuditHead>) -> Result<(), Failure> {
+        if self.site_key.as_deref().is_some_and(|key| key != site_key) {
+            return Err(Failure::new(Exit::Findings, format!("{}: another site signed this", file.display())));
+        }
+        self.site_key = Some(site_key.to_owned());
+        let none = || Failure::new(Exit::Failed, format!("{}: it names no head of an audit log", file.display()));
+        self.heads.push(head.ok_or_else(none)?);
+        Ok(())
+    }
 }
 
 /// The failure of something that needs the gateway to be stopped, or running.
@@ -152,6 +189,10 @@ fn tell(form: Form, told: &Value) -> Result<(), Failure> {
         Form::Text => {
             findings.iter().try_for_each(|finding| output::line(&cell(&finding["text"])))?;
             output::line(&format!("{} entries; {}", cell(&told["entries"]), proven(told)))?;
+            let end = &told["end"];
+            if findings.is_empty() && end.is_object() {
+                output::line(&format!("checkpoint {}:{}", cell(&end["sequence"]), cell(&end["digest"])))?;
+            }
         }
     }
     if findings.is_empty() {
@@ -165,9 +206,9 @@ fn proven(told: &Value) -> String {
     let (to, last) = (told["proven_to"].as_u64(), told["range"][1].as_u64());
     match (to, last) {
         (Some(to), Some(last)) if to < last => {
-            format!("up to entry {to} the site's signature holds, those after it are not signed yet")
+            format!("proven up to entry {to}, those after it are not signed yet")
         }
-        (Some(to), _) => format!("up to entry {to} the site's signature holds"),
+        (Some(to), _) => format!("proven up to entry {to}"),
         (None, _) => "nothing is proven by a signature".to_owned(),
     }
 }
@@ -186,13 +227,15 @@ fn signed_manifest(file: &Path) -> Result<Manifest, Failure> {
 }
 
 /// A head, bare or as the member `head` of what `audit verify --json` printed.
-fn read_head(file: &Path) -> Result<AuditHead, Failure> {
-    let bytes = fs::read(file).map_err(|error| unread(file, &error))?;
-    let mut value: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+fn read_head(file: &Path, bytes: &[u8]) -> Result<AuditHead, Failure> {
+    let mut value: Value = serde_json::from_slice(bytes).unwrap_or_default();
     if value["head"].is_object() {
         value = value["head"].take();
     }
-    let none = |_| Failure::new(Exit::Failed, format!("{} holds no head of an audit log", file.display()));
+    let none = |_| {
+        let text = format!("{} is no manifest with its manifest.sig, no receipt and no head; name one", file.display());
+        Failure::new(Exit::Failed, text)
+    };
     serde_json::from_value(value).map_err(none)
 }
 

@@ -31,6 +31,9 @@ pub(super) struct Export {
     /// Only these tables, with commas between
     #[arg(long, value_name = "a,b,…")]
     tables: Option<String>,
+    /// The format of the tables
+    #[arg(long, value_name = "FORMAT", value_parser = ["csv", "parquet", "ndjson"])]
+    format: Option<String>,
     /// Only records from this day on
     #[arg(long, value_name = "DATE")]
     from: Option<String>,
@@ -40,6 +43,12 @@ pub(super) struct Export {
     /// Every revision of a record, not the current one alone
     #[arg(long)]
     revisions: bool,
+    /// Only what came, changed or went since this export, of what that one covers
+    #[arg(long, value_name = "N", conflicts_with_all = ["as_of", "participants", "tables", "from", "to", "revisions"])]
+    since: Option<u32>,
+    /// This export once more, as it was but for what was destroyed since
+    #[arg(long, value_name = "N", conflicts_with_all = ["participants", "tables", "from", "to", "revisions"])]
+    as_of: Option<u32>,
     /// The file to write; one that exists is left alone
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
@@ -74,9 +83,12 @@ fn resource(export: &Export) -> Resource {
     }
     resource
         .with_some("tables", export.tables.as_deref())
+        .with_some("format", export.format.as_deref())
         .with_some("from", export.from.as_deref())
         .with_some("to", export.to.as_deref())
         .with_some("revisions", export.revisions.then_some("true"))
+        .with_some("since", export.since.map(|number| number.to_string()).as_deref())
+        .with_some("as_of", export.as_of.map(|number| number.to_string()).as_deref())
 }
 
 /// A file under a temporary name beside its own; gone again unless it was finished.

@@ -199,9 +199,11 @@ pub(super) struct Withdrawal {
 /// Runs one of the commands.
 pub(super) fn run(command: Participant, gateway: &Gateway, form: Form) -> Result<(), Failure> {
     let answer = match command {
-        Participant::List { study, silent: None } => return list(form, &gateway.get(&of_study(&study))?),
+        Participant::List { study, silent: None } => {
+            return list(form, &gateway.list(&of_study(&study), "participants")?);
+        }
         Participant::List { study, silent: Some(days) } => {
-            return list_silent(form, &gateway.get(&of_study(&study).with("silent", &days))?);
+            return list_silent(form, &gateway.list(&of_study(&study).with("silent", &days), "participants")?);
         }
         Participant::Add(addition) => {
             let body = addition_body(&addition, read_user(addition.connection.garmin_user.as_deref())?);

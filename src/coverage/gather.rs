@@ -7,6 +7,7 @@ use crate::model::participant::Participant;
 use crate::model::study::Rules;
 use crate::model::summary::SummaryType;
 use crate::model::time::UnixSeconds;
+use crate::model::window::Moment;
 use crate::records::catalog::{Catalog, Error};
 use crate::records::occurrence::Occurrence;
 
@@ -36,7 +37,8 @@ pub fn gather(catalog: &Catalog, participant: &Participant, rules: &Rules) -> Re
     for (id, head) in catalog.heads(&participant.id) {
         catalog.occurrences(&participant.id, &id, &head, &mut |found| {
             let on_calendar = |start: &UnixSeconds| (0..=LAST_SECOND).contains(&start.0);
-            let within = found.start.filter(on_calendar).is_some_and(|start| participant.window.contains(start));
+            let moment = |at| Moment { at, offset: found.offset };
+            let within = found.start.filter(on_calendar).is_some_and(|start| participant.collects(moment(start)));
             if within && rules.collects(found.summary_type.name()) {
                 gathered.add(found);
             }

@@ -8,10 +8,11 @@ use crate::coverage::habit::{Habit, tells_wear};
 use crate::coverage::judge::{Gap, State};
 use crate::coverage::silence::silent_since;
 use crate::coverage::{DAY_S, DAYS_MAX, Day};
-use crate::model::participant::{Participant, ParticipantState};
+use crate::model::participant::{Bound, Participant, ParticipantState};
 use crate::model::study::{Rules, Study};
 use crate::model::summary::SummaryType;
 use crate::model::time::UnixSeconds;
+use crate::model::window::Moment;
 use crate::records::catalog::{Catalog, Error};
 
 /// What is asked for.
@@ -129,11 +130,18 @@ impl<'a> Subject<'a> {
     fn new(participant: &'a Participant, gathered: Gathered, now: UnixSeconds) -> Self {
         let local = |time: UnixSeconds| day_of(time.plus(i64::from(gathered.offset)).0);
         let seen = gathered.first_seen.map_or(participant.added, |first| first.min(participant.added));
-        let first = local(participant.window.from.unwrap_or(seen));
+        let day_of_bound = |bound: Bound| match bound {
+            Bound::At(time) => local(time),
+            Bound::Day(midnight) => day_of(midnight.0),
+        };
+        let first = participant.window.from.map_or(local(seen), day_of_bound);
         // A day that is not over yet lacks nothing.
         let mut last = local(now) - 1;
         if let Some(end) = participant.window.to {
-            last = last.min(local(end.plus(-1)));
+            last = last.min(match end {
+                Bound::At(time) => local(time.plus(-1)),
+                Bound::Day(midnight) => day_of(midnight.0) - 1,
+            });
         }
         if participant.state == ParticipantState::Retained {
             last = last.min(gathered.last_seen.map_or(first - 1, local));
@@ -188,10 +196,11 @@ impl<'a> Subject<'a> {
         }
     }
 
-    /// Whether anything is expected of this day: it is over, within the window, and not wholly within a pause.
+    /// Whether anything is expected of this day: it is over, within the window, and not touched by a pause.
     fn expects(&self, day: Day) -> bool {
-        let offset = i64::from(self.gathered.offset);
-        let (begin, end) = (UnixSeconds(day * DAY_S - offset), UnixSeconds((day + 1) * DAY_S - offset - 1));
+        let offset = self.gathered.offset;
+        let local = |second: i64| Moment { at: UnixSeconds(second - i64::from(offset)), offset: Some(offset) };
+        let (begin, end) = (local(day * DAY_S), local((day + 1) * DAY_S - 1));
         let paused = self.participant.pauses.iter().any(|pause| pause.contains(begin) || pause.contains(end));
         (self.expected.0..=self.expected.1).contains(&day) && !paused
     }

@@ -1,7 +1,7 @@
 //! Who is silent: takes part, and nothing covers the last days. Pure.
 
 use crate::coverage::DAY_S;
-use crate::model::participant::{Participant, ParticipantState};
+use crate::model::participant::{Bound, Participant, ParticipantState};
 use crate::model::study::{Study, StudyState};
 use crate::model::time::UnixSeconds;
 
@@ -18,8 +18,8 @@ pub fn silent_since(
         && participant.state == ParticipantState::Active
         && participant.is_readable()
         && participant.collects(now);
-    let resumed = participant.pauses.iter().filter_map(|pause| pause.to);
-    let began = participant.window.from.map_or(participant.added, |from| from.max(participant.added));
+    let resumed = participant.pauses.iter().filter_map(|pause| pause.to).map(Bound::in_utc);
+    let began = participant.window.from.map_or(participant.added, |from| from.in_utc().max(participant.added));
     let since = resumed.chain(last_seen).chain([began]).max()?;
     (takes_part && since.plus(i64::from(days) * DAY_S) < now).then_some(since)
 }
@@ -61,6 +61,7 @@ mod tests {
             consent: None,
             added: ago(50),
             lock: None,
+            shift: None,
         }
     }
 
@@ -80,7 +81,8 @@ mod tests {
 
     #[test]
     fn nobody_is_silent_before_their_time_after_it_or_in_a_pause() {
-        let window = |from, to| Window { from: Some(from), to };
+        let window =
+            |from: UnixSeconds, to: Option<UnixSeconds>| Window { from: Some(from.into()), to: to.map(Bound::At) };
         check(&Participant { window: window(ago(2), None), ..participant() }, None, None);
         check(&Participant { window: window(ago(5), None), ..participant() }, None, Some(5));
         check(&Participant { window: window(ago(40), Some(ago(9))), ..participant() }, Some(10), None);

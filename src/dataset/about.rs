@@ -1,5 +1,7 @@
 //! What a dataset says of itself; it goes into the manifest and the README.
 
+use serde::{Deserialize, Serialize};
+
 use crate::dataset::recipient::Recipient;
 use crate::model::{audit::AuditHead, participant::Window, study::Rules, time::UnixSeconds};
 
@@ -26,4 +28,30 @@ pub struct About {
     pub audit: Option<AuditHead>,
     /// The program and its version.
     pub software: String,
+    /// What it has to do with the datasets before it.
+    pub lineage: Lineage,
+}
+
+/// What a dataset has to do with those before it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lineage {
+    /// The export that its list of changes compares with.
+    pub changes_since: Option<u32>,
+    /// Whether it holds only what came, changed or went since then.
+    pub increment: bool,
+    /// Whether everything counts as revised since then, because the rules or the program are others.
+    pub everything_again: bool,
+    /// The export that it makes again.
+    pub as_of: Option<Again>,
+}
+
+/// An export that is made again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Again {
+    /// Its number.
+    pub number: u32,
+    /// When it was made, RFC 3339.
+    pub made: String,
+    /// The codes in it whose participants have left since.
+    pub left: Vec<String>,
 }

@@ -2,31 +2,42 @@
 //!
 //! Memory does not grow with what is written, but for a line for each file. A container that is not [finished](Archive::finish) lacks age's last
 //! chunk and the zip's directory, so that nothing opens it.
+//!
+//! ```text
+//! | header, name, deflated content [, lengths and CRC-32 where the header could not know them] | … | directory | end |
+//! ```
+//! Offsets and lengths beyond 32 bits are written the zip64 way.
 
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 
+use flate2::{Compression, Crc, write::DeflateEncoder};
 use ring::digest::{Context, SHA256};
-use zip::{CompressionMethod, DateTime, ZipWriter, write::SimpleFileOptions};
 
-use crate::dataset::{manifest::FileEntry, recipient::Recipient};
+use crate::dataset::{
+    directory::{DEFLATED, Directory, Entry, LENGTHS_BEHIND, STORED},
+    manifest::FileEntry,
+    press::{END, inflate},
+    recipient::Recipient,
+    spill::{Block, Spill},
+    stream::{Packed, Packing, Part},
+};
 
 /// A container that is being written to `W`.
 pub struct Archive<W: Write> {
-    zip: Zip<W>,
+    output: Counted<age::stream::StreamWriter<W>>,
+    directory: Directory,
     files: Vec<FileEntry>,
 }
 
-type Zip<W> = ZipWriter<zip::write::StreamWriter<age::stream::StreamWriter<W>>>;
-
-const BUFFER_BYTES: usize = 64 * 1024;
+const LEVEL: u32 = 6;
 
 impl<W: Write> Archive<W> {
     /// An empty container that every one of the recipients can open; there must be at least one.
     pub fn create(output: W, recipients: &[Recipient]) -> io::Result<Self> {
         let keys = recipients.iter().map(|recipient| recipient.key() as &dyn age::Recipient);
         let encryptor = age::Encryptor::with_recipients(keys).map_err(io::Error::other)?;
-        let encrypted = encryptor.wrap_output(output)?;
-        Ok(Self { zip: ZipWriter::new_stream(encrypted), files: Vec::new() })
+        let output = Counted { inner: encryptor.wrap_output(output)?, bytes: 0 };
+        Ok(Self { output, directory: Directory::default(), files: Vec::new() })
     }
 
     /// Adds a file; `write` writes its content, knows the files before it, and returns how many rows it has, where it
@@ -36,23 +47,76 @@ impl<W: Write> Archive<W> {
         path: &str,
         write: impl FnOnce(&mut dyn Write, &[FileEntry]) -> io::Result<Option<u64>>,
     ) -> io::Result<()> {
+        let mut content = Vec::new();
+        let rows = write(&mut content, &self.files)?;
         let mut file = self.begin(path)?;
-        let rows = write(&mut file.output, file.files)?;
+        file.write(&content)?;
         file.finish(rows)
     }
 
     /// Begins a file, whose content is then written to what this returns.
     pub fn begin(&mut self, path: &str) -> io::Result<Open<'_, W>> {
-        // The time of an entry is fixed, so that the same content gives the same bytes.
-        let options = SimpleFileOptions::default()
-            .compression_method(CompressionMethod::Deflated)
-            .last_modified_time(DateTime::default())
-            .unix_permissions(0o600)
-            .large_file(true);
-        let Self { zip, files } = self;
-        zip.start_file(path, options)?;
-        let counted = Counted { zip, bytes: 0, digest: Context::new(&SHA256) };
-        Ok(Open { path: path.to_owned(), output: BufWriter::with_capacity(BUFFER_BYTES, counted), files })
+        let entry = Entry {
+            path: path.to_owned(),
+            at: self.output.bytes,
+            method: DEFLATED,
+            flags: LENGTHS_BEHIND,
+            ..Entry::default()
+        };
+        self.output.write_all(&entry.header())?;
+        let started = self.output.bytes;
+        let Self { output, directory, files } = self;
+        let deflate = DeflateEncoder::new(output, Compression::new(LEVEL));
+        Ok(Open { entry, started, deflate, directory, files, digest: Context::new(&SHA256), crc: Crc::new() })
+    }
+
+    /// Adds a file that was set aside.
+    pub(super) fn add_packed(&mut self, path: &str, packed: &Packed, spill: &Spill) -> io::Result<()> {
+        let whole = Whole { crc: packed.crc, bytes: packed.bytes, sha256: packed.sha256.clone(), rows: packed.rows };
+        self.add_blocks(path, packed.packing, &packed.blocks.all(), whole, spill)
+    }
+
+    /// Adds a part of a deflated file that was set aside, behind the blocks that stand before all its parts.
+    pub(super) fn add_part(&mut self, path: &str, packed: &Packed, part: &Part, spill: &Spill) -> io::Result<()> {
+        let all = packed.blocks.all();
+        let before = packed.parts.first().map_or(0, |part| part.blocks.start);
+        let blocks = [&all[..before], &all[part.blocks.clone()]].concat();
+        let (mut digest, mut crc, mut bytes) = (Context::new(&SHA256), Crc::new(), 0);
+        for block in &blocks {
+            let inflated = inflate(&spill.get(*block)?)?;
+            digest.update(&inflated);
+            crc.update(&inflated);
+            bytes += inflated.len() as u64;
+        }
+        let sha256 = data_encoding::HEXLOWER.encode(digest.finish().as_ref());
+        let whole = Whole { crc: crc.sum(), bytes, sha256, rows: part.rows };
+        self.add_blocks(path, packed.packing, &blocks, whole, spill)
+    }
+
+    fn add_blocks(
+        &mut self,
+        path: &str,
+        packing: Packing,
+        blocks: &[Block],
+        whole: Whole,
+        spill: &Spill,
+    ) -> io::Result<()> {
+        let (method, end) = match packing {
+            Packing::Deflated => (DEFLATED, END),
+            Packing::Stored => (STORED, [].as_slice()),
+        };
+        let packed_bytes = blocks.iter().map(|block| block.bytes() as u64).sum::<u64>() + end.len() as u64;
+        let Whole { crc, bytes, sha256, rows } = whole;
+        let at = self.output.bytes;
+        let entry = Entry { path: path.to_owned(), at, method, flags: 0, crc, bytes, packed_bytes };
+        self.output.write_all(&entry.header())?;
+        for block in blocks {
+            self.output.write_all(&spill.get(*block)?)?;
+        }
+        self.output.write_all(end)?;
+        self.directory.add(&entry);
+        self.files.push(FileEntry { path: path.to_owned(), bytes, sha256, rows: Some(rows) });
+        Ok(())
     }
 
     /// The files added so far, in order.
@@ -61,50 +125,68 @@ impl<W: Write> Archive<W> {
     }
 
     /// Ends the container and returns what it was written to.
-    pub fn finish(self) -> io::Result<W> {
-        self.zip.finish()?.into_inner().finish()
+    pub fn finish(mut self) -> io::Result<W> {
+        let end = self.directory.end(self.output.bytes);
+        self.output.write_all(&end)?;
+        self.output.inner.finish()
     }
+}
+
+/// What the header of a file says of it.
+struct Whole {
+    crc: u32,
+    bytes: u64,
+    sha256: String,
+    rows: u64,
 }
 
 /// A file of a container, while it is written.
 pub struct Open<'a, W: Write> {
-    path: String,
-    output: BufWriter<Counted<'a, W>>,
+    entry: Entry,
+    started: u64,
+    deflate: DeflateEncoder<&'a mut Counted<age::stream::StreamWriter<W>>>,
+    directory: &'a mut Directory,
     files: &'a mut Vec<FileEntry>,
+    digest: Context,
+    crc: Crc,
 }
 
 impl<W: Write> Open<'_, W> {
     /// Adds bytes.
     pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.output.write_all(bytes)
+        self.digest.update(bytes);
+        self.crc.update(bytes);
+        self.entry.bytes += bytes.len() as u64;
+        self.deflate.write_all(bytes)
     }
 
     /// The file is whole; `rows` is how many it has, where it has rows.
-    pub fn finish(self, rows: Option<u64>) -> io::Result<()> {
-        let counted = self.output.into_inner().map_err(io::IntoInnerError::into_error)?;
-        let (bytes, digest) = (counted.bytes, counted.digest.finish());
-        let sha256 = data_encoding::HEXLOWER.encode(digest.as_ref());
-        self.files.push(FileEntry { path: self.path, bytes, sha256, rows });
+    pub fn finish(mut self, rows: Option<u64>) -> io::Result<()> {
+        let output = self.deflate.finish()?;
+        self.entry.crc = self.crc.sum();
+        self.entry.packed_bytes = output.bytes - self.started;
+        output.write_all(&self.entry.trailer())?;
+        self.directory.add(&self.entry);
+        let sha256 = data_encoding::HEXLOWER.encode(self.digest.finish().as_ref());
+        self.files.push(FileEntry { path: self.entry.path, bytes: self.entry.bytes, sha256, rows });
         Ok(())
     }
 }
 
-struct Counted<'a, W: Write> {
-    zip: &'a mut Zip<W>,
+struct Counted<W> {
+    inner: W,
     bytes: u64,
-    digest: Context,
 }
 
-impl<W: Write> Write for Counted<'_, W> {
+impl<W: Write> Write for Counted<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.zip.write(bytes)?;
-        self.digest.update(&bytes[..written]);
-        self.bytes += u64::try_from(written).expect("a length fits 64 bits");
+        let written = self.inner.write(bytes)?;
+        self.bytes += written as u64;
         Ok(written)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        // A flush in the middle of a file would only spoil its compression.
+        // A flush in the middle would only cut a chunk of age short.
         Ok(())
     }
 }

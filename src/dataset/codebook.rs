@@ -4,29 +4,26 @@ use std::io::{self, Write};
 
 use serde_json::json;
 
-use crate::dataset::{
-    column::{Kind, Table},
-    manifest::FileEntry,
-};
+use crate::dataset::{column::Kind, csv::writer, format::Format, manifest::FileEntry, row::Layout};
 
 /// Writes `codebook.csv`, one row a column; returns the rows.
-pub fn write_codebook(tables: &[Table], output: &mut dyn Write) -> io::Result<u64> {
-    let mut csv = csv_writer(output);
+pub fn write_codebook(layouts: &[Layout], output: &mut dyn Write) -> io::Result<u64> {
+    let mut csv = writer(output);
     csv.write_record(["table", "variable", "type", "unit", "label", "values", "missing", "garmin_field"])?;
     let mut rows = 0;
-    for table in tables {
-        for column in table.columns {
-            let garmin = column.garmin_path();
+    for layout in layouts {
+        for column in &layout.columns {
+            let garmin = layout.table.garmin_paths(column).join(" or ");
             let values = if column.kind == Kind::Boolean { "true, false" } else { column.values };
             csv.write_record([
-                table.name,
+                layout.table.name,
                 column.name,
                 column.kind.name(),
                 column.unit,
                 column.label,
                 values,
                 "empty",
-                garmin,
+                &garmin,
             ])?;
             rows += 1;
         }
@@ -35,23 +32,24 @@ pub fn write_codebook(tables: &[Table], output: &mut dyn Write) -> io::Result<u6
     Ok(rows)
 }
 
-/// A CSV writer in the dataset's dialect: RFC 4180 with LF.
-pub fn csv_writer<W: Write>(output: W) -> csv::Writer<W> {
-    csv::WriterBuilder::new().terminator(csv::Terminator::Any(b'\n')).from_writer(output)
-}
-
 /// Writes `datapackage.json`: a Frictionless tabular data package of the tables among `files`.
 pub fn write_data_package(
     study: &str,
-    tables: &[Table],
+    layouts: &[Layout],
+    format: Format,
     files: &[FileEntry],
     output: &mut dyn Write,
 ) -> io::Result<()> {
-    let resources: Vec<_> = tables
+    let resources: Vec<_> = layouts
         .iter()
-        .filter_map(|table| {
-            let file = files.iter().find(|file| file.path == table.path())?;
-            Some(resource(table, file))
+        .flat_map(|layout| {
+            let count = layout.files(files).count();
+            (1..).zip(layout.files(files)).map(move |(number, file)| {
+                // A table that has a file for each participant is so many tables to programs.
+                let name = layout.table.name;
+                let name = if count == 1 { name.to_owned() } else { format!("{name}-{number}") };
+                resource(&name, layout, format, file)
+            })
         })
         .collect();
     let package = json!({
@@ -63,8 +61,8 @@ pub fn write_data_package(
     output.write_all(b"\n")
 }
 
-fn resource(table: &Table, file: &FileEntry) -> serde_json::Value {
-    let fields: Vec<_> = table
+fn resource(name: &str, layout: &Layout, format: Format, file: &FileEntry) -> serde_json::Value {
+    let fields: Vec<_> = layout
         .columns
         .iter()
         .map(|column| {
@@ -75,17 +73,22 @@ fn resource(table: &Table, file: &FileEntry) -> serde_json::Value {
             field
         })
         .collect();
-    json!({
+    let mut resource = json!({
         "profile": "tabular-data-resource",
-        "name": table.name,
+        "name": name,
         "path": file.path,
-        "description": table.label,
-        "format": "csv",
-        "mediatype": "text/csv",
-        "encoding": "utf-8",
+        "description": layout.table.label,
+        "format": format.name(),
+        "mediatype": format.media_type(),
         "bytes": file.bytes,
         "hash": format!("sha256:{}", file.sha256),
-        "dialect": { "lineTerminator": "\n" },
-        "schema": { "fields": fields, "primaryKey": table.key, "missingValues": [""] },
-    })
+        "schema": { "fields": fields, "primaryKey": layout.key, "missingValues": [""] },
+    });
+    if format != Format::Parquet {
+        resource["encoding"] = "utf-8".into();
+    }
+    if format == Format::Csv {
+        resource["dialect"] = json!({ "lineTerminator": "\n" });
+    }
+    resource
 }

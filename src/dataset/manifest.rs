@@ -8,6 +8,7 @@ use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use serde::{Deserialize, Serialize};
 
 use crate::crypto::key::Key;
+use crate::dataset::about::Again;
 use crate::model::audit::AuditHead;
 
 /// The version of the dataset's form that this program writes and reads.
@@ -39,18 +40,31 @@ pub struct Manifest {
     /// The head of the audit log at the export; datasets of versions without one have none.
     #[serde(default)]
     pub audit: Option<AuditHead>,
+    /// The export that `CHANGES.csv` compares with.
+    #[serde(default)]
+    pub changes_since: Option<u32>,
+    /// Whether the dataset holds only what came, changed or went since then.
+    #[serde(default)]
+    pub increment: bool,
+    /// Whether everything counts as revised since then, because the rules or the program are others.
+    #[serde(default)]
+    pub everything_again: bool,
+    /// The export that it makes again.
+    #[serde(default)]
+    pub as_of: Option<Again>,
     /// The site's public signing key, 64 hexadecimal digits.
     pub site_key: String,
     /// Every file but `manifest.json`, `manifest.sig` and `SHA256SUMS`.
     pub files: Vec<FileEntry>,
 }
 
-/// The times a dataset covers, RFC 3339; open where there is none.
+/// The times a dataset covers: days as dates, by the participants' own clocks, or times, RFC 3339; open where there is
+/// none.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ManifestWindow {
-    /// The first second.
+    /// The first day, or the first second.
     pub from: Option<String>,
-    /// The second after the last.
+    /// The last day, included, or the second after the last.
     pub to: Option<String>,
 }
 

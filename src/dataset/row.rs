@@ -1,151 +1,233 @@
-//! Rows: the cells of a table, taken from a record's filtered content.
-//!
-//! Never: a number through a float (its digits are copied); a text that a spreadsheet would run as a formula.
+//! Rows: the cells of one row of a table, side by side in one piece of memory.
 
-use std::{collections::BTreeMap, io};
-
-use serde_json::value::RawValue;
+use std::ops::Range;
 
 use crate::dataset::{
-    column::{FilePart, Head, Kind, Origin, Table, Trait},
+    cell::{push_date, push_instant, push_integer, push_time},
+    column::{Column, FilePart, Head, Origin, Rows, Table, Trait},
+    format::Format,
     manifest::FileEntry,
+    path::folder_of,
     source::{ParticipantRow, RecordHead},
+    tables::VERSION,
 };
-use crate::model::{participant::ParticipantState, time::UnixSeconds};
+use crate::model::{
+    participant::{Bound, ParticipantState},
+    time::UnixSeconds,
+};
 
-/// The cells of one row, in the table's order; empty = missing.
-pub type Cells = Vec<String>;
+/// Cells that were set over and over again are put together anew beyond this many bytes.
+const TEXT_BYTES_MAX: usize = 4 << 20;
 
-/// The row of a record: `content` is the JSON object that the filter left for this table, `file` the record's file in
-/// the dataset, where it has one.
-pub fn of_record(table: &Table, head: &RecordHead<'_>, content: &[u8], file: Option<&FileEntry>) -> io::Result<Cells> {
-    let mut cells: Cells = table
-        .columns
-        .iter()
-        .map(|column| match column.from {
-            Origin::Head(known) => head_cell(known, head),
-            Origin::File(part) => file.map(|file| file_cell(part, file)).unwrap_or_default(),
-            Origin::Garmin(_) | Origin::Participant(_) => String::new(),
-        })
-        .collect();
-    let content = std::str::from_utf8(content).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
-    if !content.is_empty() {
-        fill(table, content, "", &mut cells)?;
+/// A table as one dataset has it.
+#[derive(Clone, Debug)]
+pub struct Layout {
+    /// The table.
+    pub table: &'static Table,
+    /// Its columns, those of `--revisions` among them where they are asked for.
+    pub columns: Vec<Column>,
+    /// The names of the columns that name a row.
+    pub key: Vec<&'static str>,
+}
+
+/// Whether the versions of a record beside the current one are rows, too.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Versions {
+    /// The current one alone.
+    #[default]
+    Current,
+    /// All, each with its number and its time.
+    All,
+}
+
+impl Layout {
+    /// The layout of a table.
+    pub fn new(table: &'static Table, versions: Versions) -> Self {
+        let mut columns: Vec<Column> = table.columns().copied().collect();
+        let mut key = table.key.to_vec();
+        if versions == Versions::All && table.rows != Rows::Participant {
+            columns.splice(2..2, VERSION.iter().copied());
+            key.splice(2..2, VERSION.iter().map(|column| column.name));
+        }
+        Self { table, columns, key }
     }
-    Ok(cells)
-}
 
-/// The row of a participant.
-pub fn of_participant(table: &Table, participant: &ParticipantRow) -> Cells {
-    let cell = |column: &crate::dataset::column::Column| match column.from {
-        Origin::Participant(wanted) => participant_cell(wanted, participant),
-        Origin::Head(_) | Origin::Garmin(_) | Origin::File(_) => String::new(),
-    };
-    table.columns.iter().map(cell).collect()
-}
+    /// Where its file stands in the dataset.
+    pub fn path(&self, format: Format) -> String {
+        format!("data/{}.{}", self.table.name, format.name())
+    }
 
-fn head_cell(wanted: Head, head: &RecordHead<'_>) -> String {
-    let local = || head.start.zip(head.offset).map(|(start, offset)| instant(Some(start.plus(i64::from(offset)))));
-    match wanted {
-        Head::Participant => harmless(head.participant),
-        Head::RecordId => harmless(head.record_id),
-        Head::StartUtc => instant(head.start),
-        Head::UtcOffset => head.offset.map(|offset| offset.to_string()).unwrap_or_default(),
-        Head::LocalDate => local().and_then(|time| time.get(..10).map(Into::into)).unwrap_or_default(),
-        Head::LocalTime => local().and_then(|time| time.get(11..19).map(Into::into)).unwrap_or_default(),
+    /// Where the file of one participant's rows stands, where each has one; `None` for what is no code.
+    pub fn part_path(&self, code: &str, format: Format) -> Option<String> {
+        Some(format!("data/{}/{}.{}", self.table.name, folder_of(code)?, format.name()))
+    }
+
+    /// Its files among those of the dataset.
+    pub fn files<'a>(&self, files: &'a [FileEntry]) -> impl Iterator<Item = &'a FileEntry> + use<'a> {
+        let (file, folder) = (format!("data/{}.", self.table.name), format!("data/{}/", self.table.name));
+        files.iter().filter(move |entry| entry.path.starts_with(&file) || entry.path.starts_with(&folder))
     }
 }
 
-fn file_cell(wanted: FilePart, file: &FileEntry) -> String {
-    match wanted {
-        FilePart::Path => harmless(&file.path),
-        FilePart::Bytes => file.bytes.to_string(),
-        FilePart::Sha256 => file.sha256.clone(),
+/// The cells of a row, by column; empty = missing.
+#[derive(Clone, Debug, Default)]
+pub struct Cells {
+    text: Vec<u8>,
+    places: Vec<Range<u32>>,
+}
+
+impl Cells {
+    /// So many empty cells.
+    pub fn new(columns: usize) -> Self {
+        Self { text: Vec::new(), places: vec![0..0; columns] }
+    }
+
+    /// Empties all cells.
+    pub fn clear(&mut self) {
+        self.text.clear();
+        self.places.fill(0..0);
+    }
+
+    /// The text of a cell.
+    pub fn get(&self, column: usize) -> &[u8] {
+        let place = &self.places[column];
+        &self.text[place.start as usize..place.end as usize]
+    }
+
+    /// All cells, in order.
+    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        (0..self.places.len()).map(|column| self.get(column))
+    }
+
+    /// Sets a cell to what `write` appends.
+    pub fn set(&mut self, column: usize, write: impl FnOnce(&mut Vec<u8>)) {
+        if self.text.len() > TEXT_BYTES_MAX {
+            self.compact();
+        }
+        let start = self.text.len();
+        write(&mut self.text);
+        let place = |length: usize| u32::try_from(length).expect("cells are far smaller");
+        self.places[column] = place(start)..place(self.text.len());
+    }
+
+    fn compact(&mut self) {
+        let mut text = Vec::new();
+        for place in &mut self.places {
+            let start = u32::try_from(text.len()).expect("cells are far smaller");
+            text.extend_from_slice(&self.text[place.start as usize..place.end as usize]);
+            *place = start..start + (place.end - place.start);
+        }
+        self.text = text;
     }
 }
 
-fn participant_cell(wanted: Trait, participant: &ParticipantRow) -> String {
-    let text = |text: &Option<String>| text.as_deref().map(harmless).unwrap_or_default();
+/// What is known of a record without reading it.
+#[derive(Clone, Copy, Debug)]
+pub struct Known<'a> {
+    /// Its head.
+    pub head: &'a RecordHead<'a>,
+    /// Its file in the dataset, where it has one.
+    pub file: Option<&'a FileEntry>,
+}
+
+/// What is known of a row beside its members.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RowHead<'a> {
+    /// Its time, UTC.
+    pub time: Option<UnixSeconds>,
+    /// Seconds to add to it for the time the device showed.
+    pub offset: Option<i32>,
+    /// Its number within the record.
+    pub number: i64,
+    /// Seconds since the record's start.
+    pub since_start: i64,
+    /// The member it stands under.
+    pub member: &'a str,
+}
+
+/// Sets the cells that do not come from the record's content.
+pub fn set_known(layout: &Layout, known: Known<'_>, row: RowHead<'_>, cells: &mut Cells) {
+    for (number, column) in layout.columns.iter().enumerate() {
+        match column.from {
+            Origin::Head(head) => cells.set(number, |output| push_head(head, known.head, row, output)),
+            Origin::File(part) => {
+                if let Some(file) = known.file {
+                    cells.set(number, |output| push_file(part, file, output));
+                }
+            }
+            Origin::Garmin(_) | Origin::Record(_) | Origin::Map(_) | Origin::Participant(_) => {}
+        }
+    }
+}
+
+/// Sets the cells of a participant.
+pub fn set_participant(layout: &Layout, participant: &ParticipantRow, cells: &mut Cells) {
+    for (number, column) in layout.columns.iter().enumerate() {
+        if let Origin::Participant(wanted) = column.from {
+            cells.set(number, |output| push_trait(wanted, participant, output));
+        }
+    }
+}
+
+fn push_head(head: Head, record: &RecordHead<'_>, row: RowHead<'_>, output: &mut Vec<u8>) {
+    let local = || row.time.zip(row.offset).map(|(time, offset)| time.plus(i64::from(offset)));
+    match head {
+        Head::Participant => output.extend_from_slice(record.participant.as_bytes()),
+        Head::RecordId => output.extend_from_slice(record.record_id.as_bytes()),
+        Head::Revision => push_integer(i64::from(record.revision), output),
+        Head::ReceivedUtc => push_instant(Some(record.received), output),
+        Head::TimeUtc => push_instant(row.time, output),
+        Head::UtcOffset => {
+            if let Some(offset) = row.offset {
+                push_integer(i64::from(offset), output);
+            }
+        }
+        Head::LocalDate => push_date(local(), output),
+        Head::LocalTime => push_time(local(), output),
+        Head::Number => push_integer(row.number, output),
+        Head::Offset => push_integer(row.since_start, output),
+        Head::Member => output.extend_from_slice(row.member.as_bytes()),
+    }
+}
+
+fn push_file(part: FilePart, file: &FileEntry, output: &mut Vec<u8>) {
+    match part {
+        FilePart::Path => output.extend_from_slice(file.path.as_bytes()),
+        FilePart::Bytes => push_integer(i64::try_from(file.bytes).unwrap_or(i64::MAX), output),
+        FilePart::Sha256 => output.extend_from_slice(file.sha256.as_bytes()),
+    }
+}
+
+fn push_trait(wanted: Trait, participant: &ParticipantRow, output: &mut Vec<u8>) {
+    let mut text = |text: Option<&str>| output.extend_from_slice(text.unwrap_or_default().as_bytes());
     match wanted {
-        Trait::Code => harmless(&participant.code),
-        Trait::State => match participant.state {
+        Trait::Code => text(Some(&participant.code)),
+        Trait::State => text(Some(match participant.state {
             ParticipantState::Active => "active",
             ParticipantState::Paused => "paused",
             ParticipantState::Completed => "completed",
             ParticipantState::Withdrawn | ParticipantState::Retained => "withdrawn",
-        }
-        .to_owned(),
-        Trait::WindowFrom => instant(participant.window.from),
-        Trait::WindowTo => instant(participant.window.to),
-        Trait::ConsentVersion => text(&participant.consent_version),
-        Trait::ConsentDate => text(&participant.consent_date),
-        Trait::FirstRecord => instant(participant.first_record),
-        Trait::LastRecord => instant(participant.last_record),
-        Trait::Records => participant.records.to_string(),
+        })),
+        Trait::WindowFrom => push_instant(instant(participant.window.from), output),
+        Trait::WindowTo => push_instant(instant(participant.window.to), output),
+        Trait::FirstDay if is_day(participant.window.from) => text(participant.window.first().as_deref()),
+        Trait::LastDay if is_day(participant.window.to) => text(participant.window.last().as_deref()),
+        Trait::FirstDay | Trait::LastDay => {}
+        Trait::ConsentVersion => text(participant.consent_version.as_deref()),
+        Trait::ConsentDate => text(participant.consent_date.as_deref()),
+        Trait::FirstRecord => push_instant(participant.first_record, output),
+        Trait::LastRecord => push_instant(participant.last_record, output),
+        Trait::Records => push_integer(i64::try_from(participant.records).unwrap_or(i64::MAX), output),
     }
 }
 
-/// The time as text; empty where it is missing, or no time of the years 0 to 9999 and so a made-up one.
-fn instant(time: Option<UnixSeconds>) -> String {
-    time.map(|time| time.to_string()).filter(|text| is_shaped(text, "0000-00-00T00:00:00Z")).unwrap_or_default()
+/// The instant at which a window begins or ends; none where it does with a day.
+fn instant(bound: Option<Bound>) -> Option<UnixSeconds> {
+    bound.filter(|_| !is_day(bound)).map(Bound::in_utc)
 }
 
-/// Puts the members of the object at `prefix` into the cells of their columns.
-fn fill(table: &Table, object: &str, prefix: &str, cells: &mut Cells) -> io::Result<()> {
-    // The parser's own words may quote what it read.
-    let unreadable = |_| io::Error::new(io::ErrorKind::InvalidData, "the record's members cannot be read");
-    let members: BTreeMap<String, &RawValue> = serde_json::from_str(object).map_err(unreadable)?;
-    for (name, value) in members {
-        let path = if prefix.is_empty() { name } else { format!("{prefix}.{name}") };
-        let value = value.get();
-        let mut encloses = false;
-        for (column, cell) in table.columns.iter().zip(cells.iter_mut()) {
-            let wanted = column.garmin_path();
-            if wanted == path {
-                *cell = cell_of(column.kind, value);
-            } else {
-                encloses |= wanted.strip_prefix(path.as_str()).is_some_and(|rest| rest.starts_with('.'));
-            }
-        }
-        if encloses && value.starts_with('{') {
-            fill(table, value, &path, cells)?;
-        }
-    }
-    Ok(())
-}
-
-/// The cell for a JSON value; empty where the value is none of its kind (it stands in `raw/` all the same).
-fn cell_of(kind: Kind, value: &str) -> String {
-    let text = match value.as_bytes().first() {
-        Some(b'"') => serde_json::from_str(value).unwrap_or_default(),
-        Some(b'{' | b'[' | b'n') | None => return String::new(),
-        Some(_) => value.to_owned(),
-    };
-    let fits = match kind {
-        Kind::Text => return harmless(&text),
-        Kind::Instant => return instant(UnixSeconds::of_number(&text)),
-        Kind::Integer | Kind::Number => is_number(&text),
-        Kind::Boolean => text == "true" || text == "false",
-        Kind::Date => is_shaped(&text, "0000-00-00"),
-        Kind::Time => is_shaped(&text, "00:00:00"),
-    };
-    if fits { text } else { String::new() }
-}
-
-fn is_number(text: &str) -> bool {
-    let starts = text.as_bytes().first().is_some_and(|byte| byte.is_ascii_digit() || *byte == b'-');
-    let ends = text.as_bytes().last().is_some_and(u8::is_ascii_digit);
-    starts && ends && serde_json::from_str::<&RawValue>(text).is_ok()
-}
-
-fn is_shaped(text: &str, shape: &str) -> bool {
-    let fits = |(byte, wanted): (u8, u8)| if wanted == b'0' { byte.is_ascii_digit() } else { byte == wanted };
-    text.len() == shape.len() && text.bytes().zip(shape.bytes()).all(fits)
-}
-
-/// The text with an apostrophe before what a spreadsheet would take for the start of a formula.
-fn harmless(text: &str) -> String {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) { format!("'{text}") } else { text.to_owned() }
+fn is_day(bound: Option<Bound>) -> bool {
+    matches!(bound, Some(Bound::Day(_)))
 }
 
 #[cfg(test)]
@@ -153,67 +235,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_keep_their_digits() {
-        for number in ["90071992547409931", "0.5975272352046997", "-25200", "1.0E-4", "144.0"] {
-            assert_eq!(cell_of(Kind::Number, number), number);
+    fn cell_that_is_set_again_has_its_last_text_however_often_that_is() {
+        let mut cells = Cells::new(2);
+        cells.set(1, |output| output.extend_from_slice(b"kept"));
+        for number in 0..200_000 {
+            cells.set(0, |output| push_integer(1_000_000_000_000_000_000 + number, output));
         }
-        assert_eq!(cell_of(Kind::Integer, "\"448\""), "448");
+        assert_eq!((cells.get(0), cells.get(1)), (b"1000000000000199999".as_slice(), b"kept".as_slice()));
+        assert!(cells.text.len() < 2 * TEXT_BYTES_MAX);
+        cells.clear();
+        assert!(cells.iter().all(<[u8]>::is_empty));
     }
 
     #[test]
-    fn value_of_another_kind_is_missing() {
-        for (kind, value) in [
-            (Kind::Number, "\"=1+1\""),
-            (Kind::Number, "true"),
-            (Kind::Number, "\"\""),
-            (Kind::Integer, "null"),
-            (Kind::Integer, "[1]"),
-            (Kind::Boolean, "1"),
-            (Kind::Date, "\"soon\""),
-            (Kind::Instant, "\"soon\""),
-            (Kind::Instant, "99999999999999999"),
-            (Kind::Text, "{}"),
-        ] {
-            assert_eq!(cell_of(kind, value), "", "{kind:?} {value}");
-        }
-    }
-
-    #[test]
-    fn instant_is_made_of_whole_seconds() {
-        assert_eq!(cell_of(Kind::Instant, "1793509200"), "2026-11-01T05:00:00Z");
-        assert_eq!(cell_of(Kind::Instant, "1793509200.75"), "2026-11-01T05:00:00Z");
-        assert_eq!(cell_of(Kind::Instant, "1.7935092E9"), "2026-11-01T05:00:00Z");
-    }
-
-    #[test]
-    fn time_that_no_calendar_has_is_missing() {
-        for start in [i64::MIN, -377_705_023_200, 253_402_300_799, i64::MAX] {
-            for offset in [i32::MIN, 86_400, i32::MAX] {
-                let head = RecordHead {
-                    participant: "A-1",
-                    record_id: "aaaabbbbccccdddd",
-                    received: UnixSeconds(0),
-                    revision: 1,
-                    current: true,
-                    start: Some(UnixSeconds(start)),
-                    offset: Some(offset),
-                };
-                let date = head_cell(Head::LocalDate, &head);
-                let time = head_cell(Head::LocalTime, &head);
-                assert!(date.is_empty() || is_shaped(&date, "0000-00-00"), "{start} {offset}: {date}");
-                assert_eq!(date.is_empty(), time.is_empty(), "{start} {offset}");
-            }
-            let start = instant(Some(UnixSeconds(start)));
-            assert!(start.is_empty() || start.starts_with("9999-12-31T23:59:59"), "{start}");
-        }
-    }
-
-    #[test]
-    fn formula_is_made_harmless() {
-        for formula in ["=cmd()", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "\n=x"] {
-            let value = serde_json::to_string(formula).expect("text");
-            assert_eq!(cell_of(Kind::Text, &value), format!("'{formula}"));
-        }
-        assert_eq!(cell_of(Kind::Text, "\"a=b\""), "a=b");
+    fn version_is_a_part_of_the_key_where_all_versions_are_rows() {
+        let table = crate::dataset::tables::named("activity_samples").expect("a table");
+        let layout = Layout::new(table, Versions::All);
+        assert_eq!(layout.key, ["participant", "record_id", "revision", "received_utc", "sample"]);
+        let names: Vec<_> = layout.columns.iter().take(4).map(|column| column.name).collect();
+        assert_eq!(names, layout.key[..4]);
+        assert_eq!(Layout::new(table, Versions::Current).key, table.key);
     }
 }

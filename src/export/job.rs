@@ -8,16 +8,18 @@ use crate::crypto::keyring::Keyring;
 use crate::dataset::about::About;
 use crate::dataset::manifest::file_name;
 use crate::dataset::recipient::Recipient;
-use crate::dataset::write;
+use crate::dataset::row::Versions;
+use crate::dataset::write::{self, Options};
+use crate::export::plan::{SOFTWARE, plan};
 use crate::export::select::Scope;
 use crate::export::source::StoreSource;
 use crate::model::audit::AuditHead;
-use crate::model::participant::Participant;
-use crate::model::study::Study;
+use crate::model::study::{DatesRule, Study};
 use crate::model::time::UnixSeconds;
 use crate::people::People;
-use crate::people::exports::{ExportNumber, HandedOut};
+use crate::people::exports::ExportNumber;
 use crate::people::refusal::Refusal;
+use crate::people::register::{HandedOver, Terms};
 use crate::records::catalog::Catalog;
 
 /// An export that may be written.
@@ -26,10 +28,10 @@ pub struct Export {
     catalog: Arc<Catalog>,
     keyring: Arc<Keyring>,
     study: Arc<Study>,
-    participants: Vec<Arc<Participant>>,
     scope: Scope,
     number: ExportNumber,
     made: UnixSeconds,
+    by: String,
 }
 
 /// An export that is complete.
@@ -64,20 +66,20 @@ impl Export {
         scope: Scope,
         made: UnixSeconds,
     ) -> Result<Export, Refusal> {
-        let directory = people.read();
-        let found = Arc::clone(directory.study(study)?);
-        let mut participants: Vec<_> =
-            directory.participants(&found.id).filter(|participant| participant.is_readable()).cloned().collect();
-        if !scope.participants.is_empty() {
-            for code in &scope.participants {
-                if !participants.iter().any(|participant| participant.code == *code) {
-                    return Err(Refusal::NoParticipant(code.clone(), None));
-                }
-            }
-            participants.retain(|participant| scope.participants.contains(&participant.code));
-        }
+        // From here on whether dates are shifted does not change.
         let number = people.next_export(study)?;
-        Ok(Export { people, catalog, keyring, study: found, participants, scope, number, made })
+        let found = people.study(study)?;
+        if found.rules.dates == DatesRule::Shift {
+            people.draw_shifts(&found.id)?;
+        }
+        // What cannot be planned is refused before the first byte; it is planned anew when it is written.
+        plan(&people, &found, scope.clone(), number.number(), catalog.sequence(), made)?;
+        Ok(Export { people, catalog, keyring, study: found, scope, number, made, by: String::new() })
+    }
+
+    /// The same, asked for by whom these words name; the register keeps them.
+    pub fn asked_by(self, by: String) -> Export {
+        Export { by, ..self }
     }
 
     /// The name its file should have.
@@ -92,33 +94,39 @@ impl Export {
 
     /// Writes the dataset, this head of the audit log in its manifest; on return it is complete and its number used.
     pub fn write<W: Write>(self, output: W, audit: Option<AuditHead>) -> Result<Completed, Failure> {
-        let Export { people, catalog, keyring, study, participants, scope, number, made } = self;
+        let Export { people, catalog, keyring, study, scope, number, made, by } = self;
         let _reading = catalog.reading();
+        let plan = plan(&people, &study, scope, number.number(), catalog.sequence(), made).map_err(Failure::People)?;
         let recipients = study.recipients.iter().map(|text| Recipient::parse(text));
+        let recipients: Vec<_> =
+            recipients.collect::<Result<_, _>>().expect("a study's recipients were checked when it was made");
+        let terms = Terms { by, ..plan.terms(recipients.iter().map(Recipient::fingerprint).collect()) };
         let about = About {
             study: study.name.clone(),
             number: number.number(),
-            sequence: catalog.sequence(),
+            sequence: plan.view.sequence,
             made_at: made,
-            window: scope.window,
-            recipients: recipients
-                .collect::<Result<_, _>>()
-                .expect("a study's recipients were checked when it was made"),
-            rules: study.rules.clone(),
-            rules_version: study.rules_version,
-            software: concat!("studygate ", env!("CARGO_PKG_VERSION")).to_owned(),
+            window: plan.view.scope.window,
+            recipients,
+            rules: plan.view.rules.clone(),
+            rules_version: plan.rules_version,
+            software: SOFTWARE.to_owned(),
             audit,
+            lineage: plan.lineage.clone(),
         };
-        let rules = study.rules.clone();
-        let covered = participants.len() as u64;
-        let codes = participants.iter().map(|participant| participant.code.clone()).collect();
-        let mut source = StoreSource::new(&catalog, &people, participants, rules, scope, about.sequence);
+        let versions = if plan.view.scope.revisions { Versions::All } else { Versions::Current };
+        let mut source = StoreSource::new(&catalog, &people, &plan);
         let seed = keyring.site().signing_seed.clone();
-        let mut written = write::write(&mut source, &about, &seed, output).map_err(Failure::Dataset)?;
+        let Scope { tables, format, .. } = plan.view.scope.clone();
+        let options = Options { versions, tables, format, ..Options::default() };
+        let mut written =
+            write::write(&mut source, &about, &options, &catalog.scratch(), &seed, output).map_err(Failure::Dataset)?;
         written.output.flush().map_err(Failure::Io)?;
         let manifest_sha256 = written.manifest_sha256;
-        let handed_out = HandedOut { number: number.number(), made, manifest: manifest_sha256.clone(), codes };
-        people.export_done(&number, &handed_out).map_err(Failure::People)?;
+        let participants = plan.view.participants.clone();
+        let covered = participants.len() as u64;
+        let handed_over = HandedOver { made, manifest: manifest_sha256.clone(), participants, terms };
+        people.export_done(&number, &handed_over).map_err(Failure::People)?;
         Ok(Completed { number: number.number(), participants: covered, manifest_sha256 })
     }
 }

@@ -3,6 +3,8 @@
 //! Never: a record of a participant who has withdrawn; a whole dataset in memory; a number for an export that did not
 //! complete.
 
+pub mod difference;
 pub mod job;
+pub mod plan;
 pub mod select;
 pub mod source;

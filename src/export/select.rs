@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use crate::model::participant::{Participant, Window};
+use crate::dataset::format::Format;
+use crate::model::participant::{Moment, Participant, Window};
 use crate::model::summary::SummaryType;
 use crate::records::head::PackId;
 use crate::records::index::{IndexEntry, KeyDigest};
@@ -12,10 +13,18 @@ use crate::records::index::{IndexEntry, KeyDigest};
 pub struct Scope {
     /// Codes of the participants; empty = all.
     pub participants: Vec<String>,
+    /// Names of the tables; empty = all.
+    pub tables: Vec<String>,
+    /// The format of the tables.
+    pub format: Format,
     /// Event times.
     pub window: Window,
     /// Every version of a record, not the current one alone.
     pub revisions: bool,
+    /// Only what came, changed or went since the export of this number, whose scope it has.
+    pub since: Option<u32>,
+    /// The export of this number once more.
+    pub as_of: Option<u32>,
 }
 
 /// A record that was chosen.
@@ -46,8 +55,8 @@ pub fn select(
     }
     let mut chosen = Vec::with_capacity(versions.len());
     for mut held in versions.into_values() {
-        held.sort_by_key(|(_, entry)| (entry.received, entry.sequence));
-        // Of two that arrived at once, the one that was filed later.
+        // Of two that arrived at once, the one that was filed later; in the order that merging packs keeps.
+        held.sort_by_key(|(_, entry)| (entry.received, entry.sequence, entry.start, entry.record_id));
         let last = (1..).zip(&held).max_by_key(|(_, (_, entry))| entry.currency()).map(|(revision, _)| revision);
         for (revision, (pack, entry)) in (1..).zip(held) {
             let current = last == Some(revision);
@@ -57,7 +66,8 @@ pub fn select(
         }
     }
     chosen.retain(|version| {
-        let time = version.entry.start.unwrap_or(version.entry.received);
+        let at = version.entry.start.unwrap_or(version.entry.received);
+        let time = Moment { at, offset: version.entry.offset };
         participant.collects(time) && scope.window.contains(time)
     });
     chosen.sort_by(|left, right| left.entry.sort_key().cmp(&right.entry.sort_key()));
@@ -78,11 +88,12 @@ mod tests {
             study: StudyId::from_bytes([2; 16]),
             code: "A-1".into(),
             state: ParticipantState::Active,
-            window: Window { from: Some(UnixSeconds(from)), to: None },
+            window: Window { from: Some(UnixSeconds(from).into()), to: None },
             pauses: Vec::new(),
             consent: None,
             added: UnixSeconds(0),
             lock: None,
+            shift: None,
         }
     }
 

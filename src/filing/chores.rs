@@ -6,7 +6,9 @@ use crate::filing::hold;
 use crate::filing::worker::Filing;
 use crate::journal;
 use crate::model::time::UnixSeconds;
+use crate::records::tidy::WASTE_ALLOWED_BYTES;
 use crate::withdrawal::Event;
+use crate::withdrawal::record::PurgeId;
 
 /// How often what expires is looked at, in seconds.
 const EXPIRY_EVERY: i64 = 60;
@@ -21,6 +23,7 @@ impl Filing {
     /// Does what is due.
     pub(super) fn chores(&mut self) -> Result<(), Failure> {
         let now = self.parts.clock.now();
+        self.parts.withdrawal.end_settling(self.progress.filed, self.parts.clock.monotonic())?;
         if self.parts.withdrawal.is_due(self.progress.filed) {
             let started = self.parts.clock.monotonic();
             let events = self.parts.withdrawal.carry_out(self.progress.filed)?;
@@ -30,9 +33,13 @@ impl Filing {
             self.parts.metrics.purge_duration.observe(took.as_secs_f64());
             self.recount_held();
         }
-        let compacted = self.parts.withdrawal.compact_if_due()?;
-        self.enter(Who::System, &compacted)?;
+        if let Some(done) = self.parts.withdrawal.compact_if_due()? {
+            self.parts.metrics.compactions.with_label_values(&[done.result]).inc();
+            self.parts.metrics.compaction_duration.observe(done.took.as_secs_f64());
+            self.enter(Who::System, &done.events)?;
+        }
         self.pick_up()?;
+        self.parts.catalog.tidy(WASTE_ALLOWED_BYTES)?;
         if now.0.saturating_sub(self.expired_at.0) >= EXPIRY_EVERY {
             self.expired_at = now;
             self.expire(now)?;
@@ -46,6 +53,29 @@ impl Filing {
             self.parts.audit.append(who, events.iter().map(|event| event.entry(None)).collect())?;
         }
         Ok(())
+    }
+
+    /// Enters what was done before a crash, and not entered; what was entered and not numbered is numbered.
+    pub(super) fn enter_what_a_crash_left(&self) -> Result<(), Failure> {
+        let parts = &self.parts;
+        let erased = parts.withdrawal.unaudited();
+        if parts.audit.is_after_stop() && erased.is_empty() {
+            return Ok(());
+        }
+        let entered = parts.audit.of_purges()?;
+        let of = |purge: &PurgeId, acts: &[&str]| {
+            let (purge, acts) = (purge.to_string(), acts.to_vec());
+            entered.iter().filter(move |of| of.purge == purge && acts.contains(&&*of.act)).collect::<Vec<_>>()
+        };
+        let id_of = |event: &Event| event.purge.as_ref().map(|purge| purge.id);
+        let number_of_end = |event: &Event| {
+            of(&id_of(event)?, &["purge-carried-out", "data-retained"]).first().map(|entry| entry.sequence)
+        };
+        self.enter(Who::System, &parts.withdrawal.unentered(|purge, acts| of(purge, acts).len()))?;
+        let (known, missing): (Vec<_>, Vec<_>) = erased.into_iter().partition(|event| number_of_end(event).is_some());
+        let numbers = known.iter().filter_map(|event| Some((id_of(event)?, number_of_end(event)?)));
+        parts.withdrawal.audited(&numbers.collect::<Vec<_>>())?;
+        self.enter_erased(&missing)
     }
 
     /// Enters what was destroyed, an entry each, and has each receipt name its own.

@@ -2,19 +2,24 @@
 //! where a test says so, restarts at any moment.
 
 mod answers;
+mod compaction;
 mod coverage;
 mod crashes;
 mod disk;
 mod given;
 mod hand;
+mod handed_out;
 mod held;
+mod increments;
 mod jobs;
 mod known;
 mod leaving;
+mod minimised;
 mod permissions;
 mod pings;
 mod places;
 mod quarantine;
+mod replays;
 mod revisions;
 mod rotation;
 mod site;

@@ -135,12 +135,19 @@ impl Filing {
             progress,
         };
         filing.recount_held();
-        // What was erased before the gateway stopped, and not entered.
-        filing.enter_erased(&filing.parts.withdrawal.unaudited())?;
+        filing.enter_what_a_crash_left()?;
         for refused in Refused::ALL {
             filing.parts.metrics.refused_callbacks.with_label_values(&[refused.name()]);
         }
         Ok(filing)
+    }
+
+    /// Files until every purge is done that was begun before the start: no port is open yet.
+    pub fn end_purges(&mut self) -> Result<(), Failure> {
+        while self.parts.withdrawal.pending() > 0 {
+            self.round()?;
+        }
+        Ok(())
     }
 
     /// Files until the gateway stops and the journal is empty, or something fails.
@@ -178,13 +185,16 @@ impl Filing {
         let mut deliveries = Vec::new();
         let Some(first) = self.next(self.patience)? else { return Ok(deliveries) };
         let mut bytes = inline_bytes(&first);
+        let mut place = first.position;
         let spilled = matches!(first.body, Body::Spilled(_));
         deliveries.push(first);
         let started = self.parts.clock.monotonic();
-        while !spilled && deliveries.len() < BODIES_MAX && bytes < BYTES_MAX {
+        while !spilled && deliveries.len() < BODIES_MAX && bytes < BYTES_MAX && !self.parts.withdrawal.waits_for(place)
+        {
             let left = GATHER_MAX.saturating_sub(self.parts.clock.monotonic().saturating_sub(started));
             let Some(next) = self.next(left.min(GATHER_IDLE))? else { break };
             bytes += inline_bytes(&next);
+            place = next.position;
             let last = matches!(next.body, Body::Spilled(_));
             deliveries.push(next);
             if last {
@@ -223,19 +233,26 @@ impl Filing {
         let mut filed = self.progress.filed;
         for delivery in deliveries {
             filed = delivery.position;
+            let mut replayed = Vec::new();
             match delivery.body {
                 Body::Inline { bytes, entries } => {
                     for entry in &entries {
                         self.item(&mut batch, entry, &mut Bytes::Inline(&bytes), &delivery.header, filed)?;
+                        replayed.extend(self.parts.withdrawal.is_replayed(filed, entry).then(|| entry.clone()));
                         self.relieve(&tools, &mut batch, &mut touched, INLINE_BYTES_MAX)?;
                     }
                 }
                 Body::Spilled(mut spilled) => {
                     while let Some(entry) = spilled.next_entry()? {
                         self.item(&mut batch, &entry, &mut Bytes::Spilled(&mut spilled), &delivery.header, filed)?;
+                        replayed.extend(self.parts.withdrawal.is_replayed(filed, &entry).then_some(entry));
                         self.relieve(&tools, &mut batch, &mut touched, SPILLED_BYTES_MAX)?;
                     }
                 }
+            }
+            if !replayed.is_empty() {
+                let events = self.parts.withdrawal.replay(filed, &delivery.header, &replayed)?;
+                self.enter(Who::Garmin, &events)?;
             }
             if let Some(pull) = delivery.header.pull {
                 batch.answered(pull);

@@ -2,7 +2,7 @@
 //!
 //! Never: building a document tree; turning a number into a float.
 //!
-//! `lex` (eight bytes at a time) < `scan` (the grammar, push-fed) < `split` and `rewrite`, which read its tokens.
+//! `lex` (eight bytes at a time) < `scan` (the grammar, push-fed) < `split`, `rewrite` and `walk`, which read its tokens.
 
 mod digest;
 mod divert;
@@ -19,3 +19,4 @@ pub mod split;
 mod text;
 mod token;
 mod utf8;
+pub mod walk;

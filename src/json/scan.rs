@@ -22,6 +22,12 @@ pub(super) struct Scanner {
     start: u64,
 }
 
+impl Default for Scanner {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Scanner {
     pub(super) fn new() -> Self {
         Self { expect: Expect::Top, within: Within::Nothing, depth: 0, objects: 0, base: 0, start: 0 }

@@ -2,9 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::model::window::{Bound, Moment, Window};
+
 use crate::model::{
     connection::{ClientId, GarminUserId},
     id::{OwnerId, StudyId},
+    shift::Shift,
     time::UnixSeconds,
 };
 
@@ -31,6 +34,9 @@ pub struct Participant {
     /// Since when everything of the participant rests, where it does: nothing is collected, exported or shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lock: Option<Lock>,
+    /// How far dates lie back in datasets of a study that shifts them; made when first needed, the same from then on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shift: Option<Shift>,
 }
 
 /// The rest before a purge that can still be undone.
@@ -57,31 +63,6 @@ pub enum ParticipantState {
     Withdrawn,
     /// Has left; what identified the person is destroyed, the rest stays under the code.
     Retained,
-}
-
-/// A span of time, `from` included, `to` not; an open end has no bound.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Window {
-    /// The first second.
-    pub from: Option<UnixSeconds>,
-    /// The second after the last.
-    pub to: Option<UnixSeconds>,
-}
-
-impl Window {
-    /// Whether this time lies within.
-    pub fn contains(&self, time: UnixSeconds) -> bool {
-        self.from.is_none_or(|from| from <= time) && self.to.is_none_or(|to| time < to)
-    }
-
-    /// Whether some time lies within both.
-    pub fn overlaps(&self, other: &Window) -> bool {
-        let before = |end: Option<UnixSeconds>, start: Option<UnixSeconds>| {
-            end.zip(start).is_some_and(|(end, start)| end <= start)
-        };
-        !before(self.to, other.from) && !before(other.to, self.from)
-    }
 }
 
 /// The consent a participant gave.
@@ -117,32 +98,18 @@ impl Participant {
         self.lock.is_none_or(|lock| received <= lock.since)
     }
 
+    /// Whether the study may collect a record of this event time, whatever its offset from UTC turns out to be.
+    pub fn may_collect(&self, time: UnixSeconds) -> bool {
+        self.state != ParticipantState::Withdrawn
+            && self.window.may_contain(time)
+            && !self.pauses.iter().any(|pause| pause.contains(time))
+    }
+
     /// Whether the study collects a record of this event time for the participant.
-    pub fn collects(&self, time: UnixSeconds) -> bool {
+    pub fn collects(&self, time: impl Into<Moment>) -> bool {
+        let time = time.into();
         self.state != ParticipantState::Withdrawn
             && self.window.contains(time)
             && !self.pauses.iter().any(|pause| pause.contains(time))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn window(from: Option<i64>, to: Option<i64>) -> Window {
-        Window { from: from.map(UnixSeconds), to: to.map(UnixSeconds) }
-    }
-
-    #[test]
-    fn window_holds_its_first_second_and_not_its_end() {
-        let day = window(Some(10), Some(20));
-        assert!(day.contains(UnixSeconds(10)) && !day.contains(UnixSeconds(20)));
-        assert!(window(None, None).contains(UnixSeconds(i64::MIN)));
-    }
-
-    #[test]
-    fn windows_that_only_touch_do_not_overlap() {
-        assert!(!window(None, Some(10)).overlaps(&window(Some(10), None)));
-        assert!(window(None, Some(11)).overlaps(&window(Some(10), None)));
     }
 }

@@ -1,33 +1,15 @@
-//! The numbers of a study's exports: one export of a study at a time, and a number is used up only by completion. What
-//! was handed out is kept: which codes stood in which export.
+//! The numbers of a study's exports: one export of a study at a time, and a number is used up only by completion.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::HashSet,
     sync::{Arc, Mutex, PoisonError},
 };
 
-use serde::{Deserialize, Serialize};
-
-use crate::model::{id::StudyId, time::UnixSeconds};
-use crate::people::{People, change::Change, decide::study, refusal::Refusal, rows::Row};
-use crate::store::engine::{Batch, SITE, row, table};
-
-/// A row of the register holds so many codes: it stays below what the engine keeps well.
-const CODES_A_ROW: usize = 90;
-
-/// A completed export, and whom it holds. Once it has left, a purge does not reach it: a receipt names it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct HandedOut {
-    /// Its number.
-    pub number: u32,
-    /// When it was made.
-    pub made: UnixSeconds,
-    /// SHA-256 of its manifest, 64 hexadecimal digits.
-    pub manifest: String,
-    /// The codes in it.
-    pub codes: Vec<String>,
-}
+use crate::model::id::StudyId;
+use crate::people::{
+    People, change::Change, decide::study, refusal::Refusal, register::HandedOver, rows::Row, turn::Turn,
+};
+use crate::store::engine::Batch;
 
 /// The right to make the export of this number; given back when dropped.
 #[derive(Debug)]
@@ -59,17 +41,25 @@ impl People {
             return Err(Refusal::ExportRunning);
         }
         let mut taken = ExportNumber { study: id, number: 0, exporting: Arc::clone(&self.exporting) };
-        taken.number = self.study(study)?.exports.saturating_add(1);
+        // A change of the study's rules that began before the place was taken ends before the turn is had.
+        taken.number = self.turn().directory().study(study)?.exports.saturating_add(1);
         Ok(taken)
     }
 
-    /// The export of this number is complete; durable on return, with what it was.
-    pub fn export_done(&self, export: &ExportNumber, handed_out: &HandedOut) -> Result<(), Refusal> {
+    pub(super) fn is_exporting(&self, study: &StudyId) -> bool {
+        self.exporting.lock().unwrap_or_else(PoisonError::into_inner).contains(study)
+    }
+
+    /// The export of this number is complete; durable on return, with what it was. Refused where somebody in it has
+    /// left meanwhile.
+    pub fn export_done(&self, export: &ExportNumber, handed_over: &HandedOver) -> Result<(), Refusal> {
         let mut turn = self.turn();
         let found = turn.directory().study_of_id(&export.study).cloned();
         let before = found.ok_or_else(|| Refusal::NoStudy(String::new()))?;
+        // The study's row stands last: it is what says that the export is complete.
+        let mut batch = self.participants_handed_over(&turn, export.number, handed_over)?;
+        batch.append(self.register_rows(&export.study, export.number, handed_over)?);
         turn.change(Change::Study(study::exported(&before, export.number)));
-        let mut batch = self.export_rows(export, handed_out)?;
         let (rows, pending) = turn.sealed()?;
         batch.append(rows);
         self.engine.commit(batch)?;
@@ -77,41 +67,27 @@ impl People {
         Ok(())
     }
 
-    /// The completed exports of a study that hold this code, by number.
-    pub fn exports_with(&self, study: &StudyId, code: &str) -> Result<Vec<HandedOut>, Refusal> {
-        let prefix = row(&SITE, table::EXPORT, study.as_bytes());
-        let mut found: BTreeMap<u32, HandedOut> = BTreeMap::new();
-        let mut unreadable = 0;
-        self.engine.scan(&prefix, &mut |key, sealed| {
-            let Some((number, part)) = numbers(&key[prefix.len()..]) else { return true };
-            match self.rows.open::<HandedOut>(&Row::export(study, number, part), sealed) {
-                Ok(stored) if stored.codes.iter().any(|held| held == code) => {
-                    found.insert(number, HandedOut { codes: vec![code.to_owned()], ..stored });
-                }
-                Ok(_) => {}
-                Err(_) => unreadable += 1,
-            }
-            true
-        })?;
-        if unreadable > 0 {
-            tracing::error!(rows = unreadable, "what was handed out cannot all be read; it was altered");
-        }
-        Ok(found.into_values().collect())
-    }
-
-    fn export_rows(&self, export: &ExportNumber, handed_out: &HandedOut) -> Result<Batch, Refusal> {
+    /// Each participant as they were handed over, where that differs from what is kept of the exports before.
+    fn participants_handed_over(
+        &self,
+        turn: &Turn<'_>,
+        number: u32,
+        handed_over: &HandedOver,
+    ) -> Result<Batch, Refusal> {
         let mut batch = Batch::default();
-        for (part, codes) in (0..).zip(handed_out.codes.chunks(CODES_A_ROW)) {
-            let row = Row::export(&export.study, export.number, part);
-            let stored = HandedOut { codes: codes.to_vec(), ..handed_out.clone() };
-            batch.put(row.key(), self.rows.seal(&row, &stored).ok_or(Refusal::Withdrawn)?);
+        for participant in &handed_over.participants {
+            let id = &participant.id;
+            if !turn.directory().participant(id).is_some_and(|found| found.is_readable()) {
+                return Err(Refusal::Withdrawn);
+            }
+            let row = Row::handed_out(id, number);
+            if number > 1 && self.handed_out(id, number - 1)?.as_ref() == Some(&**participant) {
+                // An attempt at this number that did not complete may have left another state.
+                batch.delete(row.key());
+            } else {
+                batch.put(row.key(), self.rows.seal(&row, &**participant).ok_or(Refusal::Withdrawn)?);
+            }
         }
         Ok(batch)
     }
-}
-
-/// The export's number and the part, of what follows the study in a row's key.
-fn numbers(item: &[u8]) -> Option<(u32, u16)> {
-    let (number, part) = item.split_first_chunk()?;
-    Some((u32::from_be_bytes(*number), u16::from_be_bytes(part.try_into().ok()?)))
 }

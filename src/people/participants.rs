@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::model::{
-    participant::{Participant, Window},
+    participant::{Bound, Participant, Window},
     study::Study,
     time::UnixSeconds,
 };
@@ -95,12 +95,12 @@ impl People {
         study: &str,
         code: &str,
         number: Option<usize>,
-        at: UnixSeconds,
+        at: impl Into<Bound>,
         now: UnixSeconds,
     ) -> Result<Arc<Participant>, Refusal> {
         let mut turn = self.turn();
         let found = changeable(&turn, study, code)?;
-        let change = link::unlink(turn.directory(), &found, number, at, now)?;
+        let change = link::unlink(turn.directory(), &found, number, at.into(), now)?;
         turn.change(change);
         turn.commit()?;
         Ok(found)

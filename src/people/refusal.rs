@@ -55,6 +55,8 @@ pub enum Refusal {
     OutOfBounds(&'static str),
     /// Two rules that no study may have together; the sentence says which.
     RulesDisagree(&'static str),
+    /// Datasets of the study have left with dates as they are, or shifted; the others would tell every shift.
+    DatesHandedOut(String),
     /// A rule or an option whose behaviour this version does not have.
     NotBuilt(&'static str),
     /// No participant of the study has this code; the code as it is written, where only letter case differs.
@@ -99,6 +101,10 @@ pub enum Refusal {
     SeveralLinks,
     /// Another export of the study runs.
     ExportRunning,
+    /// The study has no completed export of this number.
+    NoExport(u32),
+    /// Of the export of this number too little is kept to compare with it or make it again.
+    ForgottenExport(u32),
     /// What was answered is not all filed yet.
     FilingBehind,
     /// No unused code or handle was found.
@@ -124,6 +130,7 @@ impl Refusal {
             | Self::NoParticipant(..)
             | Self::MistypedCode(_)
             | Self::NoHandle(_)
+            | Self::NoExport(_)
             | Self::NoLinkNumber(_) => Kind::NotFound,
             Self::BadStudyName(_)
             | Self::NoRecipient
@@ -149,7 +156,9 @@ impl Refusal {
             | Self::LinkedAlready
             | Self::Tombstoned(_)
             | Self::NoLink
-            | Self::SeveralLinks => Kind::Conflict,
+            | Self::ForgottenExport(_)
+            | Self::SeveralLinks
+            | Self::DatesHandedOut(_) => Kind::Conflict,
             Self::StudyLocked(_) | Self::StudyClosed(_) => Kind::Locked,
             Self::NotBuilt(_) => Kind::NotBuilt,
             Self::ExportRunning | Self::FilingBehind | Self::Exhausted => Kind::Unavailable,
@@ -193,6 +202,11 @@ impl fmt::Display for Refusal {
                 write!(f, "\"{name}\" is no known summary type; name types as notifications do, such as \"activities\".")
             }
             Self::OutOfBounds(sentence) | Self::RulesDisagree(sentence) => f.write_str(sentence),
+            Self::DatesHandedOut(name) => write!(
+                f,
+                "Datasets of study \"{name}\" have been handed out, and together with others would tell how far dates are \
+                 shifted; add another study for the other rule, in which participants have other pseudonyms."
+            ),
             Self::NotBuilt(what) => write!(f, "This version does not do {what}; leave it out."),
             Self::NoParticipant(code, None) => write!(
                 f,
@@ -257,6 +271,14 @@ impl fmt::Display for Refusal {
             ),
             Self::FilingBehind => f.write_str("What was received is not all filed yet; try again in a minute."),
             Self::ExportRunning => f.write_str("An export of this study is running; try again when it is done."),
+            Self::NoExport(number) => write!(
+                f,
+                "The study has no completed export {number}; `studygate exports list` shows those that there are."
+            ),
+            Self::ForgottenExport(number) => write!(
+                f,
+                "Export {number} was made by an earlier version, which kept too little of it; make a whole export instead."
+            ),
             Self::Exhausted => f.write_str("No unused code was found; try again, or give a code."),
             Self::Other(_, sentence) => f.write_str(sentence),
             Self::Store => f.write_str("The store failed; the gateway recovers it when it is started again."),

@@ -12,7 +12,9 @@
 //! | held connection | owner id | owner's data key |
 //! | permissions | owner id ‖ connection digest | owner's data key |
 //! | tombstone | tombstone digest | index key |
-//! | export handed out | study id ‖ number ‖ part | index key |
+//! | export handed out: codes | study id ‖ number ‖ part | index key |
+//! | export handed out: terms | study id ‖ number | index key |
+//! | participant as handed out | owner id ‖ number | owner's data key |
 //!
 //! A value is one byte of version (1), then JSON. Never: a value in clear; a key made of a userId or a code.
 
@@ -90,6 +92,23 @@ impl Row {
         item.extend_from_slice(&number.to_be_bytes());
         item.extend_from_slice(&part.to_be_bytes());
         Self::of_site(table::EXPORT, "export", item)
+    }
+
+    /// On which terms an export was handed out.
+    pub(super) fn export_terms(study: &StudyId, number: u32) -> Self {
+        let mut item = study.as_bytes().to_vec();
+        item.extend_from_slice(&number.to_be_bytes());
+        Self::of_site(table::EXPORT, "export terms", item)
+    }
+
+    /// A participant as the export of this number, and those after it, handed them out.
+    pub(super) fn handed_out(owner: &OwnerId, number: u32) -> Self {
+        Self::of_owner(table::HANDED_OUT, "handed out", owner, &number.to_be_bytes(), Under::Data)
+    }
+
+    /// What the keys of all those rows of an owner begin with.
+    pub(super) fn handed_out_prefix(owner: &OwnerId) -> Vec<u8> {
+        row(&SITE, table::HANDED_OUT, owner.as_bytes())
     }
 
     pub(super) fn tombstone(digest: &TombstoneDigest) -> Self {

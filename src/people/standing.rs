@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::model::{
     connection::ConnectionDigest,
     id::OwnerId,
-    participant::{Participant, Window},
+    participant::{Moment, Participant, Window},
     study::{Study, StudyState},
     time::UnixSeconds,
 };
@@ -37,8 +37,14 @@ pub struct LinkedTo {
 
 impl LinkedTo {
     /// Whether a record of this event time is collected over this link. (Types are the study's rules' matter.)
-    pub fn collects(&self, time: UnixSeconds) -> bool {
+    pub fn collects(&self, time: impl Into<Moment>) -> bool {
+        let time = time.into();
         self.study.state != StudyState::Closed && self.window.contains(time) && self.participant.collects(time)
+    }
+
+    /// Whether a record of this event time may be collected over this link, whatever its offset from UTC turns out to be.
+    pub fn may_collect(&self, time: UnixSeconds) -> bool {
+        self.study.state != StudyState::Closed && self.window.may_contain(time) && self.participant.may_collect(time)
     }
 }
 
@@ -71,5 +77,5 @@ pub struct PickUp {
 
 /// Whether a link has not ended at this time.
 pub fn is_current(window: &Window, now: UnixSeconds) -> bool {
-    window.to.is_none_or(|to| to > now)
+    window.is_current(now)
 }

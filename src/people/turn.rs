@@ -146,6 +146,8 @@ fn write(rows: &Rows, engine: &dyn Engine, change: &Change, batch: &mut Batch) -
             delete_permissions(engine, owner, batch)
         }
         Change::ParticipantGone(owner) => {
+            // The participant's own row goes last: while it is there, an interrupted purge is finished at a start.
+            delete_all(engine, &Row::handed_out_prefix(owner), batch)?;
             batch.delete(Row::participant(owner).key());
             batch.delete(Row::links(owner).key());
             delete_permissions(engine, owner, batch)
@@ -166,7 +168,11 @@ fn put<T: serde::Serialize>(rows: &Rows, batch: &mut Batch, row: &Row, value: &T
 
 /// By what stands in the engine and not by what is in memory, which knows nothing of owners without keys.
 fn delete_permissions(engine: &dyn Engine, owner: &OwnerId, batch: &mut Batch) -> Result<(), Refusal> {
-    engine.scan(&Row::permissions_prefix(owner), &mut |key, _| {
+    delete_all(engine, &Row::permissions_prefix(owner), batch)
+}
+
+fn delete_all(engine: &dyn Engine, prefix: &[u8], batch: &mut Batch) -> Result<(), Refusal> {
+    engine.scan(prefix, &mut |key, _| {
         batch.delete(key.to_vec());
         true
     })?;

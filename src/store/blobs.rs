@@ -38,6 +38,11 @@ pub struct Draft {
 }
 
 impl Blobs {
+    /// The folder.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
     /// The folder, with its 256 subfolders made durable.
     pub fn open(dir: &Path) -> io::Result<Blobs> {
         fs::create_dir_all(dir)?;

@@ -20,7 +20,7 @@ use crate::people::turn::Turn;
 use crate::withdrawal::begin::Begun;
 use crate::withdrawal::course::{FLOOD_WITHIN, Word, course, is_flood};
 use crate::withdrawal::event::What;
-use crate::withdrawal::record::{Cause, Stage};
+use crate::withdrawal::record::{Cause, Purge, Wait, Why};
 use crate::withdrawal::{Event, Failure, Withdrawal};
 
 /// How long a connection that nobody was linked to is kept out after its notice, in seconds: a day, for late retries.
@@ -105,6 +105,7 @@ impl Withdrawal {
         for connection in &deregistered {
             self.deregister(&mut turn, connection, &mut notices);
         }
+        self.hold_settling(&mut turn, &mut notices);
         let Notices { mut applied, of_nobody, mut begun, .. } = notices;
         // As counts: whoever floods the gateway with notices does not flood its audit log.
         if of_nobody > 0 {
@@ -150,6 +151,17 @@ impl Withdrawal {
             people.filter(|found| is_linked(directory.links(&found.id))).map(|found| found.id).collect();
         known.extend(noticed.iter().copied());
         is_flood(brake, noticed.len(), known.len()).then_some(brake.hold_for)
+    }
+
+    /// Where these notices make a flood, those of the moment before are part of it: nothing of theirs is destroyed yet.
+    fn hold_settling(&self, turn: &mut Turn<'_>, notices: &mut Notices<'_>) {
+        let Some(hold_for) = notices.held else { return };
+        let settles = |purge: &Purge| purge.is_settling() && purge.client.as_ref() == Some(notices.client);
+        for purge in self.log.all(settles) {
+            let wait = Wait { why: Why::Flood, until: purge.times.requested.plus(hold_for) };
+            let held = Purge { wait: Some(wait), ..purge };
+            self.begin(turn, held, notices.received, &mut notices.begun);
+        }
     }
 
     fn deregister(&self, turn: &mut Turn<'_>, connection: &ConnectionDigest, notices: &mut Notices<'_>) {
@@ -213,32 +225,44 @@ impl Withdrawal {
             notices.begun.events.extend(Event::to(turn.directory(), participant, What::LinkEnded, received));
             return;
         }
-        let chosen = course(&study.rules, Word::default(), notices.held, received);
+        let mut chosen = course(&study.rules, Word::default(), notices.held, received);
+        if chosen.wait.is_none() && !self.parts.settings.settle_for.is_zero() {
+            chosen.wait = Some(Wait { why: Why::Settling, until: received });
+        }
         let client = Some(notices.client.clone());
         let purge = self.named(turn, participant, chosen, Cause::Deregistration, client, received);
         self.begin(turn, purge, received, &mut notices.begun);
-        let last = notices.begun.purges.last().map(|purge| purge.stage);
-        match (last, notices.held) {
-            (Some(Stage::Waiting), Some(_)) => notices.applied.awaiting += 1,
-            (Some(Stage::Waiting), None) => notices.applied.locked += 1,
-            _ => notices.applied.withdrawn += 1,
+        match notices.begun.purges.last().and_then(|purge| purge.wait).map(|wait| wait.why) {
+            Some(Why::Flood) => notices.applied.awaiting += 1,
+            Some(Why::Grace) => notices.applied.locked += 1,
+            Some(Why::Settling) | None => notices.applied.withdrawn += 1,
         }
     }
 
-    /// A control item met while filing: one that was taken before the start is applied again, since nobody knows
-    /// whether it was. Of the others a change of permissions may be about to be: it holds before anything that came
-    /// later is filed, and to apply it twice changes nothing. Returns what belongs in the audit log.
+    /// A change of permissions met while filing: it may be about to be applied, and holds before anything that came
+    /// later is filed; to apply it twice changes nothing. Returns what belongs in the audit log.
     pub fn confirm(&self, position: Position, entry: &Entry, header: &Header) -> Result<Vec<Event>, Failure> {
-        let replayed = position <= self.replayed;
-        if !replayed && &*entry.member != PERMISSION_CHANGES {
+        if &*entry.member != PERMISSION_CHANGES {
             return Ok(Vec::new());
         }
         let mut events = self.apply(position, header, std::slice::from_ref(entry))?.events;
-        if !replayed {
+        if position > self.replayed {
             // Whoever took the body enters what it repeats.
             events.retain(|event| event.what != What::Permitted { repeated: true });
         }
         Ok(events)
+    }
+
+    /// Whether an item is a deregistration that was taken before the start, so that nobody knows whether it was
+    /// applied: it goes to [`Withdrawal::replay`], with the others of its body.
+    pub fn is_replayed(&self, position: Position, entry: &Entry) -> bool {
+        position <= self.replayed && &*entry.member == DEREGISTRATIONS && matches!(entry.whose, Whose::User(_))
+    }
+
+    /// Applies the deregistrations of a body that was taken before the start, all at once: one by one, the first of a
+    /// flood would be obeyed before it shows that it is one. Returns what belongs in the audit log.
+    pub fn replay(&self, position: Position, header: &Header, notices: &[Entry]) -> Result<Vec<Event>, Failure> {
+        Ok(self.apply(position, header, notices)?.events)
     }
 
     /// A notice names somebody once more who has left, or is about to.

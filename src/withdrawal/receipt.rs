@@ -15,7 +15,7 @@ use crate::dataset::manifest::{Signer, verify as verify_signature};
 use crate::model::audit::AuditHead;
 use crate::model::study::DataFate;
 use crate::model::time::UnixSeconds;
-use crate::people::exports::HandedOut;
+use crate::people::register::HandedOut;
 use crate::withdrawal::record::{Cause, Compaction, Purge};
 
 /// What a receipt of this form says of itself.

@@ -1,14 +1,16 @@
 //! The figures the gateway must reach, each measured beside its peer on the same machine in the same run.
 //!
 //! `cargo bench --bench figures` measures all; `cargo bench --bench figures -- small-push` one; `--quick` takes fewer
-//! and shorter rounds. It needs Debian's `nginx-light`, `wrk` and `strace`, and says which is missing.
+//! and shorter rounds. It needs Debian's `nginx-light`, `wrk`, `strace`, `zip`, `age` and pandas, and says which is missing.
 
 #![expect(clippy::print_stdout, reason = "the figures are what this program is for")]
 
 mod big_push;
 mod callbacks;
 mod coverage;
+mod crowd;
 mod dead;
+mod export;
 mod figure;
 mod machine;
 mod memory;
@@ -19,10 +21,13 @@ mod process;
 mod pull_dead_upstream;
 mod pull_memory;
 mod pull_rate;
+mod purge;
+mod purge_space;
 #[path = "../site/mod.rs"]
 mod site;
 mod slow_fsync;
 mod small_push;
+mod steady;
 mod traffic;
 mod wrk;
 
@@ -45,10 +50,32 @@ pub(crate) struct Effort {
     pulls: usize,
     /// Jobs that wait while memory is looked at.
     waiting: usize,
+    /// Participants of the store that some of them leave.
+    participants: usize,
+    /// Large records of each of them.
+    large: usize,
 }
 
-const FULL: Effort = Effort { rounds: 9, round_s: 5, long_s: 60, summaries: 1_000_000, pulls: 10_000, waiting: 80_000 };
-const QUICK: Effort = Effort { rounds: 3, round_s: 2, long_s: 10, summaries: 100_000, pulls: 2_000, waiting: 20_000 };
+const FULL: Effort = Effort {
+    rounds: 9,
+    round_s: 5,
+    long_s: 60,
+    summaries: 1_000_000,
+    pulls: 10_000,
+    waiting: 80_000,
+    participants: 1000,
+    large: 8,
+};
+const QUICK: Effort = Effort {
+    rounds: 3,
+    round_s: 2,
+    long_s: 10,
+    summaries: 100_000,
+    pulls: 2_000,
+    waiting: 20_000,
+    participants: 200,
+    large: 4,
+};
 
 type Scenario = (&'static str, fn(Effort) -> Vec<Figure>);
 
@@ -60,9 +87,12 @@ const SCENARIOS: &[Scenario] = &[
     ("pull-rate", pull_rate::measure),
     ("pull-memory", pull_memory::measure),
     ("pull-dead-upstream", pull_dead_upstream::measure),
+    ("export", export::measure),
     ("million", million::measure),
     ("million-mixed", million::measure_mixed),
     ("coverage", coverage::measure),
+    ("purge", purge::measure),
+    ("purge-space", purge_space::measure),
 ];
 
 fn main() -> ExitCode {

@@ -7,25 +7,29 @@ use std::{
     io::{self, Write},
     path::{Path, PathBuf},
     rc::Rc,
+    sync::Arc,
 };
 
 use studygate::{
     crypto::key::Key,
     dataset::{
-        about::About,
+        about::{About, Lineage},
         keyfile::Identities,
         open::{Summary, open},
         recipient::Recipient,
         source::{Content, ParticipantRow, RecordHead, Source, Visitor},
-        write::{Written, write},
+        spill::Scratch,
+        write::{Options, Written, write},
     },
     model::{
         audit::AuditHead,
         participant::{ParticipantState, Window},
+        shift::Shift,
         study::Rules,
         summary::SummaryType,
         time::UnixSeconds,
     },
+    simulate::record::Record as Simulated,
 };
 
 pub(crate) const NOON: i64 = 1_793_534_400;
@@ -67,6 +71,8 @@ pub(crate) struct Record {
     pub(crate) start: Option<i64>,
     pub(crate) offset: Option<i32>,
     pub(crate) content: Vec<u8>,
+    /// Which of the record's versions it is.
+    pub(crate) revision: u32,
     /// Whether no other version of it counts.
     pub(crate) current: bool,
 }
@@ -134,6 +140,39 @@ impl Study {
             start: timed.then_some(NOON),
             offset: timed.then_some(-25_200),
             content: content.into(),
+            revision: 1,
+            current: true,
+        });
+    }
+
+    /// Adds what the simulated Garmin sends, with pseudonyms in the place of Garmin's identifiers.
+    pub(crate) fn add_simulated(&mut self, simulated: &Simulated, record_id: &'static str) {
+        let mut content = simulated.content.clone();
+        content.remove("summaryId");
+        content.insert("record_id".to_owned(), record_id.into());
+        if content.remove("activityId").is_some() {
+            content.insert("activity_id".to_owned(), "made-up-activity".into());
+        }
+        let number = |names: &[&str]| {
+            let summary = content.get("summary");
+            names.iter().find_map(|name| content.get(*name).or_else(|| summary?.get(*name))?.as_f64())
+        };
+        let start = number(&["startTimeInSeconds", "measurementTimeInSeconds"]).map(|seconds| seconds as i64);
+        let offset = number(&[
+            "startTimeOffsetInSeconds",
+            "offsetInSeconds",
+            "offsetStartTimeInSeconds",
+            "measurementTimeOffsetInSeconds",
+        ]);
+        let summary_type = SummaryType::named(&simulated.summary_type);
+        let text = serde_json::to_string(&content).expect("JSON");
+        self.records.entry(summary_type).or_default().push(Record {
+            participant: "SLEEP-01",
+            record_id,
+            start,
+            offset: offset.map(|seconds| seconds as i32),
+            content: text.into_bytes(),
+            revision: 1,
             current: true,
         });
     }
@@ -152,17 +191,23 @@ impl Study {
     }
 }
 
+/// 3 weeks for the first participant, 4 for the others.
+fn shift_of(code: &str) -> Option<Shift> {
+    Shift::try_from(if code == "SLEEP-01" { 3 } else { 4 }).ok()
+}
+
 impl Source for Study {
     fn participants(&mut self) -> io::Result<Vec<ParticipantRow>> {
         let row = |code: &str, state, records| ParticipantRow {
             code: code.to_owned(),
             state,
-            window: Window { from: Some(UnixSeconds(NOON - 86_400)), to: None },
+            window: Window { from: Some(UnixSeconds(NOON - 86_400).into()), to: None },
             consent_version: Some("2.1".to_owned()),
             consent_date: Some("2026-10-01".to_owned()),
             first_record: Some(UnixSeconds(NOON)),
             last_record: None,
             records,
+            shift: shift_of(code),
         };
         Ok(vec![row("SLEEP-01", ParticipantState::Active, 3), row("SLEEP-02", ParticipantState::Completed, 2)])
     }
@@ -180,10 +225,11 @@ impl Source for Study {
                 participant: record.participant,
                 record_id: record.record_id,
                 received: UnixSeconds(NOON + 60),
-                revision: 1,
+                revision: record.revision,
                 current: record.current,
                 start: record.start.map(UnixSeconds),
                 offset: record.offset,
+                shift: shift_of(record.participant),
             };
             visit(&head, &mut Pieces(&record.content, self.piece_bytes.max(1)))?;
         }
@@ -225,6 +271,7 @@ pub(crate) fn about(rules: Rules) -> About {
         rules_version: 2,
         audit: Some(AuditHead { sequence: 12, digest: "ab".repeat(32), signature: "cd".repeat(64) }),
         software: "studygate test".to_owned(),
+        lineage: Lineage::default(),
     }
 }
 
@@ -232,9 +279,13 @@ pub(crate) fn seed() -> Key {
     Key::from_bytes([42; 32])
 }
 
+pub(crate) fn scratch() -> Scratch {
+    Scratch { dir: env!("CARGO_TARGET_TMPDIR").into(), rng: Arc::new(ring::rand::SystemRandom::new()) }
+}
+
 /// The study's dataset under these rules, encrypted.
 pub(crate) fn dataset(study: &mut Study, rules: Rules) -> Written<Vec<u8>> {
-    write(study, &about(rules), &seed(), Vec::new()).expect("written")
+    write(study, &about(rules), &Options::default(), &scratch(), &seed(), Vec::new()).expect("written")
 }
 
 /// The opened dataset, in `dir/opened`.

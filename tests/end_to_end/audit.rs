@@ -41,13 +41,14 @@ fn life_of_a_participant_is_in_the_log_and_proven_on_a_copy() {
     let details = &made["entries"][0]["details"];
     assert_eq!((details["number"].as_u64(), details["participants"].as_u64()), (Some(1), Some(1)));
 
+    let shown = site.cli_json(&["participant", "show", "--study", "TRACE", "--code", "P000"]);
     let verified = site.cli_json(&["audit", "verify"]);
     assert_eq!(verified["findings"], Value::Array(Vec::new()));
     assert!(site.metric("studygate_audit_verify_last_success_timestamp_seconds").is_some());
     let key = site.cli_json(&["keys", "show"])["site_key"].as_str().expect("a key").to_owned();
     assert_eq!(site.stop().code(), Some(0));
     assert_eq!(site.cli_json(&["keys", "show"])["site_key"], key.as_str(), "down as up");
-    assert!(site.cli(&["audit", "verify"]).contains("the site's signature holds"), "down as up");
+    assert!(site.cli(&["audit", "verify"]).contains("proven up to entry"), "down as up");
 
     let copy = site.scratch("copy");
     fs::create_dir(&copy).expect("a folder");
@@ -58,16 +59,22 @@ fn life_of_a_participant_is_in_the_log_and_proven_on_a_copy() {
     site.cli(&["audit", "verify", folder, "--public-key", key]);
     let manifest = dataset.folder().join("manifest.json");
     let manifest = manifest.to_str().expect("UTF-8");
-    site.cli(&["audit", "verify", folder, "--manifest", manifest]);
+    site.cli(&["audit", "verify", folder, "--checkpoint", manifest]);
+    let receipt = site.scratch("receipt.json");
+    let receipt = receipt.to_str().expect("UTF-8");
+    fs::write(receipt, format!("{shown:#}")).expect("written");
+    site.cli(&["audit", "verify", folder, "--checkpoint", receipt, "--checkpoint", manifest]);
     assert_eq!(site.run(&["audit", "verify", folder]).status.code(), Some(2), "a copy is proven against a key");
 
     let log = copy.join("log");
     let text = fs::read_to_string(&log).expect("the log");
     fs::write(&log, text.split_inclusive('\n').take(2).collect::<String>()).expect("cut");
     site.cli(&["audit", "verify", folder, "--public-key", key]);
-    let cut = site.run(&["audit", "verify", folder, "--manifest", manifest]);
-    assert_eq!(cut.status.code(), Some(3));
-    assert!(String::from_utf8_lossy(&cut.stdout).contains("log, line 2"), "{cut:?}");
+    for known in [manifest, receipt] {
+        let cut = site.run(&["audit", "verify", folder, "--checkpoint", known]);
+        assert_eq!(cut.status.code(), Some(3));
+        assert!(String::from_utf8_lossy(&cut.stdout).contains("log, line 2"), "{cut:?}");
+    }
     fs::write(&log, text.replace("P000", "P111")).expect("altered");
     let altered = site.run(&["audit", "verify", folder, "--public-key", key]);
     assert_eq!(altered.status.code(), Some(3));

@@ -1,6 +1,7 @@
 //! The way of a notification from Garmin's POST to the opened dataset, through the real binary.
 
 mod audit;
+mod audit_tampering;
 mod clear_text;
 mod coverage;
 mod deregistration;
@@ -13,6 +14,7 @@ mod metrics;
 mod permissions;
 mod pushes;
 mod quarantine;
+mod resurrection;
 mod revisions;
 mod sealed_files;
 #[path = "../site/mod.rs"]

@@ -63,6 +63,7 @@ pub(crate) struct Options {
 pub(crate) struct Site {
     pub(crate) address: SocketAddr,
     pub(crate) trust: Trust,
+    pub(crate) keyring: Arc<Keyring>,
     pub(crate) journal: Journal,
     pub(crate) registry: Arc<Registry>,
     pub(crate) readiness: Arc<Readiness>,
@@ -141,12 +142,13 @@ impl Site {
         };
         let rng = Arc::new(ring::rand::SystemRandom::new());
         let keyring = Keyring::open(&folder("keyring"), &Key::from_bytes([7; 32]), rng.clone()).expect("a keyring");
+        let keyring = Arc::new(keyring);
         let journal_dir = folder("journal");
         let space = Space::new(&journal_dir, options.reserve).expect("a disk");
         let (journal, reader) = Journal::open(
             &journal::Settings { dir: journal_dir },
             journal::Limits::default(),
-            Arc::new(keyring),
+            Arc::clone(&keyring),
             space,
             rng,
             Position(0),
@@ -173,6 +175,7 @@ impl Site {
         Self {
             address,
             trust,
+            keyring,
             journal,
             registry,
             readiness,

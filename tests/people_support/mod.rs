@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use ring::rand::SystemRandom;
 use serde_json::{Value, json};
-use studygate::access::rights::Reach;
+use studygate::access::{Gate, rights::Reach, socket::SocketGrants, tokens::Tokens};
 use studygate::audit::{self, Log, Who};
 use studygate::clock::Clock;
 use studygate::coverage::{
@@ -27,10 +27,16 @@ use studygate::http::local::{
     keys::{KeyDesk, NewRoot, RootReplaced, Rotated, Shown},
 };
 use studygate::http::local_api::StreamPiece;
-use studygate::model::{id::OwnerId, participant::ParticipantState, summary::SummaryType, time::UnixSeconds};
+use studygate::model::{
+    id::OwnerId,
+    participant::{ParticipantState, Window},
+    summary::SummaryType,
+    time::UnixSeconds,
+};
 use studygate::people::{
     People, Settings,
     refusal::{Kind, Refusal},
+    register::{HandedOver, Terms},
 };
 use studygate::store::memory::Memory;
 use studygate::telemetry::{audit::AuditMetrics, registry::Registry};
@@ -132,7 +138,13 @@ impl Desk for FakeDesk {
         self.quarantined(id, reach).map(|_| None)
     }
 
-    fn pulls(&self, all: bool, after: Option<&str>, _reach: &Reach) -> Result<(Vec<Value>, Option<String>), Refusal> {
+    fn pulls(
+        &self,
+        all: bool,
+        after: Option<&str>,
+        _limit: usize,
+        _reach: &Reach,
+    ) -> Result<(Vec<Value>, Option<String>), Refusal> {
         let ended = json!({ "id": QUARANTINED, "state": "gone" });
         match (all, after) {
             (false, None) => Ok((vec![ended], None)),
@@ -264,12 +276,38 @@ pub(crate) struct Site {
     pub(crate) people: Arc<People>,
     pub(crate) desk: Arc<FakeDesk>,
     pub(crate) audit: Arc<Log>,
+    pub(crate) gate: Arc<Gate>,
     pub(crate) routes: Routes,
     dir: tempfile::TempDir,
 }
 
 impl Site {
+    /// All participants of a study were handed out; the number of that export.
+    pub(crate) fn handed_over(&self, study: &str) -> u32 {
+        let number = self.people.next_export(study).expect("a number");
+        let found = self.people.study(study).expect("a study");
+        let participants = self.people.read().participants(&found.id).cloned().collect();
+        let terms = Terms {
+            sequence: 41,
+            window: Window { from: Some(NOW.into()), to: None },
+            format: "csv".to_owned(),
+            rules: found.rules.clone(),
+            rules_version: found.rules_version,
+            recipients: vec!["cd".repeat(32)],
+            by: "uid 1000".to_owned(),
+            ..Terms::default()
+        };
+        let handed_over = HandedOver { made: NOW, manifest: "ab".repeat(32), participants, terms };
+        self.people.export_done(&number, &handed_over).expect("handed over");
+        number.number()
+    }
+
     pub(crate) fn new() -> Self {
+        Self::with_grants(SocketGrants::default())
+    }
+
+    /// With these rights at the socket.
+    pub(crate) fn with_grants(grants: SocketGrants) -> Self {
         let dir = tempfile::tempdir().expect("a folder");
         let keyring = Keyring::open(dir.path(), &Key::from_bytes([9; 32]), Arc::new(SystemRandom::new()));
         let settings = Settings { held_connections_max: 10 };
@@ -285,7 +323,10 @@ impl Site {
         let settings_of_audit = audit::Settings::new(dir.path().join("audit"));
         let audit = Log::open(settings_of_audit, trail, AuditMetrics::register(&Registry::new())).expect("a log");
         let audit = Arc::new(audit);
-        let people = People::open(engine, keyring, Arc::new(SystemRandom::new()), settings).expect("people");
+        let rng = || Arc::new(SystemRandom::new());
+        let tokens = Tokens::open(Arc::clone(&engine) as _, Arc::clone(&keyring), rng(), NOW).expect("tokens");
+        let gate = Arc::new(Gate::new(tokens, grants));
+        let people = People::open(engine, keyring, rng(), settings).expect("people");
         let people = Arc::new(people);
         let desk = Arc::new(FakeDesk {
             people: Arc::clone(&people),
@@ -296,8 +337,9 @@ impl Site {
             root_key: Mutex::new(Key::from_bytes([9; 32])),
             escrow_verified: Mutex::default(),
         });
-        let routes = Routes::new(Arc::clone(&people), Arc::clone(&desk) as _, Arc::clone(&audit), Arc::new(Noon));
-        Self { people, desk, audit, routes, dir }
+        let (trail, behind) = (Arc::clone(&audit), Arc::clone(&desk) as _);
+        let routes = Routes::new(Arc::clone(&people), behind, trail, Arc::new(Noon), Arc::clone(&gate));
+        Self { people, desk, audit, gate, routes, dir }
     }
 
     /// Where its files lie.

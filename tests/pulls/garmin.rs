@@ -63,7 +63,12 @@ impl Garmin {
 
     /// A site whose callbacks lead here, not started; `more` are further lines of `[pull]`.
     pub(crate) fn stopped_site(&self, more: &str) -> Site {
-        let mut site = Site::stopped();
+        self.stopped_site_in(&std::env::temp_dir(), more)
+    }
+
+    /// The same on the file system of `parent`.
+    pub(crate) fn stopped_site_in(&self, parent: &std::path::Path, more: &str) -> Site {
+        let mut site = Site::stopped_in(parent);
         site.environment.push(("STUDYGATE_LOG", "debug".to_owned()));
         site.pull_from(self.callbacks.host(), &self.certificate, more);
         site

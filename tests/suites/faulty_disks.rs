@@ -5,15 +5,13 @@
 
 #![expect(clippy::print_stdout, reason = "a test without a harness tells its own progress")]
 
+#[allow(dead_code, reason = "the suite uses a part of it")]
+mod disk;
 #[path = "../site/mod.rs"]
 mod site;
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::{Command, ExitStatus, Stdio},
-    thread,
-};
+use std::process::{Command, Stdio};
+use std::thread;
 
 use serde_json::json;
 use studygate::model::time::UnixSeconds;
@@ -22,8 +20,8 @@ use studygate::simulate::ledger::Ledger;
 use studygate::simulate::notification::Notification;
 use studygate::simulate::random::Random;
 use studygate::simulate::user::Population;
-use tempfile::TempDir;
 
+use self::disk::Disk;
 use self::site::{Site, load::Load};
 
 const MIDNIGHT: UnixSeconds = UnixSeconds(1_793_491_200);
@@ -140,51 +138,4 @@ fn failing_fsync_stops_the_gateway_and_loses_nothing() {
 
 fn site_on(disk: &Disk) -> Site {
     Site::stopped_in(&disk.mounted)
-}
-
-/// An ext4 file system in a file.
-struct Disk {
-    folder: TempDir,
-    mounted: PathBuf,
-    image: PathBuf,
-    cuts: u32,
-}
-
-impl Disk {
-    fn of_mib(size: u64) -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let (image, mounted) = (folder.path().join("disk-0"), folder.path().join("mnt"));
-        fs::create_dir(&mounted).expect("a folder");
-        fs::File::create(&image).and_then(|file| file.set_len(size << 20)).expect("a file");
-        run(Command::new("mkfs.ext4").arg("-q").arg(&image));
-        mount(&image, &mounted);
-        Self { folder, mounted, image, cuts: 0 }
-    }
-
-    /// From now on the disk is what had reached it at this moment.
-    fn cut_power(&mut self) {
-        self.cuts += 1;
-        let copy = self.folder.path().join(format!("disk-{}", self.cuts));
-        fs::copy(&self.image, &copy).expect("room for a copy");
-        run(Command::new("umount").arg(&self.mounted));
-        fs::remove_file(&self.image).expect("ours to remove");
-        mount(&copy, &self.mounted);
-        self.image = copy;
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        // A failing suite leaves the site's files open for a moment; a lazy unmount lets them be.
-        Command::new("umount").arg("-l").arg(&self.mounted).status().ok();
-    }
-}
-
-fn mount(image: &Path, folder: &Path) {
-    run(Command::new("mount").args(["-o", "loop"]).arg(image).arg(folder));
-}
-
-fn run(command: &mut Command) {
-    let status: ExitStatus = command.status().expect("a tool of the base system");
-    assert!(status.success(), "{command:?} ended with {status}");
 }

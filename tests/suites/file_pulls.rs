@@ -16,18 +16,15 @@ mod site;
 #[allow(dead_code, reason = "the suite uses a part of it")]
 #[path = "../pulls/stages.rs"]
 mod stages;
+mod tracer;
 
-use std::fs;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
-
-use rustix::process::{Pid, Signal, kill_process};
 
 use self::downloads::Downloads;
 use self::site::Site;
 use self::stages::Stage;
+use self::tracer::{attach, detach};
 
 /// What changes the disk.
 const CALLS: [&str; 7] = ["fsync", "fdatasync", "pwrite64", "write", "rename", "unlink", "ftruncate"];
@@ -100,33 +97,4 @@ fn killed_before_it_is_done(site: &mut Site) -> bool {
 
 fn is_done(site: &Site) -> bool {
     site.metric("studygate_pulls_total{result=\"done\",type=\"activityFiles\"}").is_some_and(|count| count > 0.0)
-}
-
-/// Traces every thread of the process.
-fn attach(pid: u32, call: &str, inject: &str) -> Child {
-    let mut strace = Command::new("strace");
-    strace.args(["-f", "-qq", "-e", &format!("trace={call}"), "-e", inject, "-o", "/dev/null", "-p", &pid.to_string()]);
-    let tracer = strace.stdin(Stdio::null()).spawn().expect("strace is missing; install Debian's strace");
-    let deadline = Instant::now() + PATIENCE;
-    while !is_traced(pid) {
-        assert!(Instant::now() < deadline, "strace does not attach");
-        thread::sleep(Duration::from_millis(5));
-    }
-    tracer
-}
-
-fn is_traced(pid: u32) -> bool {
-    let tasks = fs::read_dir(format!("/proc/{pid}/task")).map(|tasks| tasks.flatten().collect::<Vec<_>>());
-    let is_traced = |task: &Path| {
-        let status = fs::read_to_string(task.join("status")).unwrap_or_default();
-        status.lines().any(|line| line.strip_prefix("TracerPid:").is_some_and(|tracer| tracer.trim() != "0"))
-    };
-    tasks.is_ok_and(|tasks| !tasks.is_empty() && tasks.iter().all(|task| is_traced(&task.path())))
-}
-
-fn detach(mut tracer: Child) {
-    let pid = i32::try_from(tracer.id()).ok().and_then(Pid::from_raw).expect("a process id");
-    // Where the gateway is gone, so is its tracer.
-    kill_process(pid, Signal::TERM).ok();
-    tracer.wait().expect("a child of ours");
 }

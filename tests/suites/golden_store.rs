@@ -90,7 +90,7 @@ fn participant(people: &People, number: u32) {
     let link = LinkRequest { target: Target::User(ClientId::single(), user), window: Window::default() };
     let new = NewParticipant {
         code: Some(format!("G-{number}")),
-        window: Window { from: Some(NOW.plus(-400 * 86_400)), to: None },
+        window: Window { from: Some(NOW.plus(-400 * 86_400).into()), to: None },
         consent: Some(Consent { version: "v1".into(), date: "2026-10-01".into() }),
     };
     people.add_participant("GOLD", new, Some(link), NOW).expect("a participant");

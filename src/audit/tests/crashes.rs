@@ -14,6 +14,8 @@ use crate::clock::{Clock as _, SystemClock};
 fn write_that_ended_anywhere_leaves_the_entries_before_and_says_what_was_cut() {
     let site = Box::with(2);
     let whole = fs::read(site.file()).expect("the log");
+    let tail = site.folder().join("tail");
+    let kept = fs::read(&tail).expect("the last entry is kept");
     let log = site.open();
     let event = |code| Event::of_participant(Act::ParticipantShown {}, "ALPHA", code);
     log.append(Who::System, vec![event("A-1"), event("A-2")]).expect("entered");
@@ -24,6 +26,8 @@ fn write_that_ended_anywhere_leaves_the_entries_before_and_says_what_was_cut() {
             let mut image = longer[..length].to_vec();
             image.resize(length + zeros, 0);
             fs::write(site.file(), &image).expect("written");
+            // What is kept beside the log is written after it.
+            fs::write(&tail, &kept).expect("written");
             let before = image.iter().filter(|byte| **byte == b'\n').count() as u64;
             let ends_whole = image.ends_with(b"\n");
             let log = site.open();

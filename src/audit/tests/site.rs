@@ -1,5 +1,6 @@
 //! A log in a temporary folder, with what it needs of the rest.
 
+use std::cell::RefCell;
 use std::fs::{self, File};
 use std::io;
 use std::path::PathBuf;
@@ -45,6 +46,8 @@ pub(super) struct Box {
     pub(super) memory: Arc<Memory>,
     pub(super) keyring: Arc<Keyring>,
     pub(super) piece_bytes_max: u64,
+    /// Of the last start.
+    registry: RefCell<Registry>,
 }
 
 /// A disk whose writes, fsyncs or allocations fail from this one on; the writes and fsyncs are counted.
@@ -140,7 +143,13 @@ impl Box {
         fs::create_dir(&keys).expect("a folder");
         let keyring = Keyring::open(&keys, &Key::from_bytes([7; 32]), Arc::new(SystemRandom::new()));
         let keyring = Arc::new(keyring.expect("a keyring"));
-        Self { dir, memory: Arc::default(), keyring, piece_bytes_max: u64::MAX }
+        Self {
+            dir,
+            memory: Arc::default(),
+            keyring,
+            piece_bytes_max: u64::MAX,
+            registry: RefCell::new(Registry::new()),
+        }
     }
 
     pub(super) fn folder(&self) -> PathBuf {
@@ -165,7 +174,21 @@ impl Box {
             clock: Arc::new(Noon),
         };
         let settings = Settings { dir: self.folder(), piece_bytes_max: self.piece_bytes_max };
-        Log::open_on(settings, parts, AuditMetrics::register(&Registry::new()), layer)
+        *self.registry.borrow_mut() = Registry::new();
+        let metrics = AuditMetrics::register(&self.registry.borrow());
+        Log::open_on(settings, parts, metrics, layer)
+    }
+
+    /// The metrics since the last start.
+    pub(super) fn metrics(&self) -> String {
+        self.registry.borrow().render()
+    }
+
+    /// As the gateway verifies it that does not run.
+    pub(super) fn verify_at_rest(&self) -> Report {
+        let settings = Settings { dir: self.folder(), piece_bytes_max: self.piece_bytes_max };
+        let (engine, rng) = (Arc::clone(&self.memory) as _, Arc::new(SystemRandom::new()));
+        Log::verify_at_rest(&settings, engine, Arc::clone(&self.keyring), rng).expect("verified")
     }
 
     /// A log of a start, so many acts and a stop.
@@ -196,7 +219,8 @@ impl Box {
 
     fn verify(&self, with_mac: bool, heads: Vec<AuditHead>) -> Report {
         let mac = with_mac.then(|| mac_key(&self.keyring.site()));
-        let trust = Trust { mac, site_key: Some(self.site_key()), heads, anchor_unreadable: false, whole: true };
+        let site_key = Some(self.site_key());
+        let trust = Trust { mac, site_key, heads, known: Vec::new(), kept_is_lost: false, whole: true };
         verify(pieces(&self.folder()).expect("the files"), &trust).expect("read")
     }
 

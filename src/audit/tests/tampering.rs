@@ -4,7 +4,7 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use super::site::{Box, add};
-use crate::audit::line::{BEFORE_FIRST, Keys};
+use crate::audit::line::{BEFORE_FIRST, Keys, Wanted};
 use crate::audit::list::Filter;
 use crate::audit::report::{Fault, Report};
 use crate::audit::{Act, Event, Who};
@@ -91,12 +91,12 @@ fn cut_end_is_found_against_the_kept_head_and_against_one_that_was_put_by() {
     let head = site.verify_copy(Vec::new()).head.expect("a head");
     site.put(&lines[..3]);
     assert_eq!(found(&site.verify_copy(Vec::new())), [], "nothing off the box tells");
-    assert_eq!(found(&site.verify_copy(vec![head.clone()])), [(3, Fault::CutOff { signed_to: 6 })]);
+    assert_eq!(found(&site.verify_copy(vec![head.clone()])), [(3, Fault::CutOff { known_to: 6 })]);
     let log = site.open();
     assert_eq!(found(&log.verify().expect("verified")), [(4, Fault::Missing { from: 4, to: 6 })]);
     let entries = log.list(&Filter { after: 3, ..Filter::default() }).expect("listed").entries;
     assert_eq!((entries[0].sequence, &*entries[0].act), (7, "damage-found"));
-    assert_eq!(entries[0].details["signed_to"], 6);
+    assert_eq!(entries[0].details["known_to"], 6);
 }
 
 #[test]
@@ -124,10 +124,11 @@ fn chain_that_is_written_anew_without_the_signing_key_is_found() {
 /// A log of the same length that tells of nobody's being added.
 fn forged(keys: &Keys) -> Vec<String> {
     let mut prev = BEFORE_FIRST;
+    let wanted = Wanted { at: UnixSeconds(super::site::NOW), who: Who::System, events: Vec::new(), intent: None };
     let acts = [Act::HeadSigned {}, Act::AuditListed {}, Act::AuditListed {}, Act::AuditListed {}];
     let acts = acts.into_iter().chain([Act::AuditListed {}, Act::HeadSigned {}]);
     let line = |(sequence, act)| {
-        let line = keys.line(sequence, UnixSeconds(super::site::NOW), &Who::System, &Event::new(act), &prev);
+        let line = keys.line(sequence, &wanted, &Event::new(act), &prev);
         prev = line.digest;
         String::from_utf8(line.bytes).expect("text")
     };

@@ -1,49 +1,43 @@
 //! The table of activity files. Its rows are read from what is said of a file; the file itself stands in `files/`.
 //!
-//! Source: Activity API 1.2.3, the notification of activity files.
+//! Source: Activity API 1.2.3 §7.4.
 
-use super::{LOCAL_DATE, LOCAL_TIME, PARTICIPANT, RECORD_ID, START_UTC, UTC_OFFSET};
-use crate::dataset::column::{
-    Column, FilePart,
-    Kind::{self, Boolean, Integer, Text},
-    Origin, Table,
-};
+use super::activity::{ACTIVITY_ID, ACTIVITY_NAME, ACTIVITY_TYPE, DESCRIPTION, DEVICE_NAME, MANUALLY};
+use super::{BY_RECORD, IDS, START};
+use crate::dataset::column::{Column, FilePart, Kind, Origin, Rows, Table, When};
 use crate::dataset::files::ACTIVITY_FILES;
 
-pub(super) const TABLE: Table = Table {
+pub(super) const FILES: Table = Table {
     name: "activity_files",
     label: "One row for each file of an activity, in its latest version",
-    types: &[ACTIVITY_FILES],
-    key: &["participant", "record_id"],
+    summary_type: ACTIVITY_FILES,
+    rows: Rows::Record(""),
+    time: When::Record,
+    key: BY_RECORD,
     columns: &[
-        PARTICIPANT,
-        RECORD_ID,
-        START_UTC,
-        UTC_OFFSET,
-        LOCAL_DATE,
-        LOCAL_TIME,
-        Column::garmin("activity_id", "activity_id", Text, "", "Pseudonym of the activity, shared by its records"),
-        Column {
-            values: "FIT, TCX, GPX",
-            ..Column::garmin("file_type", "fileType", Text, "", "Format of the file, as Garmin names it")
-        },
-        Column::garmin("activity_type", "activityType", Text, "", "Kind of activity, as Garmin names it"),
-        Column::garmin("activity_name", "activityName", Text, "", "Name of the activity; empty unless names are kept"),
-        Column::garmin(
-            "activity_description",
-            "activityDescription",
-            Text,
-            "",
-            "Description; empty unless names are kept",
-        ),
-        Column::garmin("device_name", "deviceName", Text, "", "Model of the device"),
-        Column::garmin("manual", "manual", Boolean, "", "Whether it was entered by hand"),
-        file("file", FilePart::Path, Text, "", "Path of the file in this dataset; empty unless files are kept"),
-        file("file_bytes", FilePart::Bytes, Integer, "B", "Length of the file; empty unless files are kept"),
-        file("sha256", FilePart::Sha256, Text, "", "SHA-256 of the file, hexadecimal; empty unless files are kept"),
+        IDS,
+        START,
+        &[
+            ACTIVITY_ID,
+            Column::text("file_type", "fileType", "Format of the file, as Garmin names it").values("FIT, TCX, GPX"),
+            ACTIVITY_TYPE,
+            ACTIVITY_NAME,
+            DESCRIPTION,
+            DEVICE_NAME,
+            MANUALLY,
+            file(
+                "file",
+                FilePart::Path,
+                Kind::Text,
+                "",
+                "Path of the file in this dataset; empty unless files are kept",
+            ),
+            file("file_bytes", FilePart::Bytes, Kind::Integer, "B", "Length of the file; empty unless files are kept"),
+            file("sha256", FilePart::Sha256, Kind::Text, "", "SHA-256 of the file; empty unless files are kept"),
+        ],
     ],
 };
 
 const fn file(name: &'static str, part: FilePart, kind: Kind, unit: &'static str, label: &'static str) -> Column {
-    Column { name, from: Origin::File(part), kind, unit, label, values: "" }
+    Column { unit, ..Column::new(name, Origin::File(part), kind, label) }
 }

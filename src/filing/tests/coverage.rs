@@ -6,7 +6,7 @@ use crate::coverage::last_seen::LastSeen;
 use crate::coverage::report::{Asked, Refused, Report, Row, report};
 use crate::filing::tests::NOW;
 use crate::filing::tests::site::Site;
-use crate::model::participant::Window;
+use crate::model::participant::{Bound, Window};
 use crate::model::study::Rules;
 use crate::model::summary::SummaryType;
 use crate::model::time::UnixSeconds;
@@ -89,7 +89,7 @@ fn spans_of_wear_add_up_across_midnight_and_count_once() {
 fn only_days_within_the_window_that_are_over_and_not_paused_are_expected() {
     let mut site = Site::new();
     site.study("S", Rules::default());
-    let day = |number: i64| Some(UnixSeconds((FIRST + number) * DAY_S));
+    let day = |number: i64| Some(Bound::Day(UnixSeconds((FIRST + number) * DAY_S)));
     let window = Window { from: day(1), to: day(6) };
     site.participant_within("S", "P1", "u1", window, Window::default());
     assert_eq!(letters(&row(&site, &asked(0, 8), 20).days), "-mmmmm---");

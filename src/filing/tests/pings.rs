@@ -14,7 +14,7 @@ use crate::model::study::Rules;
 use crate::model::time::UnixSeconds;
 use crate::queue::job::{Job, URL_LIFE_S};
 use crate::queue::plan::Event;
-use crate::store::engine::{Batch, Compacted, Engine, Error, row, table};
+use crate::store::engine::{Batch, Compacted, Engine, Error, GoOn, row, table};
 use crate::telemetry::filing::RecordResult::OutsideWindow;
 
 /// A ping for a window.
@@ -71,8 +71,12 @@ impl Engine for Telling {
         self.engine.bytes()
     }
 
-    fn compact(&self, room: u64) -> Result<Compacted, Error> {
-        self.engine.compact(room)
+    fn live_bytes(&self) -> Result<u64, Error> {
+        self.engine.live_bytes()
+    }
+
+    fn compact(&self, room: u64, go_on: GoOn<'_>) -> Result<Compacted, Error> {
+        self.engine.compact(room, go_on)
     }
 }
 
@@ -115,7 +119,7 @@ fn ping_of_one_study_is_pulled_though_a_later_one_was_for_another_that_is_left()
     let mut site = Site::new();
     site.study("S", Rules::default());
     site.study("T", Rules::default());
-    let until = Window { from: None, to: Some(UnixSeconds(NOW + 10)) };
+    let until = Window { from: None, to: Some(UnixSeconds(NOW + 10).into()) };
     site.participant_within("S", "P1", "u1", Window::default(), until);
     let other = site.participant("T", "Q1", "u1");
     site.receive(&ping("u1", "both"));
@@ -152,7 +156,7 @@ fn ping_that_came_while_the_clock_was_ahead_is_pulled_once_it_is_right() {
 fn ping_of_a_file_is_kept_by_when_its_activity_began() {
     let mut site = Site::new();
     site.study("S", Rules::default());
-    let until = Window { from: None, to: Some(UnixSeconds(NOW + 10)) };
+    let until = Window { from: None, to: Some(UnixSeconds(NOW + 10).into()) };
     site.participant_within("S", "P1", "u1", Window::default(), until);
     site.wait(20);
     for (number, start) in [(1, NOW + 9), (2, NOW + 11)] {

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use super::{NOW, Site, push, rows, texts};
 use crate::dataset::source::Source;
+use crate::export::plan::plan;
 use crate::export::select::Scope;
 use crate::export::source::StoreSource;
-use crate::model::participant::Window;
+use crate::model::participant::{Bound, Window};
 use crate::model::study::Rules;
 use crate::model::time::UnixSeconds;
 use crate::people::decide::participant::Step;
@@ -14,7 +15,7 @@ use crate::store::engine::{row, table};
 use crate::telemetry::filing::RecordResult::{NotPermitted, OutsideWindow, Stored};
 
 fn from(seconds: i64) -> Window {
-    Window { from: Some(UnixSeconds(seconds)), to: None }
+    Window { from: Some(UnixSeconds(seconds).into()), to: None }
 }
 
 fn daily(user: &str, number: i64, start: i64) -> String {
@@ -49,6 +50,52 @@ fn what_no_window_covers_is_counted_and_not_kept() {
     }
     assert_eq!((site.counted("dailies", OutsideWindow), site.counted("dailies", Stored)), (2, 2));
     assert_eq!((site.records("S", "P1").len(), site.records("S", "P2").len()), (1, 1));
+}
+
+#[test]
+fn days_of_a_window_are_those_of_the_participants_own_clock_in_filing_and_export_alike() {
+    let mut site = Site::new();
+    site.study("S", Rules::default());
+    let (first, after) = (Bound::of_date("2026-11-01"), Bound::after_date("2026-11-03"));
+    let three_days = Window { from: first, to: after };
+    let midnight = UnixSeconds::of_date("2026-11-01").expect("a date").0;
+    for (user, hours) in [("auckland", 13), ("berlin", 1), ("new-york", -4), ("unsaid", 0)] {
+        site.participant_within("S", user, user, three_days, three_days);
+        for day in -1..4 {
+            // A daily begins at midnight where the watch is.
+            let start = midnight + day * 86_400 - hours * 3600;
+            let offset = format!(r#","startTimeOffsetInSeconds":{}"#, hours * 3600);
+            let offset = if user == "unsaid" { "" } else { &offset };
+            let rest = format!(r#""summaryId":"d{day}","startTimeInSeconds":{start}{offset}"#);
+            site.receive(&push("dailies", user, &rest));
+        }
+    }
+    let people = Arc::clone(&site.at().people);
+    let study = people.study("S").expect("a study");
+    let plan = plan(&people, &study, Scope::default(), 1, u64::MAX, site.now()).expect("it may");
+    let catalog = Arc::clone(&site.at().catalog);
+    let exported = StoreSource::new(&catalog, &people, &plan).participants().expect("read");
+    for row in exported {
+        assert_eq!((site.records("S", &row.code).len(), row.records), (3, 3), "{}", row.code);
+    }
+    let other_days = Scope { window: Window { from: Bound::of_date("2026-11-02"), to: after }, ..Scope::default() };
+    let plan = self::plan(&people, &study, other_days, 1, u64::MAX, site.now()).expect("it may");
+    let exported = StoreSource::new(&catalog, &people, &plan).participants().expect("read");
+    assert!(exported.iter().all(|row| row.records == 2), "{exported:?}");
+}
+
+#[test]
+fn ping_is_kept_while_it_may_lead_into_a_day_of_the_window_anywhere() {
+    let mut site = Site::new();
+    site.study("S", Rules::default());
+    let window = Window { from: Some(Bound::Day(UnixSeconds(NOW + 13 * 3600))), to: None };
+    let later = Window { from: Some(Bound::Day(UnixSeconds(NOW + 15 * 3600))), to: None };
+    for (user, window, expected) in [("u1", window, 1), ("u2", later, 0)] {
+        let owner = site.participant_within("S", user, user, window, Window::default());
+        let url = r#""callbackURL":"https://apis.example/wellness-api/rest/dailies?token=t""#;
+        site.receive(&push("dailies", user, url));
+        assert_eq!(pings(&site, owner.as_bytes()), expected, "{user}");
+    }
 }
 
 #[test]
@@ -97,10 +144,9 @@ fn dataset_up_to_a_commit_has_nothing_of_what_is_filed_while_it_is_made() {
     let sequence = catalog.sequence();
     site.receive(&daily("u1", 2, NOW));
     let records = |sequence| {
-        let directory = people.read();
-        let participants = vec![Arc::clone(directory.participant(&site.id("S", "P1")).expect("a participant"))];
-        let (rules, scope) = (Rules::default(), Scope::default());
-        let mut source = StoreSource::new(&catalog, &people, participants, rules, scope, sequence);
+        let study = people.study("S").expect("a study");
+        let plan = plan(&people, &study, Scope::default(), 1, sequence, site.now()).expect("it may");
+        let mut source = StoreSource::new(&catalog, &people, &plan);
         source.participants().expect("read")[0].records
     };
     assert_eq!((records(sequence), records(catalog.sequence())), (1, 2));
@@ -126,7 +172,7 @@ fn ping_that_comes_late_is_kept_while_it_may_lead_into_the_window() {
     let mut site = Site::new();
     site.study("S", Rules::default());
     let day = 86_400;
-    let ended = Window { from: None, to: Some(UnixSeconds(NOW + day)) };
+    let ended = Window { from: None, to: Some(UnixSeconds(NOW + day).into()) };
     let owner = site.participant_within("S", "P1", "u1", ended, Window::default());
     let ping = |start: i64| {
         let url = "https://apis.example/wellness-api/rest/dailies?token=t";

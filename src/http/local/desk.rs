@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use crate::access::rights::Reach;
 use crate::audit::Who;
 use crate::coverage::report::{Asked, Report};
+use crate::dataset::format::Format;
 use crate::http::local::keys::KeyDesk;
 use crate::http::local_api::StreamPiece;
 use crate::model::{id::OwnerId, participant::Window, time::UnixSeconds};
@@ -76,9 +77,15 @@ pub trait Desk: Send + Sync {
         let _uncounted = study;
     }
 
-    /// Jobs by id, behind `after`: those that ended without data, or all; a JSON object each. The second is where to
+    /// Jobs by id, at most so many behind `after`: those that ended without data, or all; a JSON object each. The second is where to
     /// go on, `None` at the end.
-    fn pulls(&self, all: bool, after: Option<&str>, reach: &Reach) -> Result<(Vec<Value>, Option<String>), Refusal>;
+    fn pulls(
+        &self,
+        all: bool,
+        after: Option<&str>,
+        limit: usize,
+        reach: &Reach,
+    ) -> Result<(Vec<Value>, Option<String>), Refusal>;
 
     /// Has a job tried again at once. Returns whom it is for.
     fn retry_pull(&self, id: &str, now: UnixSeconds, reach: &Reach) -> Result<Vec<Concerned>, Refusal>;
@@ -128,10 +135,18 @@ pub struct ExportRequest {
     pub study: String,
     /// Codes of the participants; empty = all.
     pub participants: Vec<String>,
+    /// Names of the tables; empty = all.
+    pub tables: Vec<String>,
+    /// The format of the tables.
+    pub format: Format,
     /// Event times.
     pub window: Window,
     /// Which versions.
     pub revisions: Revisions,
+    /// Only what came, changed or went since this export.
+    pub since: Option<u32>,
+    /// This export once more.
+    pub as_of: Option<u32>,
 }
 
 /// An export under way.

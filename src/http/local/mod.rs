@@ -9,10 +9,12 @@ mod audit;
 mod coverage;
 pub mod desk;
 mod export;
+mod exports;
 pub mod keys;
 mod lists;
 mod members;
 mod openapi;
+mod page;
 mod participants;
 mod pulls;
 mod purges;
@@ -22,6 +24,7 @@ mod schema;
 mod studies;
 mod table;
 mod times;
+mod tokens;
 mod told;
 mod views;
 
@@ -32,12 +35,13 @@ use bytes::Bytes;
 use hyper::StatusCode;
 use serde::Serialize;
 
+use crate::access::Gate;
 use crate::access::rights::{Denied, Grant, Reach, Rights};
 use crate::audit::{Act, Event, Log, Who};
 use crate::clock::Clock;
 use crate::http::local::desk::{Concerned, Desk};
 use crate::http::local::members::{Members, Query, decode};
-use crate::http::local::table::{ROUTES, Trail};
+use crate::http::local::table::{ROUTES, Route, Trail};
 use crate::http::local_api::{Caller, LocalAnswer, LocalApi, LocalRequest, LocalResponse};
 use crate::http::problem::Problem;
 use crate::model::time::UnixSeconds;
@@ -58,6 +62,7 @@ pub struct Routes {
     desk: Arc<dyn Desk>,
     audit: Arc<Log>,
     clock: Arc<dyn Clock>,
+    access: Arc<Gate>,
 }
 
 /// A request that found its route.
@@ -66,14 +71,21 @@ struct Call {
     query: String,
     body: Bytes,
     peer: Caller,
+    id: String,
     reach: Reach,
     done: RefCell<Vec<Event>>,
 }
 
 impl Routes {
     /// The routes over these.
-    pub fn new(people: Arc<People>, desk: Arc<dyn Desk>, audit: Arc<Log>, clock: Arc<dyn Clock>) -> Self {
-        Self { people, desk, audit, clock }
+    pub fn new(
+        people: Arc<People>,
+        desk: Arc<dyn Desk>,
+        audit: Arc<Log>,
+        clock: Arc<dyn Clock>,
+        access: Arc<Gate>,
+    ) -> Self {
+        Self { people, desk, audit, clock, access }
     }
 
     /// Answers a request; blocks while a change becomes durable.
@@ -95,10 +107,12 @@ impl Routes {
                     Denied::Forbidden => Problem::forbidden(),
                     Denied::Hidden => Refusal::no_study(bounds.study().unwrap_or_default()).into(),
                 })?;
-                let LocalRequest { query, body, peer, .. } = request;
-                let call = Call { arguments, query, body, peer, reach, done: RefCell::default() };
+                let LocalRequest { query, body, peer, id, .. } = request;
+                self.note_use(&peer);
+                let call = Call { arguments, query, body, peer, id, reach, done: RefCell::default() };
                 return match route.trail {
-                    Trail::Audited => self.audited(&call, route.handler),
+                    Trail::Audited if route.method == "GET" => self.read(&call, route.handler),
+                    Trail::Audited => self.changed(&call, route),
                     Trail::ByDesk | Trail::Plain => (route.handler)(self, &call),
                 };
             }
@@ -110,24 +124,40 @@ impl Routes {
         }
     }
 
-    /// What was done is entered also where the rest of it was refused.
-    fn audited(&self, call: &Call, handler: Handler) -> Answer {
+    /// What was read is entered before anybody sees it.
+    fn read(&self, call: &Call, handler: Handler) -> Answer {
         self.audit.ready()?;
         let answer = handler(self, call);
-        let events = call.done.take();
-        debug_assert!(answer.is_err() || !events.is_empty(), "an audited route says what it did");
+        let events = call.taken(answer.is_ok());
         if !events.is_empty() {
-            for event in &events {
-                call.log(event);
-            }
             self.audit.append(call.who(), events)?;
         }
         answer
     }
 
+    /// What is to be changed is durable first, so that a crash leaves no change without an entry. What was done is
+    /// entered also where the rest of it was refused.
+    fn changed(&self, call: &Call, route: &Route) -> Answer {
+        let [study, code] = call.concerned(route);
+        let request = format!("{} {}", route.method, route.path);
+        let intent = self.audit.begin(call.who(), request, study, code)?;
+        let answer = (route.handler)(self, call);
+        self.audit.over(&intent, call.taken(answer.is_ok()))?;
+        answer
+    }
+
+    /// A token's last use is worth knowing, and not worth a refusal.
+    fn note_use(&self, caller: &Caller) {
+        if let Caller::Token { name, .. } = caller
+            && let Err(error) = self.access.tokens.used(name, self.now())
+        {
+            tracing::warn!(%error, token = name, "the last use of a token could not be kept");
+        }
+    }
+
     fn rights(&self, caller: &Caller) -> Rights {
         match caller {
-            Caller::Socket { .. } => Rights::whole(),
+            Caller::Socket { uid, groups, .. } => self.access.socket.rights(*uid, groups),
             Caller::Token { role, scope, .. } => Rights::new(vec![Grant { scope: scope.clone(), role: *role }]),
         }
     }
@@ -158,6 +188,20 @@ impl Call {
 
     fn code(&self) -> &str {
         self.arguments.get(1).map_or("", String::as_str)
+    }
+
+    /// Study and code that the path of such a request names.
+    fn concerned(&self, route: &Route) -> [Option<&str>; 2] {
+        let is_of_study = route.path.contains("{study}");
+        [0, 1].map(|place| self.arguments.get(place).filter(|_| is_of_study).map(String::as_str))
+    }
+
+    /// What was done, told to the system's log.
+    fn taken(&self, is_answered: bool) -> Vec<Event> {
+        let events = self.done.take();
+        debug_assert!(!is_answered || !events.is_empty(), "an audited route says what it did");
+        events.iter().for_each(|event| self.log(event));
+        events
     }
 
     /// The members of the body, where the request takes no query.
@@ -211,12 +255,14 @@ impl Call {
 
     /// Codes do not stand in the system's log.
     fn log(&self, event: &Event) {
-        let (action, study) = (event.act.name(), event.study.as_deref());
+        let (action, study, request) = (event.act.name(), event.study.as_deref(), &self.id);
         match &self.peer {
             Caller::Socket { uid, login_uid, .. } => {
-                tracing::info!(action, study, uid, login_uid, "done over the local API");
+                tracing::info!(action, study, uid, login_uid, request, "done over the local API");
             }
-            Caller::Token { name, .. } => tracing::info!(action, study, token = name, "done over the local API"),
+            Caller::Token { name, .. } => {
+                tracing::info!(action, study, token = name, request, "done over the local API")
+            }
         }
     }
 }

@@ -2,14 +2,17 @@
 //!
 //! A participant: `{"code", "state": "active|paused|completed|withdrawn", "from", "to", "pauses": [{"from", "to"}],
 //! "consent": {"version", "date"}, "added", "erased", "links": [{"number", "client", "from", "to", "current"}],
-//! "permissions": [{"link", "granted", "since", "told", "answered_412": {TYPE: time}}]}`. Of one who was erased only
-//! `code`, `state` and `erased` are left, and of one who is locked until a purge `code`, `state` (`locked`) and
-//! `locked_until`; a link of whose user nothing was told has no `permissions`. Shown alone, who has left has `purge`
-//! and, once that is done, `receipt`.
+//! "permissions": [{"link", "granted", "since", "told", "answered_412": {TYPE: time}}]}`. Of one who has left only
+//! `code`, `state` and, once all is gone, `erased` are told, and of one who is locked until a purge `code`, `state`
+//! (`locked`) and `locked_until`; a link of whose user nothing was told has no `permissions`. Shown alone, who has left
+//! has `purge` and, once that is done, `receipt`.
+//!
+//! A `from` or `to` that is a date is a day on the participant's own clock, both included, as records tell it; a time is an
+//! instant, `to` not included.
 //!
 //! | request | body | answer |
 //! |---|---|---|
-//! | GET P?silent= | | `{"participants": […]}` by code; who is silent alone, see `coverage.rs` |
+//! | GET P?limit=&after=&silent= | | `{"participants": […], "next"}` by code; who is silent alone, see `coverage.rs` |
 //! | POST P | `{"code"?, "garmin_user"? or "unassigned"?, "client"?, "from"?, "to"?, "consent"?, "despite_withdrawal"?, "reason"?}` | 201, the participant |
 //! | GET P/C | | the participant |
 //! | PATCH P/C | `{"from"?, "to"?, "consent"?}`, null takes away | the participant |
@@ -28,14 +31,15 @@ use crate::http::local::coverage::{self, Silent};
 use crate::http::local::{
     Answer, Call, Routes, json,
     members::Members,
+    page::Page,
     studies::reason,
-    times::{beginning, end},
+    times::{beginning, window_beginning, window_end},
     views::ParticipantView,
 };
 use crate::http::problem::Problem;
 use crate::model::{
     connection::{ClientId, GarminUserId},
-    participant::{Consent, Participant, Window},
+    participant::{Bound, Consent, Participant, Window},
     time::UnixSeconds,
 };
 use crate::people::{
@@ -48,20 +52,22 @@ use crate::people::{
 };
 
 pub(super) fn list(routes: &Routes, call: &Call) -> Answer {
-    if let Some(days) = call.query(&["silent"])?.one("silent")? {
-        return list_silent(routes, call, days);
+    let query = call.query(&["limit", "after", "silent"])?;
+    let page = Page::of(&query)?;
+    if let Some(days) = query.one("silent")? {
+        return list_silent(routes, call, &page, days);
     }
     let directory = routes.people.read();
     let study = directory.study(call.study())?;
     let now = routes.now();
     let present = directory.participants(&study.id).map(|found| ParticipantView::present(&directory, found, now));
-    let mut views: Vec<_> = present.chain(directory.retired(&study.id).iter().map(ParticipantView::erased)).collect();
-    views.sort_by(|left, right| left.code().cmp(right.code()));
+    let erased = directory.retired(&study.id).iter().map(ParticipantView::erased);
+    let (views, next) = page.cut(present.chain(erased).collect(), |view| view.code().to_owned());
     call.did_to_study(Act::ParticipantsListed {});
-    Ok(json(StatusCode::OK, &json!({ "participants": views })))
+    Ok(json(StatusCode::OK, &json!({ "participants": views, "next": next })))
 }
 
-fn list_silent(routes: &Routes, call: &Call, days: &str) -> Answer {
+fn list_silent(routes: &Routes, call: &Call, page: &Page, days: &str) -> Answer {
     let study = Arc::clone(routes.people.read().study(call.study())?);
     let silent = coverage::silent(routes, &study, days)?;
     let directory = routes.people.read();
@@ -69,10 +75,9 @@ fn list_silent(routes: &Routes, call: &Call, days: &str) -> Answer {
         let found = directory.participant(&silent.id).filter(|found| found.is_readable())?;
         Some(ParticipantView::present(&directory, found, routes.now()).silent(silent.since, silent.last_seen))
     };
-    let mut views: Vec<_> = silent.iter().filter_map(view).collect();
-    views.sort_by(|left, right| left.code().cmp(right.code()));
+    let (views, next) = page.cut(silent.iter().filter_map(view).collect(), |view| view.code().to_owned());
     call.did_to_study(Act::ParticipantsListed {});
-    Ok(json(StatusCode::OK, &json!({ "participants": views })))
+    Ok(json(StatusCode::OK, &json!({ "participants": views, "next": next })))
 }
 
 pub(super) fn add(routes: &Routes, call: &Call) -> Answer {
@@ -126,8 +131,8 @@ pub(super) fn show(routes: &Routes, call: &Call) -> Answer {
 pub(super) fn set(routes: &Routes, call: &Call) -> Answer {
     let mut members = call.members(&["from", "to", "consent"])?;
     let change = ParticipantChange {
-        from: members.nullable_text("from")?.map(|text| bound("from", text, beginning)).transpose()?,
-        to: members.nullable_text("to")?.map(|text| bound("to", text, end)).transpose()?,
+        from: members.nullable_text("from")?.map(|text| bound("from", text, window_beginning)).transpose()?,
+        to: members.nullable_text("to")?.map(|text| bound("to", text, window_end)).transpose()?,
         consent: consent(&mut members)?,
     };
     let changed = routes.people.set_participant(call.study(), call.code(), change)?;
@@ -155,7 +160,7 @@ pub(super) fn link(routes: &Routes, call: &Call) -> Answer {
 pub(super) fn unlink(routes: &Routes, call: &Call) -> Answer {
     let mut members = call.members(&["at", "link"])?;
     let now = routes.now();
-    let at = moment(&mut members, now)?;
+    let at = members.text("at")?.map_or(Ok(Bound::At(now)), |text| window_beginning("at", &text))?;
     let number = members.number("link", u64::from(u32::MAX))?.map(|number| usize::try_from(number).unwrap_or(0));
     let unlinked = routes.people.unlink_participant(call.study(), call.code(), number, at, now)?;
     call.did_to_participant(Act::ParticipantUnlinked {});
@@ -189,16 +194,16 @@ fn shown(routes: &Routes, status: StatusCode, participant: &Participant) -> Answ
 }
 
 fn window(members: &mut Members) -> Result<Window, Problem> {
-    let from = members.text("from")?.map(|text| beginning("from", &text)).transpose()?;
-    let to = members.text("to")?.map(|text| end("to", &text)).transpose()?;
+    let from = members.text("from")?.map(|text| window_beginning("from", &text)).transpose()?;
+    let to = members.text("to")?.map(|text| window_end("to", &text)).transpose()?;
     Ok(Window { from, to })
 }
 
 fn bound(
     name: &str,
     text: Option<String>,
-    parse: fn(&str, &str) -> Result<UnixSeconds, Problem>,
-) -> Result<Option<UnixSeconds>, Problem> {
+    parse: fn(&str, &str) -> Result<Bound, Problem>,
+) -> Result<Option<Bound>, Problem> {
     text.map(|text| parse(name, &text)).transpose()
 }
 

@@ -1,14 +1,17 @@
 //! The table of routes: path, method, permission, bounds, audit, handler and description of each.
 //!
 //! A route is one entry. Unless it says otherwise, it is for who may do so on the whole site, and audited; below
-//! `studies/{study}` it is for who may do so in that study.
+//! `studies/{study}` and `exports/{study}` it is for who may do so in that study.
 
 use crate::access::rights::Bounds;
 use crate::access::role::Permission;
-use crate::access::role::Permission::{Audit, Enrol, Export, Keys, Read, Registers, Resolve, Rules, Status, Withdraw};
+use crate::access::role::Permission::{
+    Audit, Enrol, Export, Keys, Read, Registers, Resolve, Rules, Status, Tokens, Withdraw,
+};
 use crate::http::local::schema::Told;
 use crate::http::local::{
-    Handler, audit, coverage, export, keys, lists, openapi, participants, pulls, purges, quarantine, studies, told,
+    Handler, audit, coverage, export, exports, keys, lists, openapi, participants, pulls, purges, quarantine, studies,
+    tokens, told,
 };
 
 /// Every route. A segment in braces takes any text.
@@ -33,6 +36,8 @@ pub(super) const ROUTES: &[Route] = &[
     get("studies/{study}/participants/{code}/receipt", Registers, purges::receipt, &told::purges::RECEIPT),
     get("studies/{study}/coverage", Read, coverage::show, &told::coverage::SHOW),
     get("studies/{study}/export", Export, export::begin, &told::site::EXPORT).by_desk(),
+    get("exports", Registers, exports::list, &told::exports::LIST).reached(),
+    get("exports/{study}/{number}", Registers, exports::show, &told::exports::SHOW),
     get("unassigned", Enrol, lists::unassigned, &told::lists::UNASSIGNED).reached(),
     get("quarantine", Resolve, quarantine::list, &told::lists::QUARANTINE).reached(),
     get("quarantine/{id}", Resolve, quarantine::show, &told::lists::QUARANTINE_SHOW).reached(),
@@ -52,6 +57,9 @@ pub(super) const ROUTES: &[Route] = &[
     post("keys/escrow/create", Keys, keys::escrow_made, &told::keys::ESCROW_CREATE),
     post("keys/escrow/verify", Keys, keys::escrow_verified, &told::keys::ESCROW_VERIFY),
     get("status", Status, lists::status, &told::site::STATUS).reached().plain(),
+    get("tokens", Tokens, tokens::list, &told::site::TOKENS).plain(),
+    post("tokens", Tokens, tokens::add, &told::site::TOKEN_ADD),
+    delete("tokens/{name}", Tokens, tokens::revoke, &told::site::TOKEN_REVOKE),
     get("openapi.json", Status, openapi::show, &told::site::OPENAPI).reached().plain(),
 ];
 
@@ -113,7 +121,7 @@ impl Route {
     /// What a request with these arguments is about.
     pub(super) fn bounds<'a>(&self, arguments: &'a [String]) -> Bounds<'a> {
         match arguments {
-            [study, ..] if self.path.starts_with("studies/{study}") => Bounds::Study(study),
+            [study, ..] if self.path.contains("/{study}") => Bounds::Study(study),
             _ if self.reached => Bounds::Reached,
             _ => Bounds::Site,
         }

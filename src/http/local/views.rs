@@ -35,7 +35,7 @@ pub(super) struct StudyView<'a> {
 
 /// A study's rules.
 #[derive(Serialize)]
-struct RulesView<'a> {
+pub(super) struct RulesView<'a> {
     types: &'a [String],
     on_deregistration: &'static str,
     grace_days: u8,
@@ -146,7 +146,7 @@ impl<'a> StudyView<'a> {
 }
 
 impl<'a> RulesView<'a> {
-    fn new(rules: &'a Rules) -> Self {
+    pub(super) fn new(rules: &'a Rules) -> Self {
         Self {
             types: &rules.types,
             on_deregistration: match rules.on_deregistration {
@@ -180,6 +180,9 @@ impl<'a> ParticipantView<'a> {
     pub(super) fn present(directory: &'a Directory, participant: &'a Participant, now: UnixSeconds) -> Self {
         if let Some(lock) = participant.lock {
             return Self { locked_until: Some(lock.until.to_string()), ..Self::bare(&participant.code, "locked") };
+        }
+        if participant.state == ParticipantState::Withdrawn {
+            return Self::bare(&participant.code, state_name(participant.state));
         }
         let links = directory.links(&participant.id).iter().zip(1..);
         let permissions = links.clone().filter_map(|(known, number)| {
@@ -263,8 +266,7 @@ impl<'a> PermissionsView<'a> {
 
 impl WindowView {
     fn new(window: &Window) -> Self {
-        let shown = |time: Option<UnixSeconds>| time.map(|time| time.to_string());
-        Self { from: shown(window.from), to: shown(window.to) }
+        Self { from: window.first(), to: window.last() }
     }
 }
 

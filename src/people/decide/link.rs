@@ -5,7 +5,7 @@
 use crate::model::{
     connection::{ClientId, ConnectionDigest, GarminUserId},
     id::OwnerId,
-    participant::{Link, Participant, ParticipantState, Window},
+    participant::{Bound, Link, Participant, ParticipantState, Window},
     time::UnixSeconds,
 };
 use crate::people::{
@@ -69,7 +69,7 @@ pub fn unlink(
     directory: &Directory,
     participant: &Participant,
     number: Option<usize>,
-    at: UnixSeconds,
+    at: Bound,
     now: UnixSeconds,
 ) -> Result<Change, Refusal> {
     let mut links = directory.links(&participant.id).to_vec();
@@ -83,7 +83,7 @@ pub fn unlink(
         (None, _) => return Err(Refusal::SeveralLinks),
     };
     let window = &mut links[index].link.window;
-    window.to = Some(window.to.map_or(at, |to| to.min(at)));
+    window.to = Some(window.to.map_or(at, |to| to.earlier(at)));
     checked_window(window)?;
     Ok(Change::Links(participant.id, links))
 }
@@ -101,7 +101,8 @@ pub fn ended(
         let window = &mut known.link.window;
         if is_current(window, now) {
             // A link that had yet to begin ends where it would have begun: it then covers nothing.
-            window.to = Some(window.from.map_or(now, |from| from.max(now)));
+            let begins_later = window.from.filter(|from| from.in_utc() > now);
+            window.to = Some(begins_later.unwrap_or(Bound::At(now)));
             any = true;
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::model::{
     id::OwnerId,
-    participant::{Consent, Lock, Participant, ParticipantState, Window},
+    participant::{Bound, Consent, Lock, Participant, ParticipantState, Window},
     study::Study,
     time::UnixSeconds,
 };
@@ -31,9 +31,9 @@ pub struct NewParticipant {
 #[derive(Clone, Debug, Default)]
 pub struct ParticipantChange {
     /// Where the window begins.
-    pub from: Option<Option<UnixSeconds>>,
+    pub from: Option<Option<Bound>>,
     /// Where it ends.
-    pub to: Option<Option<UnixSeconds>>,
+    pub to: Option<Option<Bound>>,
     /// The consent given.
     pub consent: Option<Option<Consent>>,
 }
@@ -99,6 +99,7 @@ pub fn add(
         consent: new.consent.map(checked_consent).transpose()?,
         added: now,
         lock: None,
+        shift: None,
     })
 }
 
@@ -140,23 +141,25 @@ pub fn step(participant: &Participant, step: Step, at: UnixSeconds) -> Result<Pa
     match (step, participant.state) {
         (_, Withdrawn | Retained) => return Err(Refusal::Withdrawn),
         (Step::Pause, Active) => {
-            if let Some(end) = participant.pauses.iter().filter_map(|pause| pause.to).max().filter(|end| at < *end) {
+            let ends = participant.pauses.iter().filter_map(|pause| pause.to.map(Bound::in_utc));
+            if let Some(end) = ends.max().filter(|end| at < *end) {
                 return Err(Refusal::PauseOverlaps(end));
             }
-            after.pauses.push(Window { from: Some(at), to: None });
+            after.pauses.push(Window { from: Some(at.into()), to: None });
             after.state = Paused;
         }
         (Step::Pause, state) => return Err(Refusal::WrongState(state, "there is nothing to pause")),
         (Step::Resume, Paused) => {
             if let Some(open) = after.pauses.iter_mut().find(|pause| pause.to.is_none()) {
-                open.to = Some(at);
+                open.to = Some(at.into());
                 checked_window(open)?;
             }
             after.state = Active;
         }
         (Step::Resume, state) => return Err(Refusal::WrongState(state, "there is nothing to resume")),
         (Step::Complete, Active | Paused) => {
-            after.window.to = Some(after.window.to.map_or(at, |to| to.min(at)));
+            let at = Bound::At(at);
+            after.window.to = Some(after.window.to.map_or(at, |to| to.earlier(at)));
             checked_window(&after.window)?;
             after.state = Completed;
         }
@@ -184,10 +187,7 @@ pub fn retained(participant: &Participant) -> Participant {
 
 /// Refuses a window that holds no second.
 pub fn checked_window(window: &Window) -> Result<(), Refusal> {
-    match window.from.zip(window.to) {
-        Some((from, to)) if to < from => Err(Refusal::EmptyWindow),
-        Some(_) | None => Ok(()),
-    }
+    if window.is_backwards() { Err(Refusal::EmptyWindow) } else { Ok(()) }
 }
 
 fn unused(directory: &Directory, study: &Study, code: String) -> Result<String, Refusal> {

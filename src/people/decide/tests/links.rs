@@ -52,7 +52,7 @@ fn unlink_ends_the_only_current_link_or_the_numbered_one() {
     let mut directory = directory();
     let study = with_study(&mut directory, "A", 1);
     let p1 = with_participant(&mut directory, &study, "P1", 11);
-    let unlink = |directory: &Directory, number| link::unlink(directory, &p1, number, UnixSeconds(500), NOW);
+    let unlink = |directory: &Directory, number| link::unlink(directory, &p1, number, UnixSeconds(500).into(), NOW);
     assert_eq!(unlink(&directory, None).expect_err("refused"), Refusal::NoLink);
     linked(&mut directory, &p1, user("u"), window(None, None)).expect("links");
     linked(&mut directory, &p1, user("v"), window(None, None)).expect("links");
@@ -64,7 +64,7 @@ fn unlink_ends_the_only_current_link_or_the_numbered_one() {
     let change = unlink(&directory, None).expect("ends the one that is left");
     directory.apply(change);
     let ends: Vec<_> = directory.links(&p1.id).iter().map(|known| known.link.window.to).collect();
-    assert_eq!(ends, [Some(UnixSeconds(500)); 2]);
+    assert_eq!(ends, [Some(UnixSeconds(500).into()); 2]);
 }
 
 #[test]

@@ -54,7 +54,7 @@ pub(super) fn with_participant(directory: &mut Directory, study: &Study, code: &
 }
 
 pub(super) fn window(from: Option<i64>, to: Option<i64>) -> Window {
-    Window { from: from.map(UnixSeconds), to: to.map(UnixSeconds) }
+    Window { from: from.map(|at| UnixSeconds(at).into()), to: to.map(|at| UnixSeconds(at).into()) }
 }
 
 pub(super) fn user(text: &str) -> Target {

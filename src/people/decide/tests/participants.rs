@@ -96,8 +96,8 @@ fn window_and_consent_are_set_cleared_and_checked() {
     let before = with_participant(&mut directory, &study, "P1", 11);
     let consent = Consent { version: "2.1".into(), date: "2026-11-01".into() };
     let change = ParticipantChange {
-        from: Some(Some(UnixSeconds(5))),
-        to: Some(Some(UnixSeconds(9))),
+        from: Some(Some(UnixSeconds(5).into())),
+        to: Some(Some(UnixSeconds(9).into())),
         consent: Some(Some(consent.clone())),
     };
     let after = participant::set(&before, change).expect("taken");
@@ -106,7 +106,7 @@ fn window_and_consent_are_set_cleared_and_checked() {
     let cleared = participant::set(&after, cleared).expect("taken");
     assert_eq!((cleared.window, cleared.consent), (window(None, Some(9)), None));
 
-    let backwards = ParticipantChange { from: Some(Some(UnixSeconds(10))), ..ParticipantChange::default() };
+    let backwards = ParticipantChange { from: Some(Some(UnixSeconds(10).into())), ..ParticipantChange::default() };
     assert_eq!(participant::set(&after, backwards), Err(Refusal::EmptyWindow));
     for (version, date) in [("", "2026-11-01"), ("1", "2026-11-31"), ("1\n", "2026-11-01")] {
         let consent = Consent { version: version.into(), date: date.into() };

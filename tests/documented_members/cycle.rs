@@ -7,7 +7,7 @@ use super::{
 
 // The weight goal and the glucose readings stand in the snapshot by the table of §7.1, and beside it by the brackets
 // of its first example; both places are known.
-pub(super) const CYCLE: Members = &[
+pub(crate) const CYCLE: Members = &[
     PSEUDONYMS,
     WEIGHT_AND_GLUCOSE,
     &[

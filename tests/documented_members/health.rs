@@ -5,7 +5,7 @@ use super::{
     Shape::{Object, Offsets, Value},
 };
 
-pub(super) const DAILIES: Members = &[
+pub(crate) const DAILIES: Members = &[
     PSEUDONYMS,
     TIMED,
     &[
@@ -45,7 +45,7 @@ pub(super) const DAILIES: Members = &[
         ("bodyBatteryDrainedValue", Value),
     ],
 ];
-pub(super) const EPOCHS: Members = &[
+pub(crate) const EPOCHS: Members = &[
     PSEUDONYMS,
     TIMED,
     &[
@@ -62,7 +62,7 @@ pub(super) const EPOCHS: Members = &[
         ("maxMotionIntensity", Value),
     ],
 ];
-pub(super) const SLEEPS: Members = &[
+pub(crate) const SLEEPS: Members = &[
     PSEUDONYMS,
     TIMED,
     &[
@@ -82,7 +82,7 @@ pub(super) const SLEEPS: Members = &[
         ("naps", Object(NAP)),
     ],
 ];
-pub(super) const STRESS: Members = &[
+pub(crate) const STRESS: Members = &[
     PSEUDONYMS,
     TIMED,
     &[
@@ -93,12 +93,12 @@ pub(super) const STRESS: Members = &[
         ("bodyBatteryActivityEvents", Object(BATTERY_EVENT)),
     ],
 ];
-pub(super) const HRV: Members = &[
+pub(crate) const HRV: Members = &[
     PSEUDONYMS,
     TIMED,
     &[("calendarDate", Value), ("lastNightAvg", Value), ("lastNight5MinHigh", Value), ("hrvValues", Offsets)],
 ];
-pub(super) const BLOOD_PRESSURES: Members = &[
+pub(crate) const BLOOD_PRESSURES: Members = &[
     PSEUDONYMS,
     &[
         ("measurementTimeInSeconds", Value),
@@ -109,7 +109,7 @@ pub(super) const BLOOD_PRESSURES: Members = &[
         ("sourceType", Value),
     ],
 ];
-pub(super) const SNAPSHOT: Members = &[
+pub(crate) const SNAPSHOT: Members = &[
     PSEUDONYMS,
     &[
         ("calendarDate", Value),
@@ -119,9 +119,9 @@ pub(super) const SNAPSHOT: Members = &[
         ("summaries", Object(SNAPSHOT_SUMMARY)),
     ],
 ];
-pub(super) const SKIN_TEMPERATURE: Members =
+pub(crate) const SKIN_TEMPERATURE: Members =
     &[PSEUDONYMS, TIMED, &[("calendarDate", Value), ("avgDeviationCelsius", Value)]];
-pub(super) const BODY_COMPOSITIONS: Members = &[
+pub(crate) const BODY_COMPOSITIONS: Members = &[
     PSEUDONYMS,
     &[
         ("measurementTimeInSeconds", Value),
@@ -134,13 +134,13 @@ pub(super) const BODY_COMPOSITIONS: Members = &[
         ("weightInGrams", Value),
     ],
 ];
-pub(super) const USER_METRICS: Members = &[
+pub(crate) const USER_METRICS: Members = &[
     PSEUDONYMS,
     &[("calendarDate", Value), ("vo2Max", Value), ("vo2MaxCycling", Value), ("enhanced", Value), ("fitnessAge", Value)],
 ];
-pub(super) const PULSE_OX: Members =
+pub(crate) const PULSE_OX: Members =
     &[PSEUDONYMS, TIMED, &[("calendarDate", Value), ("timeOffsetSpo2Values", Offsets), ("onDemand", Value)]];
-pub(super) const RESPIRATION: Members = &[PSEUDONYMS, TIMED, &[("timeOffsetEpochToBreaths", Offsets)]];
+pub(crate) const RESPIRATION: Members = &[PSEUDONYMS, TIMED, &[("timeOffsetEpochToBreaths", Offsets)]];
 
 const TIMED: &[Member] =
     &[("startTimeInSeconds", Value), ("startTimeOffsetInSeconds", Value), ("durationInSeconds", Value)];

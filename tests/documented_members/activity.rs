@@ -5,8 +5,8 @@ use super::{
     Shape::{Object, Value},
 };
 
-pub(super) const ACTIVITY: Members = &[PSEUDONYMS, SUMMARY];
-pub(super) const DETAILS: Members = &[
+pub(crate) const ACTIVITY: Members = &[PSEUDONYMS, SUMMARY];
+pub(crate) const DETAILS: Members = &[
     PSEUDONYMS,
     &[
         ("summary", Object(ACTIVITY)),
@@ -14,7 +14,7 @@ pub(super) const DETAILS: Members = &[
         ("laps", Object(&[&[("startTimeInSeconds", Value)]])),
     ],
 ];
-pub(super) const FILES: Members = &[
+pub(crate) const FILES: Members = &[
     PSEUDONYMS,
     &[
         ("fileType", Value),
@@ -26,7 +26,7 @@ pub(super) const FILES: Members = &[
         ("manual", Value),
     ],
 ];
-pub(super) const MOVE_IQ: Members = &[
+pub(crate) const MOVE_IQ: Members = &[
     PSEUDONYMS,
     &[
         ("calendarDate", Value),
