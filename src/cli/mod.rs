@@ -177,6 +177,7 @@ impl Command {
             | Self::Quarantine(_)
             | Self::Pulls(_)
             | Self::Purges(_)
+            | Self::Coverage(_)
             | Self::Export(_)
             | Self::Exports(_)
             | Self::Coverage(_)
