@@ -21,7 +21,6 @@ fn ask(site: &Site, peer: Caller, method: &str, path: &str, body: Value) -> (u16
         id: "test".to_owned(),
         query: query.to_owned(),
         peer,
-        id: "a-test".to_owned(),
         body: if body.is_null() { Bytes::new() } else { body.to_string().into() },
     });
     let LocalBody::Full(text) = answer.body else { panic!("an answer that is told whole") };

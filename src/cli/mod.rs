@@ -180,7 +180,6 @@ impl Command {
             | Self::Coverage(_)
             | Self::Export(_)
             | Self::Exports(_)
-            | Self::Coverage(_)
             | Self::Token(_) => true,
             Self::Dataset(_) => false,
             #[cfg(target_os = "linux")]
