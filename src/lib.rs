@@ -10,8 +10,8 @@ pub mod backoff;
 pub mod cli;
 pub mod client;
 pub mod clock;
-#[cfg(target_os = "linux")]
 pub mod config;
+#[cfg(target_os = "linux")]
 pub mod coverage;
 pub mod crypto;
 pub mod dataset;
