@@ -12,7 +12,6 @@ pub mod backup;
 pub mod cli;
 pub mod client;
 pub mod clock;
-#[cfg(target_os = "linux")]
 pub mod config;
 #[cfg(target_os = "linux")]
 pub mod coverage;

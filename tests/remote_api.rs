@@ -349,6 +349,7 @@ fn answers_of_a_gateway_in_use_are_those_of_its_document() {
     held.call("DELETE", "pulls/{id}", &format!("pulls/{pull}"), json!({ "reason": "a test" }));
 
     held.call("GET", "studies/{study}/export", "studies/A/export", Value::Null);
+    held.call("GET", "studies/{study}/coverage", "studies/A/coverage", Value::Null);
     let exports = held.get("exports?limit=1");
     if let Some(number) = exports["exports"][0]["number"].as_u64() {
         held.call("GET", "exports/{study}/{number}", &format!("exports/A/{number}"), Value::Null);

@@ -63,8 +63,9 @@ use crate::cli::{
     remote::Elsewhere,
 };
 use crate::clock::{Clock as _, SystemClock};
+use crate::config::Environment;
 #[cfg(target_os = "linux")]
-use crate::config::{Config, Environment, default_file};
+use crate::config::{Config, default_file};
 
 const AFTER_HELP: &str = "\
 Exit codes: 0 done, 1 failed, 2 usage, 3 a check found problems, 4 not found,
@@ -222,7 +223,6 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 fn dispatch(arguments: Arguments) -> Result<(), Failure> {
     let form = if arguments.json { Form::Json } else { Form::Text };
-    #[cfg(target_os = "linux")]
     let environment = &Environment::read();
     #[cfg(target_os = "linux")]
     let named = arguments.config;

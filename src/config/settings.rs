@@ -128,11 +128,10 @@ impl Config {
         anchor(&mut self.local.socket);
         anchor(&mut self.pull.ca_file);
         anchor(&mut self.backup.dir);
-        for tls in [&mut self.ingress.tls, &mut self.local.tls, &mut self.metrics.tls] {
-            if let Some(Tls { certificate, private_key }) = tls {
-                anchor(certificate);
-                anchor(private_key);
-            }
+        let all = [&mut self.ingress.tls, &mut self.local.tls, &mut self.metrics.tls];
+        for Tls { certificate, private_key } in all.into_iter().flatten() {
+            anchor(certificate);
+            anchor(private_key);
         }
         match &mut self.keys.root_key {
             Some(path) => anchor(path),
