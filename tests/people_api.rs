@@ -388,12 +388,12 @@ fn export_streams_what_was_asked_for() {
     let asked = ExportRequest {
         study: "A".into(),
         participants,
+        tables: Vec::new(),
+        format: Format::Csv,
         window,
         revisions: Revisions::All,
         since: None,
         as_of: None,
-        tables: Vec::new(),
-        format: Format::Csv,
     };
     assert_eq!(*site.desk.exports.lock().expect("unpoisoned"), std::slice::from_ref(&asked));
     site.ask("GET", "studies/A/export?since=3", "");

@@ -16,6 +16,8 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::{Value, json};
 use studygate::client::connection::{Connection, Outgoing, Sent};
 use studygate::client::trust::Trust;
+use studygate::clock::{Clock as _, SystemClock};
+use studygate::crypto::{key::Key, root_key::proof};
 use tokio::runtime::Runtime;
 
 use site::Site;
@@ -316,6 +318,8 @@ fn answers_of_a_gateway_in_use_are_those_of_its_document() {
 
     held.get("studies?limit=1");
     held.call("GET", people, "studies/A/participants?limit=1", Value::Null);
+    held.call("GET", people, "studies/A/participants?silent=3d", Value::Null);
+    held.call("GET", "studies/{study}/coverage", "studies/A/coverage?from=2026-11-01&to=2026-11-03", Value::Null);
     let unassigned = held.get("unassigned");
     let handle = unassigned["unassigned"][0]["handle"].as_str().expect("a stranger").to_owned();
     let of = |below: &str| format!("studies/A/participants/P1{below}");
@@ -345,6 +349,10 @@ fn answers_of_a_gateway_in_use_are_those_of_its_document() {
     held.call("DELETE", "pulls/{id}", &format!("pulls/{pull}"), json!({ "reason": "a test" }));
 
     held.call("GET", "studies/{study}/export", "studies/A/export", Value::Null);
+    let exports = held.get("exports?limit=1");
+    if let Some(number) = exports["exports"][0]["number"].as_u64() {
+        held.call("GET", "exports/{study}/{number}", &format!("exports/A/{number}"), Value::Null);
+    }
     let leave = |body: Value| ("POST", pattern("/withdraw"), of("/withdraw"), body);
     for (method, pattern, path, body) in [leave(json!({ "dry_run": true })), leave(json!({ "reason": "asked to" }))] {
         held.call(method, &pattern, &path, body);
@@ -368,6 +376,14 @@ fn answers_of_a_gateway_in_use_are_those_of_its_document() {
     held.get("audit");
     held.call("POST", "audit/verify", "audit/verify", Value::Null);
     held.get("keys");
+    held.call("POST", "keys/rotate", "keys/rotate", json!({ "reason": "a test" }));
+    let digits = fs::read_to_string(site.configured(&["keys", "root_key"])).expect("a root key");
+    let root_key = data_encoding::HEXLOWER.decode(digits.trim().as_bytes()).expect("digits");
+    let at = SystemClock.now();
+    let proved = proof(&Key::from_bytes(root_key.try_into().expect("32 bytes")), at);
+    let escrowed = json!({ "at": at.0, "proof": proved, "recipients": ["5e".repeat(32)] });
+    held.call("POST", "keys/escrow/create", "keys/escrow/create", escrowed);
+    held.call("POST", "keys/escrow/verify", "keys/escrow/verify", json!({ "at": at.0, "proof": proved }));
     held.get("status");
     held.get("openapi.json");
     held.call("POST", "studies/{study}/lock", "studies/A/lock", Value::Null);

@@ -38,6 +38,7 @@ pub(super) fn list(form: Form, answer: &Value, head: &[&str], rows: Vec<Vec<Stri
     }
 }
 
+#[cfg(target_os = "linux")]
 /// Prints a table.
 pub(super) fn rows(head: &[&str], rows: &[Vec<String>]) -> Result<(), Failure> {
     write_out(&table(head, rows))
@@ -54,6 +55,16 @@ pub(super) fn complain(text: &str) {
     for sentence in text.lines() {
         message(&format!("studygate: {}", harmless(sentence)));
     }
+}
+
+/// Prints text that consists of whole lines.
+pub(super) fn lines(text: &str) -> Result<(), Failure> {
+    write_out(text)
+}
+
+/// Whether a person sees stdout.
+pub(super) fn is_seen() -> bool {
+    io::stdout().is_terminal()
 }
 
 /// Whether a person sees stderr and may answer on stdin.
@@ -88,7 +99,7 @@ fn write_out(text: &str) -> Result<(), Failure> {
     }
 }
 
-fn table(head: &[&str], rows: &[Vec<String>]) -> String {
+pub(super) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
     let head: Vec<_> = head.iter().map(ToString::to_string).collect();
     let all = || std::iter::once(&head).chain(rows);
     let width = |column: usize| all().filter_map(|row| row.get(column)).map(|c| c.chars().count()).max().unwrap_or(0);
