@@ -18,6 +18,7 @@ fn ask(site: &Site, peer: Caller, method: &str, path: &str, body: Value) -> (u16
     let answer = site.routes.answer(LocalRequest {
         method: Method::from_bytes(method.as_bytes()).expect("a method"),
         path: format!("/api/v1/{path}"),
+        id: "test".to_owned(),
         query: query.to_owned(),
         peer,
         id: "a-test".to_owned(),

@@ -7,7 +7,7 @@ const LAYERS: &[&[&str]] = &[
     &["backoff", "clock", "crypto", "disk", "json", "lifecycle", "telemetry"],
     &["dataset", "journal", "store", "tls", "upstream"],
     &["access", "audit", "client", "people", "records"],
-    &["queue"],
+    &["backup", "queue"],
     &["coverage", "export", "ingest", "simulate", "withdrawal"],
     &["filing", "pull"],
     &["http"],

@@ -349,6 +349,10 @@ fn answers_of_a_gateway_in_use_are_those_of_its_document() {
     held.call("DELETE", "pulls/{id}", &format!("pulls/{pull}"), json!({ "reason": "a test" }));
 
     held.call("GET", "studies/{study}/export", "studies/A/export", Value::Null);
+    let exports = held.get("exports?limit=1");
+    if let Some(number) = exports["exports"][0]["number"].as_u64() {
+        held.call("GET", "exports/{study}/{number}", &format!("exports/A/{number}"), Value::Null);
+    }
     let leave = |body: Value| ("POST", pattern("/withdraw"), of("/withdraw"), body);
     for (method, pattern, path, body) in [leave(json!({ "dry_run": true })), leave(json!({ "reason": "asked to" }))] {
         held.call(method, &pattern, &path, body);

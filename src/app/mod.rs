@@ -6,6 +6,8 @@
 //! Never: a decision of its own; each subsystem takes its settings and makes them.
 
 pub mod at_rest;
+mod backups;
+mod caught_up;
 pub mod controls;
 mod covered;
 pub mod desk;
@@ -22,6 +24,7 @@ mod pieces;
 pub mod pulling;
 mod pulls;
 mod quarantine;
+pub mod restoring;
 pub mod root;
 mod silence;
 pub mod site;

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use jiff::tz::TimeZone;
 use ring::rand::SystemRandom;
 
 use crate::access::Gate;
 use crate::access::socket::SocketGrants;
 use crate::access::tokens::Tokens;
+use crate::app::backups::{self, Keeper};
 use crate::app::controls::ControlDesk;
 use crate::app::desk::GatewayDesk;
 use crate::app::failure::{Failure, Kind};
@@ -82,6 +84,7 @@ pub(super) async fn start(config: &Config, root_key: &Key, clock: Arc<dyn Clock>
         http,
         stopped: stopped.clone(),
     };
+    let keeper = Keeper::new(&site, config, clock, TimeZone::system());
     let (rng, clock) = (Arc::clone(rng), Arc::clone(clock));
     let making = {
         let (config, clock) = (config.clone(), Arc::clone(&clock));
@@ -90,6 +93,7 @@ pub(super) async fn start(config: &Config, root_key: &Key, clock: Arc<dyn Clock>
     // What was begun before is done before anybody can ask.
     let (directory, filing) = tokio::task::spawn_blocking(making).await.map_err(Failure::storage)??;
     let Listeners { running: mut listeners, ingress, metrics, api } = Listeners::open(config, &behind).await?;
+    listeners.spawn(backups::keep(keeper, stopped.clone()));
     listeners.spawn(trail::keep(Arc::clone(&audit), clock, stopped.clone()));
     listeners.spawn(silence.keep(stopped.clone()));
     let (filing_stop, filing_stopped) = Stop::new();

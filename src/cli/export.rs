@@ -1,9 +1,8 @@
 //! `export`: streams a study's encrypted dataset into a file that exists only once it is whole.
 
 use std::{
-    fs::{self, File, Permissions},
+    fs::{self, File},
     io::{self, IsTerminal as _, Write as _},
-    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
 };
 
@@ -56,12 +55,21 @@ pub(super) struct Export {
 
 /// Exports.
 pub(super) fn run(export: &Export, gateway: &Gateway, form: Form) -> Result<(), Failure> {
-    if export.output.exists() {
-        let text = format!("{} exists and stays as it is; name another file with -o", export.output.display());
+    let bytes = stream_to(&export.output, &resource(export), gateway)?;
+    match form {
+        Form::Json => output::thing(form, &json!({"file": export.output, "bytes": bytes})),
+        Form::Text => Ok(()),
+    }
+}
+
+/// Writes what the gateway streams into a file that exists once it is whole; returns its length.
+pub(super) fn stream_to(target: &Path, resource: &Resource, gateway: &Gateway) -> Result<u64, Failure> {
+    if target.exists() {
+        let text = format!("{} exists and stays as it is; name another file", target.display());
         return Err(Failure::new(Exit::CannotCreate, text));
     }
-    let mut part = Part::create(&export.output)?;
-    let mut download = gateway.download(&resource(export))?;
+    let mut part = Part::create(target)?;
+    let mut download = gateway.download(resource)?;
     let mut meter = Meter::new();
     while let Some(bytes) = gateway.next(&mut download)? {
         part.write(&bytes)?;
@@ -69,11 +77,8 @@ pub(super) fn run(export: &Export, gateway: &Gateway, form: Form) -> Result<(), 
     }
     drop::<Download>(download);
     part.finish()?;
-    meter.done(&export.output);
-    match form {
-        Form::Json => output::thing(form, &json!({"file": export.output, "bytes": meter.bytes})),
-        Form::Text => Ok(()),
-    }
+    meter.done(target);
+    Ok(meter.bytes)
 }
 
 fn resource(export: &Export) -> Resource {
@@ -112,7 +117,12 @@ impl Part {
     /// The same for what stands in clear: nobody else may read it.
     pub(super) fn private(target: &Path) -> Result<Part, Failure> {
         let part = Self::create(target)?;
-        part.file.set_permissions(Permissions::from_mode(0o600)).map_err(|error| failed(&part.part, &error))?;
+        // Elsewhere a person's own folders are theirs alone.
+        #[cfg(unix)]
+        {
+            let owner_only = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+            part.file.set_permissions(owner_only).map_err(|error| failed(&part.part, &error))?;
+        }
         Ok(part)
     }
 
@@ -132,8 +142,19 @@ impl Part {
         named.map_err(|error| cannot(&self.target, &error.to_string()))?;
         self.finished = !self.part.exists() || fs::remove_file(&self.part).is_ok();
         let folder = self.target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| failed(folder, &error))
+        synced(folder).map_err(|error| failed(folder, &error))
     }
+}
+
+#[cfg(unix)]
+fn synced(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+/// Only on Unix a folder is a file that can be synced.
+#[cfg(not(unix))]
+fn synced(_folder: &Path) -> io::Result<()> {
+    Ok(())
 }
 
 impl Drop for Part {

@@ -38,6 +38,7 @@ pub(super) fn list(form: Form, answer: &Value, head: &[&str], rows: Vec<Vec<Stri
     }
 }
 
+#[cfg(target_os = "linux")]
 /// Prints a table.
 pub(super) fn rows(head: &[&str], rows: &[Vec<String>]) -> Result<(), Failure> {
     write_out(&table(head, rows))

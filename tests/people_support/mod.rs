@@ -240,6 +240,18 @@ impl Desk for FakeDesk {
         self.recipients_changed.lock().expect("no test panics with it").push(study.to_owned());
     }
 
+    fn backup(&self, _who: Who) -> Result<ExportStream, Refusal> {
+        Ok(ExportStream { file_name: "studygate.sgbackup".into(), pieces: pieces(b"sgbackup") })
+    }
+
+    fn backups(&self) -> Value {
+        json!({ "backups": [] })
+    }
+
+    fn purge_log(&self) -> Result<Vec<u8>, Refusal> {
+        Ok(b"sgpurges".to_vec())
+    }
+
     fn export(&self, request: ExportRequest, _who: Who) -> Result<ExportStream, Refusal> {
         if request.study == "BUSY" {
             return Err(Refusal::ExportRunning);

@@ -96,6 +96,15 @@ pub trait Desk: Send + Sync {
     /// Begins an export for this caller; refused before its first byte, or a stream. Its beginning is in the audit log
     /// before its first byte is made, and how it ends before its end is told.
     fn export(&self, request: ExportRequest, who: Who) -> Result<ExportStream, Refusal>;
+
+    /// Begins a backup for this caller, as [`export`](Self::export) does an export.
+    fn backup(&self, who: Who) -> Result<ExportStream, Refusal>;
+
+    /// The backups that are known of: `{"backups": [object]}`.
+    fn backups(&self) -> Value;
+
+    /// The purge log that a restore needs, as a file.
+    fn purge_log(&self) -> Result<Vec<u8>, Refusal>;
 }
 
 /// Bytes on their way to whoever asked for them.

@@ -10,8 +10,8 @@ use crate::access::role::Permission::{
 };
 use crate::http::local::schema::Told;
 use crate::http::local::{
-    Handler, audit, coverage, export, exports, keys, lists, openapi, participants, pulls, purges, quarantine, studies,
-    tokens, told,
+    Handler, audit, backups, coverage, export, exports, keys, lists, openapi, participants, pulls, purges, quarantine,
+    studies, tokens, told,
 };
 
 /// Every route. A segment in braces takes any text.
@@ -52,6 +52,9 @@ pub(super) const ROUTES: &[Route] = &[
     post("purges/{id}/reject", Withdraw, purges::reject, &told::purges::REJECT).reached(),
     get("audit", Audit, audit::list, &told::site::AUDIT).reached(),
     post("audit/verify", Audit, audit::verify, &told::site::AUDIT_VERIFY),
+    get("backups", Keys, backups::list, &told::site::BACKUPS).plain(),
+    get("backups/new", Keys, backups::begin, &told::site::BACKUP_NEW).by_desk(),
+    get("backups/purge-log", Keys, backups::purge_log, &told::site::PURGE_LOG),
     get("keys", Status, keys::show, &told::keys::SHOW).reached().plain(),
     post("keys/rotate", Keys, keys::rotate, &told::keys::ROTATE),
     post("keys/escrow/create", Keys, keys::escrow_made, &told::keys::ESCROW_CREATE),
