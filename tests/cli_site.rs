@@ -136,11 +136,11 @@ fn unknown_key_is_one_sentence_with_the_nearest() {
 #[test]
 fn setting_of_a_later_version_is_one_sentence() {
     let parent = site();
-    edit(&parent, "#listen = \"127.0.0.1:8444\"", "listen = \"127.0.0.1:8444\"");
+    edit(&parent, "[metrics]", "[join]\npublic_url = \"https://study.example.org\"\nconsent_dir = \"c\"\n\n[metrics]");
     check_refused(
         &parent,
         78,
-        "/site/studygate.toml, line 22, column 1: the API over HTTPS (local.listen) is not part of this version; take it out",
+        "/site/studygate.toml, line 28, column 2: connecting participants ([join]) is not part of this version; take it out",
     );
 }
 

@@ -137,14 +137,46 @@ fn notification_path_must_be_one() {
 }
 
 #[test]
-fn metrics_beyond_loopback_are_refused() {
+fn metrics_beyond_loopback_need_a_certificate() {
     check_refused(
         "[metrics]\nlisten = \"0.0.0.0:9464\"",
-        "line 2, column 1: metrics beyond loopback need [metrics.tls], which is not part of this version; \
-         listen on 127.0.0.1 or [::1]",
+        "line 2, column 1: metrics beyond loopback need a certificate and a monitor's token; name the certificate under \
+         [metrics.tls], or listen on 127.0.0.1 or [::1]",
     );
+    let tls = "[metrics.tls]\ncertificate = \"m.pem\"\nprivate_key = \"m.key\"\n";
+    let site = Site::new(&format!("[metrics]\nlisten = \"0.0.0.0:9464\"\n{tls}{TLS}"));
+    let named = site.load().expect("with a certificate").metrics.tls.expect("named").certificate;
+    assert_eq!(named, site.file.with_file_name("m.pem"));
     let config = Site::new(&format!("[metrics]\nlisten = \"\"\n{TLS}")).load().expect("off");
     assert_eq!(config.metrics.listen, None);
+}
+
+#[test]
+fn api_over_https_and_its_certificate_need_each_other() {
+    let tls = "[local.tls]\ncertificate = \"l.pem\"\nprivate_key = \"l.key\"\n";
+    check_refused(
+        "[local]\nlisten = \"127.0.0.1:8444\"",
+        "line 2, column 1: the API over HTTPS needs a certificate; name certificate and private_key under [local.tls]",
+    );
+    check_refused(
+        tls,
+        "line 1, column 8: [local.tls] is for local.listen, which is not set; set it, or take [local.tls] out",
+    );
+    let config = Site::new(&format!("[local]\nlisten = \"127.0.0.1:8444\"\n{tls}{TLS}")).load().expect("both");
+    assert!(config.local.listen.is_some() && config.local.tls.is_some());
+}
+
+#[test]
+fn grant_is_refused_where_it_can_mean_nothing() {
+    let grant =
+        |study: &str, role: &str| format!("[[local.grant]]\ngroup = \"g\"\nstudy = \"{study}\"\nrole = \"{role}\"\n");
+    let fault = |text: String| Site::new(&format!("{text}{TLS}")).load().expect_err("refused").join("\n");
+    assert!(
+        fault(grant("*", "boss")).contains("set it to one of viewer, exporter, coordinator, auditor, monitor, admin")
+    );
+    assert!(fault(grant("A B", "viewer")).contains("no study's name"));
+    let config = Site::new(&format!("{}{TLS}", grant("SLEEP", "coordinator"))).load().expect("a grant");
+    assert_eq!(config.local.grant.len(), 1);
 }
 
 #[test]
@@ -212,17 +244,7 @@ fn callbacks_lead_only_where_the_site_may_send_them() {
 fn setting_without_effect_in_this_version_is_refused() {
     let garmin = "[garmin.main]\nclient_id = \"x\"\nclient_secret = \"/s\"\n";
     let join = "[join]\npublic_url = \"https://study.example.org\"\nconsent_dir = \"/c\"\n";
-    let grant = "[[local.grant]]\ngroup = \"g\"\nstudy = \"*\"\nrole = \"viewer\"\n";
-    for text in [
-        "[ingress.acme]\ndomains = [\"study.example.org\"]\n",
-        "[local]\nlisten = \"127.0.0.1:8444\"\n",
-        "[local.tls]\ncertificate = \"/c\"\nprivate_key = \"/k\"\n",
-        grant,
-        "[metrics.tls]\ncertificate = \"/c\"\nprivate_key = \"/k\"\n",
-        "[backup]\ndir = \"/backup\"\n",
-        garmin,
-        join,
-    ] {
+    for text in ["[ingress.acme]\ndomains = [\"study.example.org\"]\n", "[backup]\ndir = \"/backup\"\n", garmin, join] {
         let faults = Site::new(&format!("{text}{TLS}")).load().expect_err(text);
         assert_eq!(faults.len(), 1, "{text}: {faults:?}");
         assert!(faults[0].starts_with("line ") && faults[0].contains("not part of this version; "), "{faults:?}");

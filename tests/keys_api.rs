@@ -19,6 +19,7 @@ fn ask_as(site: &Site, peer: Caller, method: &str, path: &str, body: Value) -> (
     let answer = site.routes.answer(LocalRequest {
         method: Method::from_bytes(method.as_bytes()).expect("a method"),
         path: format!("/api/v1/{path}"),
+        id: "test".to_owned(),
         query: String::new(),
         peer,
         body: if body.is_null() { Bytes::new() } else { body.to_string().into() },
@@ -31,6 +32,7 @@ fn entries(site: &Site, act: &str) -> Vec<Value> {
     let answer = site.routes.answer(LocalRequest {
         method: Method::GET,
         path: "/api/v1/audit".to_owned(),
+        id: "test".to_owned(),
         query: format!("act={act}"),
         peer: Caller::Socket { uid: 0, login_uid: None, groups: vec![0] },
         body: Bytes::new(),

@@ -74,6 +74,7 @@ fn request(method: &str, path: &str, body: &str) -> LocalRequest {
         path: format!("/api/v1/{path}"),
         query: query.into(),
         peer: Caller::Socket { uid: 1000, login_uid: None, groups: vec![1000] },
+        id: "test".to_owned(),
         body: Bytes::from(body.to_owned()),
     }
 }
@@ -104,7 +105,7 @@ fn study_is_added_shown_changed_locked_and_closed() {
     });
     assert_eq!(added, expected);
     assert_eq!(site.get("studies/A"), expected);
-    assert_eq!(site.get("studies"), json!({ "studies": [expected] }));
+    assert_eq!(site.get("studies"), json!({ "studies": [expected], "next": null }));
 
     let change = json!({ "rules": { "types": ["all"], "retain_until": "2030-01-01" } });
     let changed = site.expect(200, "PATCH", "studies/A", change);
@@ -233,10 +234,10 @@ fn held_connection_is_listed_by_its_handle_until_it_is_linked() {
     let expected = json!({ "unassigned": [{
         "handle": handle, "client": "default", "device": "Forerunner", "first_seen": "2026-11-01T05:00:00Z",
         "last_seen": "2026-11-01T05:01:00Z", "items": { "epochs": 2 },
-    }] });
+    }], "next": null });
     assert_eq!(list, expected);
     site.expect(200, "POST", "studies/A/participants/P1/link", json!({ "unassigned": handle }));
-    assert_eq!(site.get("unassigned"), json!({ "unassigned": [] }));
+    assert_eq!(site.get("unassigned"), json!({ "unassigned": [], "next": null }));
 }
 
 #[test]
@@ -253,6 +254,29 @@ fn withdrawal_needs_a_reason_and_leaves_a_code_that_says_so() {
     assert_eq!(site.get("studies/A/participants")["participants"], json!([shown]));
     assert_eq!(site.get("studies/A")["participants"]["withdrawn"], 1);
     site.refused(409, "POST", "studies/A/participants", json!({ "code": "P1" }));
+}
+
+/// From the notice on, that is, before anything is destroyed.
+#[test]
+fn of_one_who_has_left_nothing_is_shown_but_that() {
+    let site = Site::with_participant();
+    let id = {
+        let directory = site.people.read();
+        let study = directory.study("A").expect("a study").id;
+        directory.participant_coded(&study, "P1").expect("a participant").id
+    };
+    let mut turn = site.people.turn();
+    turn.withdraw(&id);
+    turn.commit().expect("durable");
+    let shown = site.get("studies/A/participants/P1");
+    assert_eq!((&shown["code"], &shown["state"]), (&json!("P1"), &json!("withdrawn")));
+    for member in ["from", "to", "added", "consent"] {
+        assert!(shown[member].is_null(), "{member}: {shown}");
+    }
+    for member in ["links", "pauses", "permissions"] {
+        assert!(shown[member].as_array().is_none_or(Vec::is_empty), "{member}: {shown}");
+    }
+    assert_eq!(site.get("studies/A/participants")["participants"], json!([shown]));
 }
 
 #[test]

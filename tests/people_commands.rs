@@ -10,9 +10,11 @@ use std::{
     thread::JoinHandle,
 };
 
+use ring::rand::SystemRandom;
 use serde_json::Value;
 use studygate::http::local::desk::Retry;
 use studygate::http::local_socket::LocalSocket;
+use studygate::http::request_id::RequestIds;
 use studygate::http::settings::ConnectionLimits;
 use studygate::lifecycle::Stop;
 use studygate::model::{
@@ -47,7 +49,8 @@ impl Gateway {
                 let socket = LocalSocket::bind(&path).expect("a socket");
                 bound.send(()).expect("the test waits");
                 let metrics = HttpMetrics::register(&Registry::new());
-                socket.serve(routes, ConnectionLimits::default(), &metrics, stopped).await;
+                let ids = Arc::new(RequestIds::new(&SystemRandom::new()));
+                socket.serve(routes, ids, ConnectionLimits::default(), &metrics, stopped).await;
             });
         });
         wait.recv().expect("the socket is bound");

@@ -20,7 +20,7 @@ use studygate::people::{
     refusal::{Kind, Refusal},
     standing::Standing,
 };
-use studygate::store::engine::{Batch, Compacted, Engine, Error as EngineError};
+use studygate::store::engine::{Batch, Compacted, Engine, Error as EngineError, GoOn};
 use studygate::store::memory::Memory;
 
 const RECIPIENT: &str = "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa";
@@ -286,7 +286,10 @@ fn store_that_fails_changes_nothing_in_memory() {
         fn bytes(&self) -> u64 {
             0
         }
-        fn compact(&self, _: u64) -> Result<Compacted, EngineError> {
+        fn live_bytes(&self) -> Result<u64, EngineError> {
+            Ok(0)
+        }
+        fn compact(&self, _: u64, _: GoOn<'_>) -> Result<Compacted, EngineError> {
             Err(EngineError::Poisoned)
         }
     }

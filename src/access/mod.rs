@@ -5,5 +5,13 @@
 //!
 //! Never: a right that is not in the matrix; a study's existence told to whom it is none of their business.
 
+pub mod gate;
 pub mod rights;
 pub mod role;
+mod secret;
+pub mod socket;
+pub mod throttle;
+pub mod tokens;
+
+pub use crate::access::gate::Gate;
+pub use crate::access::secret::Secret;

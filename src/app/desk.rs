@@ -105,6 +105,7 @@ impl GatewayDesk {
                 "ingress": config.ingress.listen,
                 "metrics": config.metrics.listen,
                 "socket": config.local.socket,
+                "api": config.local.listen,
             }),
             reserve: config.storage.disk_reserve,
             per_study: config.metrics.per_study,
@@ -201,8 +202,14 @@ impl Desk for GatewayDesk {
         self.decisions.remove(id, reach)
     }
 
-    fn pulls(&self, all: bool, after: Option<&str>, reach: &Reach) -> Result<(Vec<Value>, Option<String>), Refusal> {
-        self.pulls.list(all, after, reach)
+    fn pulls(
+        &self,
+        all: bool,
+        after: Option<&str>,
+        limit: usize,
+        reach: &Reach,
+    ) -> Result<(Vec<Value>, Option<String>), Refusal> {
+        self.pulls.list(all, after, limit, reach)
     }
 
     fn retry_pull(&self, id: &str, now: UnixSeconds, reach: &Reach) -> Result<Vec<Concerned>, Refusal> {

@@ -33,6 +33,7 @@ pub struct Gateway {
     pub(super) watch: Arc<Watch>,
     pub(super) ingress: Vec<SocketAddr>,
     pub(super) metrics: Option<SocketAddr>,
+    pub(super) api: Option<SocketAddr>,
     pub(super) _directory: DataDirectory,
 }
 
@@ -55,6 +56,11 @@ impl Gateway {
     /// The address of metrics and health, where it is on.
     pub fn metrics(&self) -> Option<SocketAddr> {
         self.metrics
+    }
+
+    /// The address of the API over HTTPS, where it is on.
+    pub fn api(&self) -> Option<SocketAddr> {
+        self.api
     }
 
     /// Whether it takes notifications.

@@ -63,7 +63,12 @@ impl Leaving {
 
     /// Purges under way, or all.
     pub(super) fn purges(&self, all: bool, reach: &Reach) -> Vec<Value> {
-        self.withdrawal.purges(all).iter().filter(|purge| reach.covers(&purge.study)).map(view).collect()
+        self.withdrawal
+            .purges(all)
+            .iter()
+            .filter(|purge| reach.covers(&purge.study))
+            .map(|purge| self.view(purge))
+            .collect()
     }
 
     /// The newest purge of a participant, with its receipt where it is done.
@@ -73,7 +78,7 @@ impl Leaving {
         let head = purge.audit.and_then(|entry| self.audit.head_over(entry).ok());
         let receipt = self.withdrawal.receipt(&purge, head.as_ref()).map_err(refused)?;
         Ok(Some(json!({
-            "purge": view(&purge),
+            "purge": self.view(&purge),
             "receipt": receipt.as_ref().map(|receipt| receipt.json().clone()),
             "page": receipt.map(|receipt| receipt.page()),
         })))
@@ -87,6 +92,27 @@ impl Leaving {
         self.withdrawal.reject_purge(&self.named(id, reach)?, now).map_err(refused)
     }
 
+    fn view(&self, purge: &Purge) -> Value {
+        let waits = purge.wait.filter(|_| purge.is_waiting());
+        json!({
+            "id": purge.id,
+            "study": purge.study,
+            "code": purge.code,
+            "state": state(purge),
+            "data": fate(purge.fate),
+            "started_by": cause(purge.cause),
+            "requested": purge.times.requested.to_string(),
+            "waits_for": waits.map(|Wait { why, .. }| match why {
+                Why::Grace => "grace",
+                Why::Flood => "confirmation",
+                Why::Settling => "settling",
+            }),
+            "purge_at": waits.map(|wait| wait.until.to_string()),
+            "bodies_pending": self.withdrawal.bodies_pending(&purge.owner),
+            "erased": purge.times.erased.map(|time| time.to_string()),
+        })
+    }
+
     /// A purge within this reach.
     fn named(&self, id: &str, reach: &Reach) -> Result<PurgeId, Refusal> {
         let unknown =
@@ -96,25 +122,6 @@ impl Leaving {
             || self.withdrawal.purges(true).iter().any(|known| known.id == id && reach.covers(&known.study));
         if *reach == Reach::All || is_within() { Ok(id) } else { Err(unknown()) }
     }
-}
-
-fn view(purge: &Purge) -> Value {
-    let waits = purge.wait.filter(|_| purge.is_waiting());
-    json!({
-        "id": purge.id,
-        "study": purge.study,
-        "code": purge.code,
-        "state": state(purge),
-        "data": fate(purge.fate),
-        "started_by": cause(purge.cause),
-        "requested": purge.times.requested.to_string(),
-        "waits_for": waits.map(|Wait { why, .. }| match why {
-            Why::Grace => "grace",
-            Why::Flood => "confirmation",
-        }),
-        "purge_at": waits.map(|wait| wait.until.to_string()),
-        "erased": purge.times.erased.map(|time| time.to_string()),
-    })
 }
 
 fn state(purge: &Purge) -> &'static str {

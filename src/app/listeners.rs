@@ -6,18 +6,24 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
+use crate::access::Gate;
 use crate::app::failure::{Failure, Kind};
-use crate::config::Config;
+use crate::clock::Clock;
+use crate::config::{Config, Tls};
+use crate::http::bearer::Bearer;
 use crate::http::health::Health;
 use crate::http::ingress::Ingress;
 use crate::http::listener::bind;
 use crate::http::local::Routes;
+use crate::http::local_https::LocalHttps;
 use crate::http::local_socket::LocalSocket;
+use crate::http::request_id::RequestIds;
 use crate::http::settings::{ConnectionLimits, IngressSettings, Pace};
 use crate::ingest::door::Door;
 use crate::lifecycle::{Readiness, Stopped};
-use crate::telemetry::http::HttpMetrics;
+use crate::telemetry::http::{HttpMetrics, Listener};
 use crate::telemetry::registry::Registry;
+use crate::tls::files::Files;
 use crate::tls::server::Certificate;
 
 /// What the listeners lead to.
@@ -30,12 +36,25 @@ pub(super) struct Behind {
     pub(super) registry: Arc<Registry>,
     /// Whether notifications are taken.
     pub(super) readiness: Arc<Readiness>,
-    /// Shown to senders of notifications.
-    pub(super) certificate: Arc<Certificate>,
+    /// Everybody's rights.
+    pub(super) gate: Arc<Gate>,
+    /// The time.
+    pub(super) clock: Arc<dyn Clock>,
+    /// The names of requests.
+    pub(super) ids: Arc<RequestIds>,
+    /// Who the listeners show themselves to be.
+    pub(super) certificates: Certificates,
     /// Counts.
     pub(super) http: HttpMetrics,
     /// When to end.
     pub(super) stopped: Stopped,
+}
+
+/// The certificates of the listeners that have one.
+pub(super) struct Certificates {
+    pub(super) ingress: Arc<Certificate>,
+    pub(super) api: Option<Arc<Certificate>>,
+    pub(super) metrics: Option<Arc<Certificate>>,
 }
 
 /// The listeners under way, and where they listen.
@@ -44,6 +63,7 @@ pub(super) struct Listeners {
     pub(super) running: JoinSet<()>,
     pub(super) ingress: Vec<SocketAddr>,
     pub(super) metrics: Option<SocketAddr>,
+    pub(super) api: Option<SocketAddr>,
 }
 
 impl Listeners {
@@ -53,6 +73,7 @@ impl Listeners {
         listeners.ingress(config, behind).await?;
         listeners.metrics(config, behind).await?;
         listeners.local(config, behind)?;
+        listeners.api(config, behind).await?;
         Ok(listeners)
     }
 
@@ -64,10 +85,10 @@ impl Listeners {
             sockets.push(bound(*address).await?);
         }
         self.ingress = sockets.iter().filter_map(|socket| socket.local_addr().ok()).collect();
-        let Behind { door, readiness, certificate, http, stopped, .. } = behind;
+        let Behind { door, readiness, certificates, http, stopped, .. } = behind;
         let settings = ingress_settings(config);
         let ingress = Ingress::new(settings, Arc::clone(door), Arc::clone(readiness), http, stopped.clone());
-        let (tls, http) = (certificate.server_config(), http.clone());
+        let (tls, http) = (certificates.ingress.server_config(), http.clone());
         self.running.spawn(async move { ingress.serve(sockets, tls, limits, &http).await });
         Ok(())
     }
@@ -78,16 +99,73 @@ impl Listeners {
         self.metrics = socket.local_addr().ok();
         let health = Health::new(Arc::clone(&behind.registry), Arc::clone(&behind.readiness));
         let (http, stopped) = (behind.http.clone(), behind.stopped.clone());
-        self.running.spawn(async move { health.serve(socket, ConnectionLimits::default(), &http, stopped).await });
+        let limits = ConnectionLimits::default();
+        match &behind.certificates.metrics {
+            None => self.running.spawn(async move { health.serve(socket, limits, &http, stopped).await }),
+            Some(certificate) => {
+                let (over, bearer) = ((socket, certificate.server_config()), behind.bearer(Listener::Metrics));
+                self.running.spawn(async move { health.serve_tls(over, bearer, limits, &http, stopped).await })
+            }
+        };
         Ok(())
     }
 
     fn local(&mut self, config: &Config, behind: &Behind) -> Result<(), Failure> {
         let socket = LocalSocket::bind(&config.local.socket).map_err(|error| Failure::new(Kind::Listener, error))?;
-        let (routes, http, stopped) = (Arc::clone(&behind.routes), behind.http.clone(), behind.stopped.clone());
-        self.running.spawn(async move { socket.serve(routes, ConnectionLimits::default(), &http, stopped).await });
+        let (routes, ids) = (Arc::clone(&behind.routes), Arc::clone(&behind.ids));
+        let (http, stopped) = (behind.http.clone(), behind.stopped.clone());
+        let limits = ConnectionLimits::default();
+        self.running.spawn(async move { socket.serve(routes, ids, limits, &http, stopped).await });
         Ok(())
     }
+
+    async fn api(&mut self, config: &Config, behind: &Behind) -> Result<(), Failure> {
+        let (Some(address), Some(certificate)) = (config.local.listen, &behind.certificates.api) else {
+            return Ok(());
+        };
+        let socket = bound(address).await?;
+        self.api = socket.local_addr().ok();
+        let routes = Arc::clone(&behind.routes);
+        let https = LocalHttps::new(routes, behind.bearer(Listener::Api), Arc::clone(&behind.ids));
+        let (tls, http, stopped) = (certificate.server_config(), behind.http.clone(), behind.stopped.clone());
+        let limits = ConnectionLimits::default();
+        self.running.spawn(async move { https.serve(socket, tls, limits, &http, stopped).await });
+        Ok(())
+    }
+}
+
+impl Behind {
+    fn bearer(&self, listener: Listener) -> Arc<Bearer> {
+        Bearer::new(Arc::clone(&self.gate), Arc::clone(&self.clock), listener, &self.http)
+    }
+}
+
+impl Certificates {
+    /// The certificates that the configuration names.
+    pub(super) fn load(config: &Config) -> Result<Self, Failure> {
+        let Some(ingress) = &config.ingress.tls else {
+            return Err(Failure::new(
+                Kind::Configuration,
+                "[ingress.tls] names no certificate; set certificate and private_key",
+            ));
+        };
+        Ok(Self {
+            ingress: loaded(ingress)?,
+            api: config.local.tls.as_ref().map(loaded).transpose()?,
+            metrics: config.metrics.tls.as_ref().map(loaded).transpose()?,
+        })
+    }
+
+    /// Those that notifications do not depend on.
+    pub(super) fn others(&self) -> Vec<(Listener, Arc<Certificate>)> {
+        let others = [(Listener::Api, &self.api), (Listener::Metrics, &self.metrics)];
+        others.into_iter().filter_map(|(listener, one)| Some((listener, Arc::clone(one.as_ref()?)))).collect()
+    }
+}
+
+fn loaded(tls: &Tls) -> Result<Arc<Certificate>, Failure> {
+    let files = Files { certificate: tls.certificate.clone(), private_key: tls.private_key.clone() };
+    Certificate::load(files).map_err(|error| Failure::new(Kind::Configuration, error))
 }
 
 async fn bound(address: SocketAddr) -> Result<TcpListener, Failure> {

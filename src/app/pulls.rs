@@ -21,7 +21,7 @@ use crate::queue::schedule::Filter;
 use crate::queue::view::Shown;
 use crate::queue::{Error, Queue};
 
-/// Jobs in one answer.
+/// Jobs that are looked at together.
 const LISTED_MAX: usize = 1000;
 
 /// The queue of pulls as a person has it.
@@ -41,15 +41,30 @@ impl Pulls {
         &self,
         all: bool,
         after: Option<&str>,
+        limit: usize,
         reach: &Reach,
     ) -> Result<(Vec<Value>, Option<String>), Refusal> {
-        let after = after.map(|text| PullId::parse(text).ok_or_else(unknown)).transpose()?;
-        let filter = Filter { ended_only: !all, owner: None, after };
-        let jobs = self.queue.list(&filter, LISTED_MAX).map_err(refusal)?;
-        let next = jobs.last().filter(|_| jobs.len() == LISTED_MAX).map(|job| job.id.text());
-        let directory = self.people.read();
-        let within = jobs.iter().filter(|job| is_within(&directory, &job.owners, reach));
-        Ok((within.filter_map(|job| view(&directory, job)).collect(), next))
+        let wrong = || Refusal::Other(Kind::Invalid, "\"after\" is no pull's id.".to_owned());
+        let mut after = after.map(|text| PullId::parse(text).ok_or_else(wrong)).transpose()?;
+        let mut shown = Vec::new();
+        loop {
+            let jobs =
+                self.queue.list(&Filter { ended_only: !all, owner: None, after }, LISTED_MAX).map_err(refusal)?;
+            let directory = self.people.read();
+            for job in &jobs {
+                let within = is_within(&directory, &job.owners, reach);
+                let Some(view) = within.then(|| view(&directory, job)).flatten() else { continue };
+                if shown.len() == limit {
+                    return Ok((shown, after.map(|id| id.text())));
+                }
+                shown.push(view);
+                after = Some(job.id);
+            }
+            match jobs.last() {
+                Some(last) if jobs.len() == LISTED_MAX => after = Some(last.id),
+                Some(_) | None => return Ok((shown, None)),
+            }
+        }
     }
 
     /// The job is tried again at once; returns whom it is for.

@@ -9,6 +9,7 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::app::escrow::Escrow;
 use crate::app::failure::{Failure, Kind};
@@ -32,6 +33,9 @@ use crate::telemetry::audit::AuditMetrics;
 use crate::upstream::rules::Rules;
 use crate::withdrawal::course::Brake;
 use crate::withdrawal::{self, Withdrawal};
+
+/// Who is noticed is locked for so long before the purge begins. An epoch is to be gone a second behind its notice.
+const SETTLE_FOR: Duration = Duration::from_millis(200);
 
 /// The opened data directory.
 pub struct Site {
@@ -193,6 +197,7 @@ fn withdrawal_settings(config: &Config) -> withdrawal::Settings {
     withdrawal::Settings {
         tombstone_for: seconds(config.tombstones.keep_for),
         quarantine_for: seconds(config.quarantine.keep_for),
+        settle_for: SETTLE_FOR,
         brake: Brake { share: flood_share, least: flood_least, hold_for: seconds(hold_for) },
     }
 }

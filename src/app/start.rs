@@ -4,21 +4,25 @@ use std::sync::Arc;
 
 use ring::rand::SystemRandom;
 
+use crate::access::Gate;
+use crate::access::socket::SocketGrants;
+use crate::access::tokens::Tokens;
 use crate::app::controls::ControlDesk;
 use crate::app::desk::GatewayDesk;
 use crate::app::failure::{Failure, Kind};
 use crate::app::filing;
 use crate::app::gateway::Gateway;
 use crate::app::gauges;
-use crate::app::listeners::{Behind, Listeners};
+use crate::app::listeners::{Behind, Certificates, Listeners};
 use crate::app::pulling::Pulling;
 use crate::app::site::Site;
 use crate::app::trail;
 use crate::app::watch::Watch;
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::crypto::key::{Key, Rng};
 use crate::http::local::Routes;
+use crate::http::request_id::RequestIds;
 use crate::ingest::door::{Door, Settings as DoorSettings};
 use crate::lifecycle::{Readiness, Reason, Stop};
 use crate::telemetry::audit::AuditMetrics;
@@ -27,8 +31,6 @@ use crate::telemetry::http::HttpMetrics;
 use crate::telemetry::ingest::IngestMetrics;
 use crate::telemetry::people::{ExportMetrics, PeopleMetrics};
 use crate::telemetry::registry::Registry;
-use crate::tls::files::Files;
-use crate::tls::server::Certificate;
 
 /// What every part is given.
 struct Given<'a> {
@@ -46,7 +48,7 @@ pub(super) async fn start(config: &Config, root_key: &Key, clock: Arc<dyn Clock>
     let (stop, stopped) = Stop::new();
     let (rng, registry): (Arc<Rng>, _) = (Arc::new(SystemRandom::new()), Arc::new(Registry::new()));
     let given = Given { config, rng, clock, readiness, registry };
-    let certificate = certificate(config)?;
+    let certificates = Certificates::load(config)?;
     let site = open(&given, root_key).await?;
 
     let (http, ingest) = (HttpMetrics::register(&given.registry), IngestMetrics::register(&given.registry));
@@ -58,18 +60,23 @@ pub(super) async fn start(config: &Config, root_key: &Key, clock: Arc<dyn Clock>
     let pulling = Pulling::new(&site, config, registry, &ingest, rng, clock)?;
     let door = door(&given, &site, &ingest);
     let told = (people, exports);
-    let desk =
-        GatewayDesk::new(&site, config, told, Arc::clone(&door), Arc::clone(readiness), Arc::clone(&certificate));
+    let certificate = Arc::clone(&certificates.ingress);
+    let desk = GatewayDesk::new(&site, config, told, Arc::clone(&door), Arc::clone(readiness), certificate);
+    let gate = Arc::new(gate(&given, &site)?);
     let (audit, journal) = (Arc::clone(&site.audit), site.journal.clone());
-    let routes = Routes::new(Arc::clone(&site.people), Arc::new(desk), Arc::clone(&audit), Arc::clone(clock));
-    let watch = Arc::new(watch(&given, &site, &certificate, &http));
+    let (trail, time) = (Arc::clone(&audit), Arc::clone(clock));
+    let routes = Routes::new(Arc::clone(&site.people), Arc::new(desk), trail, time, Arc::clone(&gate));
+    let watch = Arc::new(watch(&given, &site, &certificates, &http));
 
     let behind = Behind {
         door,
         routes: Arc::new(routes),
         registry: Arc::clone(registry),
         readiness: Arc::clone(readiness),
-        certificate,
+        gate,
+        clock: Arc::clone(clock),
+        ids: Arc::new(RequestIds::new(&**rng)),
+        certificates,
         http,
         stopped: stopped.clone(),
     };
@@ -80,7 +87,7 @@ pub(super) async fn start(config: &Config, root_key: &Key, clock: Arc<dyn Clock>
     };
     // What was begun before is done before anybody can ask.
     let (directory, filing) = tokio::task::spawn_blocking(making).await.map_err(Failure::storage)??;
-    let Listeners { running: mut listeners, ingress, metrics } = Listeners::open(config, &behind).await?;
+    let Listeners { running: mut listeners, ingress, metrics, api } = Listeners::open(config, &behind).await?;
     listeners.spawn(trail::keep(Arc::clone(&audit), clock, stopped.clone()));
     let (filing_stop, filing_stopped) = Stop::new();
     let filing = filing::start(filing, readiness, filing_stopped)?;
@@ -104,6 +111,7 @@ pub(super) async fn start(config: &Config, root_key: &Key, clock: Arc<dyn Clock>
         watch,
         ingress,
         metrics,
+        api,
         _directory: directory,
     })
 }
@@ -121,15 +129,14 @@ async fn open(given: &Given<'_>, root_key: &Key) -> Result<Site, Failure> {
     tokio::task::spawn_blocking(opening).await.map_err(Failure::storage)?
 }
 
-fn certificate(config: &Config) -> Result<Arc<Certificate>, Failure> {
-    let Some(tls) = &config.ingress.tls else {
-        return Err(Failure::new(
-            Kind::Configuration,
-            "[ingress.tls] names no certificate; set certificate and private_key",
-        ));
-    };
-    let files = Files { certificate: tls.certificate.clone(), private_key: tls.private_key.clone() };
-    Certificate::load(files).map_err(|error| Failure::new(Kind::Configuration, error))
+/// Everybody's rights.
+fn gate(given: &Given<'_>, site: &Site) -> Result<Gate, Failure> {
+    let (engine, keyring, rng) = (Arc::clone(&site.engine), Arc::clone(&site.keyring), Arc::clone(&given.rng));
+    let tokens = Tokens::open(engine, keyring, rng, site.progress.highest_time).map_err(Failure::storage)?;
+    let grants = config::read_grants(&given.config.local.grant);
+    let grants = grants.map_err(|error| Failure::new(Kind::Configuration, error))?;
+    let own_uid = rustix::process::geteuid().as_raw();
+    Ok(Gate::new(tokens, SocketGrants::new(grants, own_uid)))
 }
 
 fn door(given: &Given<'_>, site: &Site, metrics: &IngestMetrics) -> Arc<Door> {
@@ -143,11 +150,12 @@ fn door(given: &Given<'_>, site: &Site, metrics: &IngestMetrics) -> Arc<Door> {
     Door::new(settings, site.journal.clone(), Arc::new(controls), Arc::clone(&given.clock), metrics.door())
 }
 
-fn watch(given: &Given<'_>, site: &Site, certificate: &Arc<Certificate>, metrics: &HttpMetrics) -> Watch {
+fn watch(given: &Given<'_>, site: &Site, certificates: &Certificates, metrics: &HttpMetrics) -> Watch {
     Watch {
         readiness: Arc::clone(&given.readiness),
         space: Arc::clone(&site.space),
-        certificate: Arc::clone(certificate),
+        certificate: Arc::clone(&certificates.ingress),
+        others: certificates.others(),
         clock: Arc::clone(&given.clock),
         audit: Arc::clone(&site.audit),
         keyring: Arc::clone(&site.keyring),

@@ -25,8 +25,10 @@ pub struct Watch {
     pub readiness: Arc<Readiness>,
     /// The disk.
     pub space: Arc<Space>,
-    /// The certificate.
+    /// The certificate that senders of notifications see; without a good one, the gateway is not ready.
     pub certificate: Arc<Certificate>,
+    /// Those of the other listeners.
+    pub others: Vec<(Listener, Arc<Certificate>)>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// The audit log; without it nothing goes on.
@@ -47,23 +49,25 @@ impl Watch {
         }
         self.say(Reason::DiskLow, self.space.is_low());
         self.say(Reason::Clock, self.clock.now().plus(CLOCK_BEHIND_MAX) < self.highest_time);
-        if self.certificate.is_stale() {
-            self.reload();
+        for (listener, certificate) in self.certificates() {
+            if certificate.is_stale() {
+                load(listener, certificate);
+            }
+            let not_after = certificate.identity().not_after;
+            self.metrics.certificate_not_after.with_label_values(&[listener.name()]).set(not_after.0);
         }
-        let identity = self.certificate.identity();
-        self.say(Reason::Certificate, !matches!(identity.validity(self.clock.now()), Validity::Valid));
-        let label = [Listener::Ingress.name()];
-        self.metrics.certificate_not_after.with_label_values(&label).set(identity.not_after.0);
+        let validity = self.certificate.identity().validity(self.clock.now());
+        self.say(Reason::Certificate, !matches!(validity, Validity::Valid));
     }
 
     /// Reads the certificate files again; where that fails, the certificate in use stays.
     pub fn reload(&self) {
-        match self.certificate.reload() {
-            Ok(identity) => tracing::info!(not_after = %identity.not_after, "certificate loaded"),
-            Err(error) => {
-                tracing::error!(%error, "the certificate files changed but cannot be used; the old one stays")
-            }
-        }
+        self.certificates().for_each(|(listener, certificate)| load(listener, certificate));
+    }
+
+    fn certificates(&self) -> impl Iterator<Item = (Listener, &Certificate)> {
+        let others = self.others.iter().map(|(listener, certificate)| (*listener, &**certificate));
+        std::iter::once((Listener::Ingress, &*self.certificate)).chain(others)
     }
 
     /// Looks until the gateway stops, or until the store has failed.
@@ -88,5 +92,15 @@ impl Watch {
             tracing::warn!(%reason, "not ready");
         }
         if holds { self.readiness.lower(reason) } else { self.readiness.raise(reason) }
+    }
+}
+
+fn load(listener: Listener, certificate: &Certificate) {
+    let listener = listener.name();
+    match certificate.reload() {
+        Ok(identity) => tracing::info!(listener, not_after = %identity.not_after, "certificate loaded"),
+        Err(error) => {
+            tracing::error!(listener, %error, "the certificate files changed but cannot be used; the old one stays");
+        }
     }
 }

@@ -267,6 +267,22 @@ acts! {
     }
     /// The receipt of a purge was handed out.
     ReceiptShown = "receipt-shown" {}
+    /// A token was made.
+    TokenAdded = "token-added" {
+        /// Its name.
+        token: String,
+        /// What it is to the gateway.
+        role: &'static str,
+        /// From when on it is refused.
+        expires: Option<String>,
+    }
+    /// A token opens nothing any more.
+    TokenRevoked = "token-revoked" {
+        /// Its name.
+        token: String,
+        /// Why, in a person's words.
+        reason: Option<String>,
+    }
     /// Keys were rotated by a person's decision.
     KeysRotated = "keys-rotated" {
         /// The epoch from then on.

@@ -8,11 +8,11 @@ use crate::audit::folder::Piece;
 use crate::audit::line::Line;
 use crate::model::time::UnixSeconds;
 
-/// Entries in one page.
+/// Entries in one page, where no fewer are wanted.
 pub const LISTED_MAX: usize = 1000;
 
 /// Which entries are wanted.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Filter {
     /// Of this study.
     pub study: Option<String>,
@@ -28,6 +28,15 @@ pub struct Filter {
     pub to: Option<UnixSeconds>,
     /// Behind this entry.
     pub after: u64,
+    /// So many at most.
+    pub limit: usize,
+}
+
+impl Default for Filter {
+    fn default() -> Self {
+        let (study, within, code, act, from, to) = (None, None, None, None, None, None);
+        Self { study, within, code, act, from, to, after: 0, limit: LISTED_MAX }
+    }
 }
 
 /// Some entries.
@@ -54,7 +63,7 @@ pub(super) fn list(pieces: Vec<Piece>, filter: &Filter) -> io::Result<Page> {
             let Some(entry) = Line::parse(&raw).map(|line| line.entry).filter(|entry| filter.wants(entry)) else {
                 continue;
             };
-            if page.entries.len() == LISTED_MAX {
+            if page.entries.len() == filter.limit {
                 page.next = page.entries.last().map(|entry| entry.sequence);
                 return Ok(page);
             }

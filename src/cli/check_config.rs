@@ -6,7 +6,7 @@ use crate::cli::{
     exit::{Exit, Failure},
     output,
 };
-use crate::config::{self, Config, Environment, KeyFile};
+use crate::config::{self, Config, Environment, KeyFile, Tls};
 use crate::model::time::UnixSeconds;
 use crate::tls::files::{Files, Identity, Validity};
 
@@ -15,14 +15,20 @@ pub(super) fn run(file: &Path, environment: &Environment, now: UnixSeconds) -> R
     let config = Config::load(file, environment)?;
     let key_file = config::read_root_key(config.root_key_file())?;
     let identity = certificate(&config)?;
+    let others = other_certificates(&config)?;
     config.upstream()?;
     let mut findings = Vec::new();
     if let Some(finding) = exposed(&config, &key_file, environment) {
         findings.push(finding);
     }
-    match identity.validity(now) {
-        Validity::Valid => {}
-        wrong @ (Validity::Expired(_) | Validity::NotYet(_)) => findings.push(wrong.to_string()),
+    for identity in others.iter().chain([&identity]) {
+        match identity.validity(now) {
+            Validity::Valid => {}
+            wrong @ (Validity::Expired(_) | Validity::NotYet(_)) => findings.push(wrong.to_string()),
+        }
+    }
+    if let Err(error) = config::read_grants(&config.local.grant) {
+        findings.push(error.to_string());
     }
     if findings.is_empty() { output::line("ok") } else { Err(Failure::new(Exit::Findings, findings.join("\n"))) }
 }
@@ -40,7 +46,15 @@ pub(super) fn exposed(config: &Config, key_file: &KeyFile, environment: &Environ
 
 /// The certificate that a checked configuration names.
 pub(super) fn certificate(config: &Config) -> Result<Identity, Failure> {
-    let tls = config.ingress.tls.clone().expect("a checked configuration has a certificate");
-    let files = Files { certificate: tls.certificate, private_key: tls.private_key };
+    identity(config.ingress.tls.as_ref().expect("a checked configuration has a certificate"))
+}
+
+/// Those of the listeners that may have one.
+fn other_certificates(config: &Config) -> Result<Vec<Identity>, Failure> {
+    [&config.local.tls, &config.metrics.tls].into_iter().flatten().map(identity).collect()
+}
+
+fn identity(tls: &Tls) -> Result<Identity, Failure> {
+    let files = Files { certificate: tls.certificate.clone(), private_key: tls.private_key.clone() };
     Identity::load(&files).map_err(|error| Failure::new(Exit::Configuration, error.to_string()))
 }

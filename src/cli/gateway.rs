@@ -1,4 +1,4 @@
-//! The running gateway as commands see it: JSON over its Unix socket.
+//! The running gateway as commands see it: JSON over its Unix socket, or over HTTPS with a token.
 //!
 //! Limits: an answer of 64 MiB (an export is a stream and has none), 10 minutes until an answer begins.
 
@@ -10,7 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use hyper::{Method, StatusCode};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tokio::{
     runtime::Runtime,
     signal::unix::{Signal, SignalKind, signal},
@@ -18,6 +18,7 @@ use tokio::{
 
 use crate::cli::{
     exit::{Exit, Failure},
+    remote::Remote,
     resource::Resource,
 };
 use crate::client::connection::{Answer, Connection, Error, Outgoing};
@@ -26,10 +27,16 @@ const BASE: &str = "/api/v1";
 const ANSWER_BYTES_MAX: usize = 64 << 20;
 const ANSWER_SECONDS_MAX: u64 = 600;
 
-/// The gateway behind one socket.
+/// The running gateway.
 pub(super) struct Gateway {
-    socket: PathBuf,
+    place: Place,
     runtime: Runtime,
+}
+
+/// Where the gateway is spoken to.
+enum Place {
+    Socket(PathBuf),
+    Https(Remote),
 }
 
 /// An answer that streams, and the signals that end it early; they are listened to from its start, so that none is lost.
@@ -44,14 +51,42 @@ pub(super) struct Download {
 impl Gateway {
     /// The gateway that listens on this socket; nothing is sent yet.
     pub(super) fn at(socket: &Path) -> Result<Gateway, Failure> {
+        Self::of(Place::Socket(socket.to_owned()))
+    }
+
+    /// The gateway on another machine; nothing is sent yet.
+    pub(super) fn remote(remote: Remote) -> Result<Gateway, Failure> {
+        Self::of(Place::Https(remote))
+    }
+
+    fn of(place: Place) -> Result<Gateway, Failure> {
         let built = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = built.map_err(|error| impossible(&error))?;
-        Ok(Gateway { socket: socket.to_owned(), runtime })
+        Ok(Gateway { place, runtime: built.map_err(|error| impossible(&error))? })
     }
 
     /// The JSON at this path.
     pub(super) fn get(&self, path: &Resource) -> Result<Value, Failure> {
         self.call(Outgoing::get(target(path)))
+    }
+
+    /// The list of this name at this path, page after page: an answer with all of it.
+    pub(super) fn list(&self, path: &Resource, name: &str) -> Result<Value, Failure> {
+        let mut items = Vec::new();
+        let mut page = path.clone();
+        loop {
+            let mut answer = self.get(&page)?;
+            if let Some(more) = answer[name].as_array_mut() {
+                items.append(more);
+            }
+            let next = answer["next"].take();
+            let text = next.as_str().map(str::to_owned).or_else(|| next.as_u64().map(|number| number.to_string()));
+            let Some(next) = text else {
+                let mut whole = Map::new();
+                whole.insert(name.to_owned(), Value::Array(items));
+                return Ok(Value::Object(whole));
+            };
+            page = path.clone().with("after", &next);
+        }
     }
 
     /// Posts JSON to this path; the answer's JSON.
@@ -110,7 +145,11 @@ impl Gateway {
     }
 
     async fn send(&self, outgoing: Outgoing) -> Result<(Connection, Answer), Failure> {
-        let mut connection = Connection::unix(&self.socket).await.map_err(|error| self.failure(&error))?;
+        let (connected, outgoing) = match &self.place {
+            Place::Socket(socket) => (Connection::unix(socket).await, outgoing),
+            Place::Https(remote) => (remote.connect().await, remote.with_token(outgoing)),
+        };
+        let mut connection = connected.map_err(|error| self.failure(&error))?;
         let answer = tokio::time::timeout(Duration::from_secs(ANSWER_SECONDS_MAX), connection.send(outgoing)).await;
         match answer {
             Ok(Ok(answer)) => Ok((connection, answer)),
@@ -124,10 +163,13 @@ impl Gateway {
     }
 
     fn failure(&self, error: &Error) -> Failure {
-        match error {
-            Error::Unreachable(_, cause) => unreachable(&self.socket, cause),
-            Error::TooLong => Failure::new(Exit::Failed, "the gateway's answer is larger than 64 MiB; ask for less"),
-            Error::BadName(_) | Error::Tls(_) | Error::BadRequest | Error::Broken => foreign(),
+        if matches!(error, Error::TooLong) {
+            return Failure::new(Exit::Failed, "the gateway's answer is larger than 64 MiB; ask for less");
+        }
+        match (&self.place, error) {
+            (Place::Https(remote), error) => remote.failure(error),
+            (Place::Socket(socket), Error::Unreachable(_, cause)) => unreachable(socket, cause),
+            (Place::Socket(_), _) => foreign(),
         }
     }
 }

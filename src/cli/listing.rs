@@ -26,8 +26,10 @@ pub(super) fn status(gateway: &Gateway, form: Form) -> Result<(), Failure> {
 pub(super) fn unassigned(gateway: &Gateway, form: Form) -> Result<(), Failure> {
     let head = ["HANDLE", "DEVICE", "FIRST SEEN", "LAST SEEN", "ITEMS", "CLIENT"];
     let members = ["handle", "device", "first_seen", "last_seen", "items", "client"];
-    let answer = gateway.get(&Resource::of(&["unassigned"]))?;
-    let items = answer["unassigned"].as_array().cloned().unwrap_or_default();
+    let answer = gateway.list(&Resource::of(&["unassigned"]), "unassigned")?;
+    let mut items = answer["unassigned"].as_array().cloned().unwrap_or_default();
+    // For people, who look for somebody who is new: the latest seen first. Times of one form sort as text.
+    items.sort_by_key(|item| std::cmp::Reverse(cell(&item["last_seen"])));
     let row = |item: &Value| members.iter().map(|member| cell(&item[*member])).collect();
     output::list(form, &answer, &head, items.iter().map(row).collect())
 }

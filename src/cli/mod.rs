@@ -21,11 +21,13 @@ mod pulls;
 mod purges;
 mod quarantine;
 mod receipt;
+mod remote;
 mod resource;
 mod serve;
 mod several;
 mod simulate;
 mod study;
+mod token;
 
 use std::{
     ffi::OsString,
@@ -40,6 +42,7 @@ use crate::cli::{
     exit::{Exit, Failure},
     gateway::Gateway,
     output::Form,
+    remote::Elsewhere,
 };
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::{Config, Environment, default_file};
@@ -59,6 +62,8 @@ struct Arguments {
     /// Print data as JSON
     #[arg(long, global = true, display_order = 901)]
     json: bool,
+    #[command(flatten)]
+    elsewhere: Elsewhere,
     #[command(subcommand)]
     command: Command,
 }
@@ -113,12 +118,45 @@ enum Command {
     /// Receipts of purges, anywhere: no gateway needed
     #[command(subcommand)]
     Receipt(receipt::Receipt),
+    /// Keys to the API over HTTPS
+    #[command(subcommand)]
+    Token(token::Token),
     /// Who did what, and whether the log that says so is whole
     #[command(subcommand)]
     Audit(audit::Audit),
     /// The site's keys
     #[command(subcommand)]
     Keys(keys::Keys),
+}
+
+impl Command {
+    /// Whether it is one of those that ask a running gateway, wherever that is.
+    fn speaks_to_a_gateway(&self) -> bool {
+        match self {
+            Self::Status
+            | Self::Study(_)
+            | Self::Participant(_)
+            | Self::Unassigned(_)
+            | Self::Quarantine(_)
+            | Self::Pulls(_)
+            | Self::Purges(_)
+            | Self::Export(_)
+            | Self::Exports(_)
+            | Self::Token(_)
+            | Self::Audit(audit::Audit::List(_))
+            | Self::Keys(keys::Keys::Show) => true,
+            Self::Audit(audit::Audit::Verify(asked)) => asked.copy.is_none(),
+            Self::Serve
+            | Self::Init { .. }
+            | Self::Demo { .. }
+            | Self::Simulate(_)
+            | Self::CheckConfig
+            | Self::Dataset(_)
+            | Self::Receipt(_)
+            // The root key stays on the gateway's own machine.
+            | Self::Keys(keys::Keys::Rotate(_) | keys::Keys::Escrow(_)) => false,
+        }
+    }
 }
 
 /// Runs the command line of this process; every failure has been told on stderr.
@@ -140,7 +178,17 @@ fn dispatch(arguments: Arguments, environment: &Environment) -> Result<(), Failu
     let form = if arguments.json { Form::Json } else { Form::Text };
     let named = arguments.config;
     let file = default_file(named.clone(), environment);
-    let running = || Gateway::at(&socket(named.as_deref(), &file, environment)?);
+    let remote = arguments.elsewhere.remote()?;
+    if remote.is_some() && !arguments.command.speaks_to_a_gateway() {
+        let text = "this command does not speak to a gateway on another machine; leave --url out";
+        return Err(Failure::new(Exit::Usage, text));
+    }
+    let is_remote = remote.is_some();
+    let remote = std::cell::RefCell::new(remote);
+    let running = || match remote.take() {
+        Some(remote) => Gateway::remote(remote),
+        None => Gateway::at(&socket(named.as_deref(), &file, environment)?),
+    };
     match arguments.command {
         Command::Serve => serve::run(&file, environment),
         Command::Init { dir } => made(&init::run(&dir, &SystemRandom::new(), SystemClock.now())?),
@@ -159,11 +207,14 @@ fn dispatch(arguments: Arguments, environment: &Environment) -> Result<(), Failu
         Command::Audit(audit::Audit::List(asked)) => audit::list(&asked, &running()?, form),
         Command::Audit(audit::Audit::Verify(asked)) => match &asked.copy {
             Some(copy) => audit::verify_copy(&asked, copy, form),
+            None if is_remote => audit::verify_running(&running()?, form),
             None => up_or_down(
                 || audit::verify_running(&running()?, form),
                 || audit::verify_at_rest(&Config::load(&file, environment)?, form),
             ),
         },
+        Command::Token(command) => token::run(command, &running()?, form),
+        Command::Keys(keys::Keys::Show) if is_remote => keys::show_running(&running()?, form),
         Command::Keys(keys::Keys::Show) => up_or_down(
             || keys::show_running(&running()?, form),
             || keys::show_at_rest(&Config::load(&file, environment)?, form),

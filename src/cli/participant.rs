@@ -196,7 +196,7 @@ pub(super) struct Withdrawal {
 /// Runs one of the commands.
 pub(super) fn run(command: Participant, gateway: &Gateway, form: Form) -> Result<(), Failure> {
     let answer = match command {
-        Participant::List { study } => return list(form, &gateway.get(&of_study(&study))?),
+        Participant::List { study } => return list(form, &gateway.list(&of_study(&study), "participants")?),
         Participant::Add(addition) => {
             let body = addition_body(&addition, read_user(addition.connection.garmin_user.as_deref())?);
             gateway.post(&of_study(&addition.study), &body)?

@@ -69,20 +69,8 @@ fn list(all: bool, gateway: &Gateway, form: Form) -> Result<(), Failure> {
 
 /// Page after page.
 fn every(all: bool, gateway: &Gateway) -> Result<Vec<Value>, Failure> {
-    let mut pulls = Vec::new();
-    let mut after = Value::Null;
-    loop {
-        let mut resource = Resource::of(&["pulls"]).with("all", if all { "true" } else { "false" });
-        if let Some(after) = after.as_str() {
-            resource = resource.with("after", after);
-        }
-        let answer = gateway.get(&resource)?;
-        pulls.extend(answer["pulls"].as_array().cloned().unwrap_or_default());
-        after = answer["next"].clone();
-        if after.is_null() {
-            return Ok(pulls);
-        }
-    }
+    let resource = Resource::of(&["pulls"]).with("all", if all { "true" } else { "false" });
+    Ok(gateway.list(&resource, "pulls")?["pulls"].as_array().cloned().unwrap_or_default())
 }
 
 fn again(retry: &Retry, gateway: &Gateway, form: Form) -> Result<(), Failure> {

@@ -47,12 +47,22 @@ pub(super) fn run(command: Purges, gateway: &Gateway, form: Form) -> Result<(), 
 }
 
 fn list(all: bool, gateway: &Gateway, form: Form) -> Result<(), Failure> {
-    let answer = gateway.get(&Resource::of(&["purges"]).with("all", if all { "true" } else { "false" }))?;
-    let members = ["id", "study", "code", "state", "data", "started_by", "requested", "waits_for", "purge_at"];
-    let head = ["ID", "STUDY", "CODE", "STATE", "DATA", "STARTED BY", "REQUESTED", "WAITS FOR", "PURGE AT"];
+    let answer = gateway.list(&Resource::of(&["purges"]).with("all", if all { "true" } else { "false" }), "purges")?;
+    let columns = [
+        ("ID", "id"),
+        ("STUDY", "study"),
+        ("CODE", "code"),
+        ("STATE", "state"),
+        ("DATA", "data"),
+        ("STARTED BY", "started_by"),
+        ("REQUESTED", "requested"),
+        ("WAITS FOR", "waits_for"),
+        ("PURGE AT", "purge_at"),
+        ("BODIES PENDING", "bodies_pending"),
+    ];
     let purges = answer["purges"].as_array().cloned().unwrap_or_default();
-    let rows = purges.iter().map(|purge| members.map(|member| cell(&purge[member])).to_vec()).collect();
-    output::list(form, &answer, &head, rows)
+    let rows = purges.iter().map(|purge| columns.map(|(_, member)| cell(&purge[member])).to_vec()).collect();
+    output::list(form, &answer, &columns.map(|(head, _)| head), rows)
 }
 
 fn decide(which: &Which, what: &str, verb: &str, gateway: &Gateway, form: Form) -> Result<(), Failure> {

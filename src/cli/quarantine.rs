@@ -75,7 +75,7 @@ pub(super) fn run(command: Quarantine, gateway: &Gateway, form: Form) -> Result<
 fn list(gateway: &Gateway, form: Form) -> Result<(), Failure> {
     let head = ["ID", "RECEIVED", "TYPE", "REASON", "BYTES", "STUDY", "CODE", "DETAIL"];
     let members = ["id", "received", "type", "reason", "bytes", "study", "code", "detail"];
-    let answer = gateway.get(&Resource::of(&["quarantine"]))?;
+    let answer = gateway.list(&Resource::of(&["quarantine"]), "quarantine")?;
     let row = |item: &Value| members.iter().map(|member| cell(&item[*member])).collect();
     output::list(form, &answer, &head, items(&answer).iter().map(row).collect())
 }
@@ -121,7 +121,7 @@ fn all(reason: Option<&str>, gateway: &Gateway) -> Result<Vec<String>, Failure> 
         let text = "an unexpected file is kept by its id alone; look at it, then use retry --accept ID";
         return Err(Failure::new(Exit::Usage, text));
     }
-    let answer = gateway.get(&Resource::of(&["quarantine"]))?;
+    let answer = gateway.list(&Resource::of(&["quarantine"]), "quarantine")?;
     let is_wanted = |item: &&Value| item["reason"] != UNEXPECTED_FILE && reason.is_none_or(|it| item["reason"] == it);
     Ok(items(&answer).iter().filter(is_wanted).map(|item| cell(&item["id"])).collect())
 }

@@ -138,7 +138,7 @@ enum ClosedData {
 pub(super) fn run(command: Study, gateway: &Gateway, form: Form) -> Result<(), Failure> {
     let studies = Resource::of(&["studies"]);
     let answer = match command {
-        Study::List => return list(form, &gateway.get(&studies)?),
+        Study::List => return list(form, &gateway.list(&studies, "studies")?),
         Study::Show { name } => gateway.get(&at(&name, &[]))?,
         Study::Add(change) => gateway.post(&studies, &addition(&change))?,
         Study::Set(change) => gateway.patch(&at(&change.name, &[]), &alteration(&change))?,

@@ -1,4 +1,4 @@
-//! Whom a client trusts: the certificates it is given, and no others.
+//! Whom a client trusts: the certificates it is given, or the built-in ones, and no others.
 
 use std::{fmt, sync::Arc};
 
@@ -24,16 +24,22 @@ impl Trust {
         for certificate in CertificateDer::pem_slice_iter(pem) {
             roots.add(certificate.map_err(|_| NoCertificate)?).map_err(|_| NoCertificate)?;
         }
-        if roots.is_empty() {
-            return Err(NoCertificate);
-        }
+        if roots.is_empty() { Err(NoCertificate) } else { Ok(Self::of(roots)) }
+    }
+
+    /// Trusts the public authorities that are built in, and none that the machine adds.
+    pub fn built_in() -> Self {
+        Self::of(webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect())
+    }
+
+    fn of(roots: RootCertStore) -> Self {
         let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_protocol_versions(&[&TLS13, &TLS12])
             .expect("ring has cipher suites for both versions")
             .with_root_certificates(roots)
             .with_no_client_auth();
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Self(Arc::new(config)))
+        Self(Arc::new(config))
     }
 
     /// The rustls settings, for other protocols over the same trust.

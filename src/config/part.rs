@@ -6,8 +6,9 @@ use ipnet::IpNet;
 use serde::Deserialize;
 
 use crate::config::{
+    grant::LocalGrant,
     quantity::{self, MEBIBYTE},
-    reserved::{Acme, LocalGrant},
+    reserved::Acme,
 };
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -71,10 +72,10 @@ pub struct Tls {
 pub struct Local {
     /// The Unix socket.
     pub socket: PathBuf,
-    /// The same over HTTPS; not built in this version.
+    /// The same over HTTPS, with tokens; off where `None`.
     #[serde(deserialize_with = "quantity::listener")]
     pub listen: Option<SocketAddr>,
-    /// What groups may do; not built in this version.
+    /// What groups may do at the socket; everything where none is named.
     pub grant: Vec<LocalGrant>,
     /// Certificate and key of `listen`.
     pub tls: Option<Tls>,
@@ -89,7 +90,7 @@ pub struct Metrics {
     pub listen: Option<SocketAddr>,
     /// Whether studies are named in metrics.
     pub per_study: bool,
-    /// Certificate and key; not built in this version.
+    /// Certificate and key; required beyond loopback. With them, a token is needed.
     pub tls: Option<Tls>,
 }
 

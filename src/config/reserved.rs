@@ -20,18 +20,6 @@ pub struct Acme {
     pub directory: String,
 }
 
-/// One `[[local.grant]]`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct LocalGrant {
-    /// The system's group.
-    pub group: String,
-    /// The study's name, or `*`.
-    pub study: String,
-    /// The role.
-    pub role: String,
-}
-
 /// `[backup]`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]

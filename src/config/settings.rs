@@ -126,9 +126,11 @@ impl Config {
         anchor(&mut self.data_dir);
         anchor(&mut self.local.socket);
         anchor(&mut self.pull.ca_file);
-        if let Some(Tls { certificate, private_key }) = &mut self.ingress.tls {
-            anchor(certificate);
-            anchor(private_key);
+        for tls in [&mut self.ingress.tls, &mut self.local.tls, &mut self.metrics.tls] {
+            if let Some(Tls { certificate, private_key }) = tls {
+                anchor(certificate);
+                anchor(private_key);
+            }
         }
         match &mut self.keys.root_key {
             Some(path) => anchor(path),

@@ -128,10 +128,26 @@ impl Checks<'_> {
             ),
         );
         self.require(
-            config.metrics.listen.is_none_or(|address| address.ip().is_loopback()),
+            config.metrics.tls.is_some() || config.metrics.listen.is_none_or(|address| address.ip().is_loopback()),
             &["metrics", "listen"],
-            "metrics beyond loopback need [metrics.tls], which is not part of this version; listen on 127.0.0.1 or [::1]",
+            "metrics beyond loopback need a certificate and a monitor's token; name the certificate under \
+             [metrics.tls], or listen on 127.0.0.1 or [::1]",
         );
+        self.require(
+            config.local.listen.is_none() || config.local.tls.is_some(),
+            &["local", "listen"],
+            "the API over HTTPS needs a certificate; name certificate and private_key under [local.tls]",
+        );
+        self.require(
+            config.local.tls.is_none() || config.local.listen.is_some(),
+            &["local", "tls"],
+            "[local.tls] is for local.listen, which is not set; set it, or take [local.tls] out",
+        );
+        for grant in &config.local.grant {
+            if let Some(fault) = grant.fault() {
+                self.require(false, &["local", "grant"], fault);
+            }
+        }
     }
 
     fn limits(&mut self, config: &Config) {
@@ -176,10 +192,6 @@ impl Checks<'_> {
         let certificate = "a certificate by ACME is not part of this version; take ingress.acme.domains out and name \
                            certificate and private_key under [ingress.tls]";
         self.require(config.ingress.acme.domains.is_empty(), &["ingress", "acme", "domains"], certificate);
-        self.require(config.local.listen.is_none(), &["local", "listen"], absent("the API over HTTPS (local.listen)"));
-        self.require(config.local.tls.is_none(), &["local", "tls"], absent("the API over HTTPS ([local.tls])"));
-        self.require(config.local.grant.is_empty(), &["local", "grant"], absent("a grant ([[local.grant]])"));
-        self.require(config.metrics.tls.is_none(), &["metrics", "tls"], absent("metrics over HTTPS ([metrics.tls])"));
         self.require(
             config.backup.dir.as_os_str().is_empty(),
             &["backup", "dir"],

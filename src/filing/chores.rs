@@ -6,6 +6,7 @@ use crate::filing::hold;
 use crate::filing::worker::Filing;
 use crate::journal;
 use crate::model::time::UnixSeconds;
+use crate::records::tidy::WASTE_ALLOWED_BYTES;
 use crate::withdrawal::Event;
 use crate::withdrawal::record::PurgeId;
 
@@ -22,6 +23,7 @@ impl Filing {
     /// Does what is due.
     pub(super) fn chores(&mut self) -> Result<(), Failure> {
         let now = self.parts.clock.now();
+        self.parts.withdrawal.end_settling(self.progress.filed, self.parts.clock.monotonic())?;
         if self.parts.withdrawal.is_due(self.progress.filed) {
             let started = self.parts.clock.monotonic();
             let events = self.parts.withdrawal.carry_out(self.progress.filed)?;
@@ -31,9 +33,13 @@ impl Filing {
             self.parts.metrics.purge_duration.observe(took.as_secs_f64());
             self.recount_held();
         }
-        let compacted = self.parts.withdrawal.compact_if_due()?;
-        self.enter(Who::System, &compacted)?;
+        if let Some(done) = self.parts.withdrawal.compact_if_due()? {
+            self.parts.metrics.compactions.with_label_values(&[done.result]).inc();
+            self.parts.metrics.compaction_duration.observe(done.took.as_secs_f64());
+            self.enter(Who::System, &done.events)?;
+        }
         self.pick_up()?;
+        self.parts.catalog.tidy(WASTE_ALLOWED_BYTES)?;
         if now.0.saturating_sub(self.expired_at.0) >= EXPIRY_EVERY {
             self.expired_at = now;
             self.expire(now)?;
@@ -57,12 +63,15 @@ impl Filing {
             return Ok(());
         }
         let entered = parts.audit.of_purges()?;
-        let number_of = |purge: &PurgeId, acts: &[&str]| {
-            entered.iter().find(|of| of.purge == purge.to_string() && acts.contains(&&*of.act)).map(|of| of.sequence)
+        let of = |purge: &PurgeId, acts: &[&str]| {
+            let (purge, acts) = (purge.to_string(), acts.to_vec());
+            entered.iter().filter(move |of| of.purge == purge && acts.contains(&&*of.act)).collect::<Vec<_>>()
         };
         let id_of = |event: &Event| event.purge.as_ref().map(|purge| purge.id);
-        let number_of_end = |event: &Event| number_of(&id_of(event)?, &["purge-carried-out", "data-retained"]);
-        self.enter(Who::System, &parts.withdrawal.unentered(|purge, acts| number_of(purge, acts).is_some()))?;
+        let number_of_end = |event: &Event| {
+            of(&id_of(event)?, &["purge-carried-out", "data-retained"]).first().map(|entry| entry.sequence)
+        };
+        self.enter(Who::System, &parts.withdrawal.unentered(|purge, acts| of(purge, acts).len()))?;
         let (known, missing): (Vec<_>, Vec<_>) = erased.into_iter().partition(|event| number_of_end(event).is_some());
         let numbers = known.iter().filter_map(|event| Some((id_of(event)?, number_of_end(event)?)));
         parts.withdrawal.audited(&numbers.collect::<Vec<_>>())?;

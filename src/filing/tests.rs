@@ -2,6 +2,7 @@
 //! where a test says so, restarts at any moment.
 
 mod answers;
+mod compaction;
 mod crashes;
 mod disk;
 mod given;

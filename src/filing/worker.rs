@@ -185,13 +185,16 @@ impl Filing {
         let mut deliveries = Vec::new();
         let Some(first) = self.next(self.patience)? else { return Ok(deliveries) };
         let mut bytes = inline_bytes(&first);
+        let mut place = first.position;
         let spilled = matches!(first.body, Body::Spilled(_));
         deliveries.push(first);
         let started = self.parts.clock.monotonic();
-        while !spilled && deliveries.len() < BODIES_MAX && bytes < BYTES_MAX {
+        while !spilled && deliveries.len() < BODIES_MAX && bytes < BYTES_MAX && !self.parts.withdrawal.waits_for(place)
+        {
             let left = GATHER_MAX.saturating_sub(self.parts.clock.monotonic().saturating_sub(started));
             let Some(next) = self.next(left.min(GATHER_IDLE))? else { break };
             bytes += inline_bytes(&next);
+            place = next.position;
             let last = matches!(next.body, Body::Spilled(_));
             deliveries.push(next);
             if last {

@@ -1,4 +1,5 @@
-//! The metrics listener: `/livez`, `/readyz` and `/metrics`, plain HTTP/1.1.
+//! The metrics listener: `/livez`, `/readyz` and `/metrics`, plain HTTP/1.1 on loopback, or HTTPS and a
+//! token.
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -9,12 +10,18 @@ use hyper::{
     body::Incoming,
     header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue},
 };
+use rustls::ServerConfig;
 use serde_json::json;
 use tokio::net::TcpListener;
 
+use crate::access::rights::{Bounds, Rights};
+use crate::access::role::Permission;
 use crate::http::{
+    bearer::Bearer,
     connection::{Answer, Answered},
     listener::Front,
+    local_api::{LocalBody, LocalResponse},
+    problem::Problem,
     settings::ConnectionLimits,
 };
 use crate::lifecycle::{Readiness, Reason, Stopped};
@@ -56,6 +63,19 @@ impl Health {
         Front::new(Listener::Metrics, self, limits, metrics, stopped).serve_plain(listener).await;
     }
 
+    /// Serves over TLS, to whoever has a token that is permitted the metrics.
+    pub async fn serve_tls(
+        self: Arc<Self>,
+        (listener, tls): (TcpListener, Arc<ServerConfig>),
+        bearer: Arc<Bearer>,
+        limits: ConnectionLimits,
+        metrics: &HttpMetrics,
+        stopped: Stopped,
+    ) {
+        let guarded = Arc::new(Guarded { health: self, bearer });
+        Front::new(Listener::Metrics, guarded, limits, metrics, stopped).serve_tls(listener, tls).await;
+    }
+
     fn page(&self, path: &str) -> Option<(StatusCode, &'static str, String)> {
         match path {
             "/livez" => Some((StatusCode::OK, "text/plain; charset=utf-8", "ok\n".to_owned())),
@@ -69,6 +89,42 @@ impl Health {
             _ => None,
         }
     }
+}
+
+/// The same for whoever has a token.
+struct Guarded {
+    health: Arc<Health>,
+    bearer: Arc<Bearer>,
+}
+
+impl Answer for Guarded {
+    type Peer = IpAddr;
+    type Body = Full<Bytes>;
+
+    async fn answer(&self, peer: IpAddr, request: Request<Incoming>) -> Answered<Full<Bytes>> {
+        let identified = self.bearer.identify(peer, request.headers()).and_then(|token| {
+            let decided = Rights::new(vec![token.grant]).decide(Permission::Metrics, Bounds::Site);
+            decided.map_err(|_| Problem::forbidden())
+        });
+        match identified {
+            Ok(_) => self.health.answer(peer, request).await,
+            Err(problem) => Answered { route: Route::Health, response: refused(problem) },
+        }
+    }
+}
+
+fn refused(problem: Problem) -> Response<Full<Bytes>> {
+    let LocalResponse { status, content_type, headers, body } = problem.into_response();
+    let text = match body {
+        LocalBody::Full(text) => text,
+        LocalBody::Stream(_) => Bytes::new(),
+    };
+    let mut response = Response::new(Full::new(text));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response.headers_mut().extend(headers);
+    response
 }
 
 impl Answer for Health {

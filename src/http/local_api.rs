@@ -49,6 +49,8 @@ pub struct LocalRequest {
     pub query: String,
     /// Who asks.
     pub peer: Caller,
+    /// The request's name.
+    pub id: String,
     /// The body, at most [`REQUEST_BYTES_MAX`] long.
     pub body: Bytes,
 }
@@ -105,6 +107,7 @@ impl LocalResponse {
 impl fmt::Debug for LocalRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LocalRequest")
+            .field("id", &self.id)
             .field("method", &self.method)
             .field("peer", &self.peer)
             .field("body_bytes", &self.body.len())

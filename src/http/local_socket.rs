@@ -9,37 +9,25 @@ use std::{
         net::UnixStream as StdUnixStream,
     },
     path::{Path, PathBuf},
-    pin::Pin,
     sync::Arc,
-    task::{Context, Poll, ready},
-    time::Duration,
 };
 
-use bytes::Bytes;
-use http_body_util::BodyExt;
-use hyper::{
-    Request, Response, StatusCode,
-    body::{Body, Frame, Incoming, SizeHint},
-    header::{CONTENT_TYPE, HeaderValue},
-};
-use tokio::{
-    net::{UnixListener, UnixStream},
-    time::timeout,
-};
+use hyper::{Request, body::Incoming};
+use tokio::net::{UnixListener, UnixStream};
 
 use crate::http::{
     connection::{Answer, Answered},
     listener::Front,
-    local_api::{Caller, LocalApi, LocalBody, LocalRequest, LocalResponse, REQUEST_BYTES_MAX, StreamPiece},
+    local_answer::{self, AnswerBody},
+    local_api::{Caller, LocalApi},
+    request_id::RequestIds,
     settings::ConnectionLimits,
 };
 use crate::lifecycle::Stopped;
-use crate::telemetry::http::{HttpMetrics, Listener, Route};
+use crate::telemetry::http::{HttpMetrics, Listener};
 
 /// Owner and group may use the socket.
 const SOCKET_MODE: u32 = 0o660;
-/// The longest time for the body of a request.
-const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A bound socket; its file goes when this is dropped.
 pub struct LocalSocket {
@@ -83,12 +71,13 @@ impl LocalSocket {
     pub async fn serve(
         self,
         api: Arc<dyn LocalApi>,
+        ids: Arc<RequestIds>,
         limits: ConnectionLimits,
         metrics: &HttpMetrics,
         stopped: Stopped,
     ) {
         let Self { listener, _file } = self;
-        Front::new(Listener::Local, Arc::new(Local(api)), limits, metrics, stopped).serve_unix(listener).await;
+        Front::new(Listener::Local, Arc::new(Local { api, ids }), limits, metrics, stopped).serve_unix(listener).await;
     }
 }
 
@@ -143,91 +132,18 @@ fn groups(status: &str, uid: u32) -> Vec<u32> {
     if is_theirs { line("Groups:").collect() } else { Vec::new() }
 }
 
-struct Local(Arc<dyn LocalApi>);
+struct Local {
+    api: Arc<dyn LocalApi>,
+    ids: Arc<RequestIds>,
+}
 
 impl Answer for Local {
     type Peer = Caller;
     type Body = AnswerBody;
 
     async fn answer(&self, peer: Caller, request: Request<Incoming>) -> Answered<AnswerBody> {
-        let (head, body) = request.into_parts();
-        let answer = match timeout(BODY_TIMEOUT, whole(body)).await {
-            Ok(Ok(body)) => {
-                let request = LocalRequest {
-                    method: head.method,
-                    path: head.uri.path().to_owned(),
-                    query: head.uri.query().unwrap_or_default().to_owned(),
-                    peer,
-                    body,
-                };
-                self.0.handle(request).await
-            }
-            Ok(Err(status)) => refusal(status),
-            Err(_) => refusal(StatusCode::REQUEST_TIMEOUT),
-        };
-        let route = if answer.status == StatusCode::NOT_FOUND { Route::Unknown } else { Route::Api };
-        let mut response = Response::new(AnswerBody(answer.body));
-        *response.status_mut() = answer.status;
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(answer.content_type));
-        response.headers_mut().extend(answer.headers);
-        Answered { route, response }
-    }
-}
-
-async fn whole(mut body: Incoming) -> Result<Bytes, StatusCode> {
-    let mut whole = Vec::new();
-    while let Some(frame) = body.frame().await {
-        let Ok(chunk) = frame.map_err(|_| StatusCode::BAD_REQUEST)?.into_data() else {
-            continue;
-        };
-        if whole.len() + chunk.len() > REQUEST_BYTES_MAX {
-            return Err(StatusCode::PAYLOAD_TOO_LARGE);
-        }
-        whole.extend_from_slice(&chunk);
-    }
-    Ok(whole.into())
-}
-
-fn refusal(status: StatusCode) -> LocalResponse {
-    let title = status.canonical_reason().unwrap_or("refused");
-    let text = serde_json::json!({ "title": title, "status": status.as_u16() }).to_string();
-    let mut response = LocalResponse::json(status, text);
-    response.content_type = "application/problem+json";
-    response
-}
-
-/// The body of an answer on its way out.
-struct AnswerBody(LocalBody);
-
-impl Body for AnswerBody {
-    type Data = Bytes;
-    type Error = io::Error;
-
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
-        match &mut self.0 {
-            LocalBody::Full(bytes) if bytes.is_empty() => Poll::Ready(None),
-            LocalBody::Full(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
-            LocalBody::Stream(pieces) => match ready!(pieces.poll_recv(cx)) {
-                Some(Ok(StreamPiece::Bytes(bytes))) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
-                Some(Ok(StreamPiece::End)) => {
-                    self.0 = LocalBody::Full(Bytes::new());
-                    Poll::Ready(None)
-                }
-                Some(Err(error)) => Poll::Ready(Some(Err(error))),
-                None => Poll::Ready(Some(Err(io::ErrorKind::UnexpectedEof.into()))),
-            },
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        matches!(&self.0, LocalBody::Full(bytes) if bytes.is_empty())
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        match &self.0 {
-            LocalBody::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            LocalBody::Stream(_) => SizeHint::default(),
-        }
+        let id = self.ids.of(request.headers());
+        local_answer::answer(&*self.api, peer, id, request).await
     }
 }
 

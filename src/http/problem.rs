@@ -5,10 +5,11 @@
 use bytes::Bytes;
 use hyper::{
     StatusCode,
-    header::{ALLOW, HeaderName, HeaderValue, RETRY_AFTER},
+    header::{ALLOW, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 use serde_json::json;
 
+use crate::access::tokens;
 use crate::audit;
 use crate::http::local_api::{LocalBody, LocalResponse};
 use crate::people::refusal::{Kind, Refusal};
@@ -27,8 +28,12 @@ pub struct Problem {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Sort {
     Refused(Kind),
+    NoToken,
+    Slowed,
     Forbidden,
     MethodNotAllowed,
+    TooSlow,
+    TooLarge,
     Internal,
 }
 
@@ -49,6 +54,28 @@ impl Problem {
         let list = allowed.join(", ");
         let header = HeaderValue::from_str(&list).ok().map(|value| (ALLOW, value));
         Self { sort: Sort::MethodNotAllowed, detail: format!("This resource takes {list} only."), header }
+    }
+
+    /// No token, or none that is good.
+    pub fn unauthorized(detail: &'static str) -> Self {
+        let header = Some((WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")));
+        Self { sort: Sort::NoToken, detail: detail.into(), header }
+    }
+
+    /// Too many tokens were not good; so many seconds are to pass.
+    pub fn slowed(seconds: u64) -> Self {
+        let detail = format!("Too many tokens were refused; try again in {seconds} s.");
+        Self { sort: Sort::Slowed, detail, header: Some((RETRY_AFTER, HeaderValue::from(seconds))) }
+    }
+
+    /// The body did not come in time.
+    pub fn too_slow() -> Self {
+        Self { sort: Sort::TooSlow, detail: "The request's body took too long; send it again.".into(), header: None }
+    }
+
+    /// The body is longer than any request.
+    pub fn too_large() -> Self {
+        Self { sort: Sort::TooLarge, detail: "The request is larger than 1 MiB; ask for less.".into(), header: None }
     }
 
     /// The caller's role does not permit it.
@@ -87,6 +114,18 @@ impl From<Refusal> for Problem {
     }
 }
 
+impl From<tokens::Error> for Problem {
+    fn from(error: tokens::Error) -> Self {
+        let kind = match error {
+            tokens::Error::BadName | tokens::Error::Expired | tokens::Error::MonitorOfStudy => Kind::Invalid,
+            tokens::Error::NameTaken | tokens::Error::TooMany => Kind::Conflict,
+            tokens::Error::NoToken => Kind::NotFound,
+            tokens::Error::Store(_) => Kind::StoreFailed,
+        };
+        Self { sort: Sort::Refused(kind), detail: error.to_string(), header: None }
+    }
+}
+
 /// Nothing is done that the audit log cannot say.
 impl From<audit::Error> for Problem {
     fn from(error: audit::Error) -> Self {
@@ -113,6 +152,10 @@ fn described(sort: Sort) -> (&'static str, &'static str, StatusCode) {
         Sort::Refused(Kind::NotBuilt) => ("not-built", "This version does not do it", StatusCode::NOT_IMPLEMENTED),
         Sort::Refused(Kind::Unavailable) => ("unavailable", "Try again later", StatusCode::SERVICE_UNAVAILABLE),
         Sort::Refused(Kind::StoreFailed) => ("store-failed", "The store failed", StatusCode::SERVICE_UNAVAILABLE),
+        Sort::NoToken => ("unauthorized", "A good token is needed", StatusCode::UNAUTHORIZED),
+        Sort::Slowed => ("slowed", "Too many tokens were refused", StatusCode::TOO_MANY_REQUESTS),
+        Sort::TooSlow => ("too-slow", "The request took too long", StatusCode::REQUEST_TIMEOUT),
+        Sort::TooLarge => ("too-large", "The request is too large", StatusCode::PAYLOAD_TOO_LARGE),
         Sort::Forbidden => ("forbidden", "Your role does not permit it", StatusCode::FORBIDDEN),
         Sort::MethodNotAllowed => ("method-not-allowed", "The method is not allowed", StatusCode::METHOD_NOT_ALLOWED),
         Sort::Internal => ("internal", "The gateway failed", StatusCode::INTERNAL_SERVER_ERROR),
@@ -183,8 +226,15 @@ mod tests {
             Kind::Unavailable,
             Kind::StoreFailed,
         ];
-        let sorts =
-            kinds.map(Sort::Refused).into_iter().chain([Sort::Forbidden, Sort::MethodNotAllowed, Sort::Internal]);
+        let sorts = kinds.map(Sort::Refused).into_iter().chain([
+            Sort::NoToken,
+            Sort::Slowed,
+            Sort::Forbidden,
+            Sort::MethodNotAllowed,
+            Sort::TooSlow,
+            Sort::TooLarge,
+            Sort::Internal,
+        ]);
         let lines = sorts.map(|sort| {
             let (name, title, status) = described(sort);
             format!("{} {name}: {title}\n", status.as_u16())
@@ -197,8 +247,12 @@ mod tests {
         501 not-built: This version does not do it
         503 unavailable: Try again later
         503 store-failed: The store failed
+        401 unauthorized: A good token is needed
+        429 slowed: Too many tokens were refused
         403 forbidden: Your role does not permit it
         405 method-not-allowed: The method is not allowed
+        408 too-slow: The request took too long
+        413 too-large: The request is too large
         500 internal: The gateway failed
         ");
     }

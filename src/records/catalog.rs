@@ -1,7 +1,7 @@
 //! The catalog: the heads of all packs in memory, and the one way in which packs come and go.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::HashSet,
     io,
     sync::{
         Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError,
@@ -17,7 +17,9 @@ use crate::model::id::{BlobId, OwnerId};
 pub use crate::records::error::Error;
 use crate::records::head::{self, Head, Home, PackId};
 use crate::records::pack::{HEAD, Sealed};
+use crate::records::packs::{Owned, Packs};
 use crate::records::read::IndexCache;
+use crate::records::tidy::Use;
 use crate::store::blobs::{Blobs, Draft};
 use crate::store::engine::{Batch, Engine, row, table};
 
@@ -35,14 +37,6 @@ pub struct Catalog {
     pub(crate) cache: Mutex<IndexCache>,
     readers: RwLock<()>,
     sequence: AtomicU64,
-}
-
-type Heads = BTreeMap<PackId, Arc<Head>>;
-
-#[derive(Default)]
-struct Packs {
-    owners: HashMap<OwnerId, Heads>,
-    bundles: HashMap<BlobId, u32>,
 }
 
 /// Packs that are written but not yet committed.
@@ -72,7 +66,9 @@ impl Catalog {
         engine.scan(&[], &mut |key, value| {
             let Some((owner, id)) = pack_key(key) else { return true };
             match keyring.owner(&owner).map(|keys| open_head(owner, id, &keys, value)) {
-                Some(Ok(head)) => packs.add(owner, id, head),
+                Some(Ok(head)) => {
+                    packs.add(owner, id, head, |blob| blobs.size(blob));
+                }
                 // Without keys the pack is a purge's remainder that nobody can read; the purge's replay deletes it.
                 None => {}
                 Some(Err(error)) => failure = Some(error),
@@ -83,8 +79,7 @@ impl Catalog {
             return Err(error);
         }
         let sequence = packs.owners.values().flat_map(|heads| heads.keys()).map(PackId::sequence).max().unwrap_or(0);
-        kept.extend(packs.bundles.keys());
-        kept.extend(packs.owners.values().flat_map(|heads| heads.values()).flat_map(|head| head.large.iter()));
+        kept.extend(packs.files());
         let swept = blobs.sweep(&kept)?;
         if swept > 0 {
             tracing::info!(files = swept, "swept files that a crash left without a row");
@@ -103,11 +98,9 @@ impl Catalog {
 
     /// An owner's packs, oldest first.
     pub fn heads(&self, owner: &OwnerId) -> Vec<(PackId, Arc<Head>)> {
-        let packs = self.packs.read().unwrap_or_else(PoisonError::into_inner);
-        packs
-            .owners
-            .get(owner)
-            .map_or_else(Vec::new, |heads| heads.iter().map(|(id, head)| (*id, head.clone())).collect())
+        let packs = self.packs();
+        let heads = packs.owners.get(owner);
+        heads.map_or_else(Vec::new, |heads| heads.iter().map(|(id, head)| (*id, head.clone())).collect())
     }
 
     /// The number of the newest commit of records. A commit that a crash cut short counts: what is there of it keeps
@@ -153,7 +146,22 @@ impl Catalog {
 
     /// Every owner with at least one pack.
     pub fn owners(&self) -> Vec<OwnerId> {
-        self.packs.read().unwrap_or_else(PoisonError::into_inner).owners.keys().copied().collect()
+        self.packs().owners.keys().copied().collect()
+    }
+
+    /// What the files of packs take together, and what of it lives.
+    pub(super) fn bundled(&self) -> Use {
+        self.packs().bundled()
+    }
+
+    /// The same of each.
+    pub(super) fn bundles(&self) -> Vec<(BlobId, Use)> {
+        self.packs().bundles().collect()
+    }
+
+    /// Every pack that lies in one of these files.
+    pub(super) fn packs_in(&self, files: &HashSet<BlobId>) -> Vec<Owned> {
+        self.packs().in_files(files)
     }
 
     /// Writes the sections of these packs: small ones into their rows, the rest into one file, fsynced. `removed`
@@ -196,8 +204,11 @@ impl Catalog {
         }
         let unnamed = {
             let mut packs = self.packs.write().unwrap_or_else(PoisonError::into_inner);
-            added.into_iter().for_each(|(owner, id, head)| packs.add(owner, id, head));
-            removed.iter().filter_map(|(owner, id)| packs.remove(owner, id)).collect::<Vec<_>>()
+            let size = |blob| self.blobs.size(blob);
+            let mut unnamed: Vec<_> =
+                added.into_iter().filter_map(|(owner, id, head)| packs.add(owner, id, head, size)).collect();
+            unnamed.extend(removed.iter().filter_map(|(owner, id)| packs.remove(owner, id)));
+            unnamed
         };
         for (owner, id) in &removed {
             self.cache.lock().unwrap_or_else(PoisonError::into_inner).forget(owner, id);
@@ -232,6 +243,10 @@ impl Catalog {
 
     pub(crate) fn keys(&self, owner: &OwnerId) -> Result<Arc<OwnerKeys>, Error> {
         self.keyring.owner(owner).ok_or(Error::NoKeys)
+    }
+
+    fn packs(&self) -> RwLockReadGuard<'_, Packs> {
+        self.packs.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn start_bundle(&self) -> Result<Draft, Error> {
@@ -283,26 +298,4 @@ fn open_head(owner: OwnerId, id: PackId, keys: &OwnerKeys, value: &[u8]) -> Resu
     let (sealed, _) = split_row(value)?;
     let location = Location { table: HEAD, owner: owner.as_bytes(), item: &id.0 };
     head::decode(&seal::open(&keys.data, location, sealed)?).ok_or(Error::Tampered)
-}
-
-impl Packs {
-    fn add(&mut self, owner: OwnerId, id: PackId, head: Head) {
-        if let Home::Blob(blob, _) = head.home {
-            *self.bundles.entry(blob).or_default() += 1;
-        }
-        self.owners.entry(owner).or_default().insert(id, Arc::new(head));
-    }
-
-    /// The bundle that no pack needs any longer, where this was its last one.
-    fn remove(&mut self, owner: &OwnerId, id: &PackId) -> Option<BlobId> {
-        let heads = self.owners.get_mut(owner)?;
-        let head = heads.remove(id)?;
-        if heads.is_empty() {
-            self.owners.remove(owner);
-        }
-        let Home::Blob(blob, _) = head.home else { return None };
-        let uses = self.bundles.get_mut(&blob)?;
-        *uses -= 1;
-        (*uses == 0).then(|| self.bundles.remove(&blob)).flatten().map(|_| blob)
-    }
 }

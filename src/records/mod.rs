@@ -10,7 +10,8 @@
 //! A head (data key) says where the sections are, how many records they hold, of which month, and carries a Bloom
 //! filter of their natural keys; heads stay in memory. The index (data key) lists the records: type, natural key,
 //! content digest, times, place. Data (data key) and identity (identity key) are the records' two parts, each
-//! compressed whole. Small packs are merged into packs of one month; a record over 64 KiB has a file of its own.
+//! compressed whole. Small packs are merged into packs of one month; a record over 64 KiB has a file of its own. Of a
+//! blob in which little lives any more, what lives is moved into another.
 
 pub mod bloom;
 pub mod catalog;
@@ -21,7 +22,9 @@ pub mod index;
 pub mod large;
 pub mod merge;
 pub mod pack;
+mod packs;
 pub mod pseudonym;
 pub mod read;
 #[cfg(test)]
 mod tests;
+pub mod tidy;

@@ -2,6 +2,7 @@
 //! crash cut short is finished.
 
 mod tampering;
+mod tidying;
 
 use std::collections::HashSet;
 use std::fs;

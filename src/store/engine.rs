@@ -18,10 +18,17 @@ pub trait Engine: Send + Sync {
     /// Bytes on disk.
     fn bytes(&self) -> u64;
 
-    /// Writes what lives anew, so that nothing that was deleted is left in the files, where `room` bytes are enough for
-    /// it; readers and writers go on afterwards as if nothing had happened. After an error, the database is as before.
-    fn compact(&self, room: u64) -> Result<Compacted, Error>;
+    /// Bytes of all rows, keys and values; reads all of them.
+    fn live_bytes(&self) -> Result<u64, Error>;
+
+    /// Writes what lives anew, so that nothing that was deleted before the call is left in the files, where `room` bytes
+    /// are enough for it; readers and writers go on meanwhile, writers but for a moment at the end. It ends early where
+    /// `go_on` says so, which is asked now and then. Where it is not done, the database is as before.
+    fn compact(&self, room: u64, go_on: GoOn<'_>) -> Result<Compacted, Error>;
 }
+
+/// Whether what takes long is to go on.
+pub type GoOn<'a> = &'a dyn Fn() -> bool;
 
 /// How a compaction ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +39,8 @@ pub enum Compacted {
     InUse,
     /// There is no room to write what lives anew; nothing was done.
     NoRoom,
+    /// It was told to end before it was done.
+    Stopped,
 }
 
 impl<E: Engine + ?Sized> Engine for Arc<E> {
@@ -51,8 +60,12 @@ impl<E: Engine + ?Sized> Engine for Arc<E> {
         (**self).bytes()
     }
 
-    fn compact(&self, room: u64) -> Result<Compacted, Error> {
-        (**self).compact(room)
+    fn live_bytes(&self) -> Result<u64, Error> {
+        (**self).live_bytes()
+    }
+
+    fn compact(&self, room: u64, go_on: GoOn<'_>) -> Result<Compacted, Error> {
+        (**self).compact(room, go_on)
     }
 }
 
@@ -136,6 +149,8 @@ pub mod table {
     pub const EXPORT: u8 = b'E';
     /// Site: a participant as an export handed them out, by owner and number.
     pub const HANDED_OUT: u8 = b'e';
+    /// Site: a token of the API, by keyed digest.
+    pub const TOKEN: u8 = b'T';
     /// Site: the last head of the audit log.
     pub const AUDIT: u8 = b'a';
     /// Site: when the escrow of the root key was last verified.

@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use crate::store::engine::{Batch, Compacted, Engine, Error};
+use crate::store::engine::{Batch, Compacted, Engine, Error, GoOn};
 
 /// When a commit fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,8 +79,13 @@ impl<E: Engine> Engine for Faulty<E> {
         self.engine.bytes()
     }
 
-    fn compact(&self, room: u64) -> Result<Compacted, Error> {
+    fn live_bytes(&self) -> Result<u64, Error> {
         self.check()?;
-        self.engine.compact(room)
+        self.engine.live_bytes()
+    }
+
+    fn compact(&self, room: u64, go_on: GoOn<'_>) -> Result<Compacted, Error> {
+        self.check()?;
+        self.engine.compact(room, go_on)
     }
 }

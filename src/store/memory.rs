@@ -5,7 +5,7 @@ use std::{
     sync::{PoisonError, RwLock},
 };
 
-use crate::store::engine::{Batch, Compacted, Engine, Error};
+use crate::store::engine::{Batch, Compacted, Engine, Error, GoOn};
 
 /// Ordered rows in memory.
 #[derive(Debug, Default)]
@@ -50,7 +50,12 @@ impl Engine for Memory {
         0
     }
 
-    fn compact(&self, _room: u64) -> Result<Compacted, Error> {
+    fn live_bytes(&self) -> Result<u64, Error> {
+        let rows = self.rows.read().unwrap_or_else(PoisonError::into_inner);
+        Ok(rows.iter().map(|(key, value)| (key.len() + value.len()) as u64).sum())
+    }
+
+    fn compact(&self, _room: u64, _go_on: GoOn<'_>) -> Result<Compacted, Error> {
         Ok(Compacted::Done)
     }
 }

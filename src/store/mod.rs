@@ -6,6 +6,7 @@ pub mod blobs;
 pub mod engine;
 #[cfg(test)]
 pub(crate) mod faulty;
+mod files;
 pub mod format;
 mod generation;
 pub mod memory;

@@ -1,33 +1,36 @@
-//! The engine on sled; the only file that names it.
+//! The engine on sled, whose files are `store/files.rs`.
 //!
-//! sled's own flush is not durable (it never calls fsync), so every commit ends with an fsync of `<dir>/db` through a
-//! descriptor that stays open from the start. Waiting commits share one flush and one fsync. A failed one poisons the
-//! engine: it is never tried again, because a second fsync may report success for pages the first one lost.
+//! Waiting commits share one flush and one fsync. A failed one poisons the engine: it is never tried again, because a
+//! second fsync may report success for pages the first one lost.
 //!
 //! Deleting erases nothing in sled's files. A compaction writes the live rows into a folder beside the first, which
 //! counts from the moment on that the pointer names it (`store/generation.rs`); the old folder is removed when its last reader
-//! has gone.
+//! has gone. Commits go on while rows are copied: the rows that they touch are copied once more, round by round, and
+//! commits wait only for the last few and for the pointer.
 
 use std::{
-    collections::VecDeque,
-    fs::{self, File},
-    io,
+    collections::{BTreeSet, VecDeque},
+    fs,
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    thread,
+    time::Duration,
 };
 
-use crate::store::engine::{Batch, Compacted, Engine, Error};
+use crate::store::engine::{Batch, Compacted, Engine, Error, GoOn};
+use crate::store::files::{FRESH_BYTES, OPERATIONS_MAX, Open, failed};
 use crate::store::generation;
 
-/// sled's page cache, in bytes.
-const CACHE_BYTES: u64 = 16 << 20;
-/// The most rows sled takes in one batch; larger ones cost it gigabytes of memory.
-const OPERATIONS_MAX: usize = 256;
-/// What a database takes beside twice its rows, in bytes.
-const FRESH_BYTES: u64 = 4 << 20;
+/// Commits wait for the last rows of a compaction once they are so few.
+const LAST_ROWS: usize = 256;
+/// Or after so many rounds of catching up with them.
+const ROUNDS_MAX: usize = 16;
+/// So often it is looked whether the last reader of the old files has gone, and so long it is waited each time.
+const READERS_LOOKS: usize = 100;
+const READERS_LOOK: Duration = Duration::from_millis(10);
 
 /// An open sled database.
 pub struct Sled {
@@ -36,20 +39,13 @@ pub struct Sled {
     open: RwLock<Arc<Open>>,
     waiting: Mutex<VecDeque<(u64, Batch)>>,
     leader: Mutex<()>,
+    /// One compaction at a time.
+    compacting: Mutex<()>,
+    /// The rows that were written since a compaction began to copy; none while none runs. Changed by who leads.
+    touched: Mutex<Option<BTreeSet<Vec<u8>>>>,
     enqueued: AtomicU64,
     durable: AtomicU64,
     poisoned: Arc<AtomicBool>,
-}
-
-/// One generation's files.
-struct Open {
-    /// There until it is dropped.
-    database: Option<sled::Db>,
-    file: File,
-    dir: PathBuf,
-    poisoned: Arc<AtomicBool>,
-    /// Another generation counts: the folder goes with its last reader.
-    retired: AtomicBool,
 }
 
 impl Sled {
@@ -64,6 +60,8 @@ impl Sled {
             open: RwLock::new(Arc::new(open)),
             waiting: Mutex::default(),
             leader: Mutex::default(),
+            compacting: Mutex::default(),
+            touched: Mutex::default(),
             enqueued: AtomicU64::new(0),
             durable: AtomicU64::new(0),
             poisoned,
@@ -93,115 +91,51 @@ impl Sled {
         for chunk in operations.chunks(OPERATIONS_MAX) {
             open.apply(chunk).map_err(|error| self.poison(error))?;
         }
+        if let Some(touched) = &mut *lock(&self.touched) {
+            touched.extend(operations.into_iter().map(|(key, _)| key));
+        }
         open.flush().map_err(|error| self.poison(error))?;
         self.durable.store(newest, Ordering::Release);
         Ok(())
     }
-}
 
-impl Open {
-    fn at(dir: &Path, poisoned: &Arc<AtomicBool>) -> Result<Open, Error> {
-        let opened = sled::Config::new()
-            .path(dir)
-            .cache_capacity(CACHE_BYTES)
-            .mode(sled::Mode::LowSpace)
-            .flush_every_ms(None)
-            .open();
-        let database = opened.map_err(|cause| Error::WouldNotOpen(cause.to_string().into()))?;
-        let file = File::options().read(true).write(true).open(dir.join("db")).map_err(failed)?;
-        let (dir, poisoned) = (dir.to_owned(), Arc::clone(poisoned));
-        let open = Open { database: Some(database), file, dir, poisoned, retired: AtomicBool::new(false) };
-        open.flush()?;
-        File::open(&open.dir).and_then(|dir| dir.sync_all()).map_err(failed)?;
-        Ok(open)
-    }
-
-    fn database(&self) -> &sled::Db {
-        self.database.as_ref().expect("a database is there until it is dropped")
-    }
-
-    fn apply(&self, operations: &[(Vec<u8>, Option<Vec<u8>>)]) -> Result<(), Error> {
-        let mut batch = sled::Batch::default();
-        for (key, value) in operations {
-            match value {
-                Some(value) => batch.insert(key.as_slice(), value.as_slice()),
-                None => batch.remove(key.as_slice()),
-            }
-        }
-        self.database().apply_batch(batch).map_err(engine_failed)
-    }
-
-    /// What was applied is on the disk on return.
-    fn flush(&self) -> Result<(), Error> {
-        self.database().flush().map_err(engine_failed)?;
-        self.file.sync_data().map_err(failed)
-    }
-
-    /// Bytes of all rows.
-    fn live_bytes(&self) -> Result<u64, Error> {
-        let mut live = 0;
-        for row in self.database().iter() {
-            let (key, value) = row.map_err(engine_failed)?;
-            live += (key.len() + value.len()) as u64;
-        }
-        Ok(live)
-    }
-
-    /// All rows in another folder, durable on return.
-    fn copy_to(&self, dir: &Path) -> Result<Open, Error> {
+    /// All rows in another folder, durable. Nothing is committed from the return on while the guard is held.
+    fn copied(&self, old: &Open, dir: &Path, go_on: GoOn<'_>) -> Result<Option<(Open, MutexGuard<'_, ()>)>, Error> {
+        let leading = lock(&self.leader);
+        *lock(&self.touched) = Some(BTreeSet::new());
+        drop(leading);
         let copy = Open::at(dir, &self.poisoned)?;
-        let mut operations = Vec::with_capacity(OPERATIONS_MAX);
-        for row in self.database().iter() {
-            let (key, value) = row.map_err(engine_failed)?;
-            operations.push((key.to_vec(), Some(value.to_vec())));
-            if operations.len() == OPERATIONS_MAX {
-                copy.apply(&operations)?;
-                operations.clear();
+        if !copy.take_all(old, go_on)? {
+            return Ok(None);
+        }
+        for _ in 0..ROUNDS_MAX {
+            let leading = lock(&self.leader);
+            let touched = lock(&self.touched).replace(BTreeSet::new()).unwrap_or_default();
+            drop(leading);
+            copy.take(old, &touched)?;
+            if touched.len() <= LAST_ROWS {
+                break;
             }
         }
-        copy.apply(&operations)?;
-        copy.flush()?;
         generation::sync_all(dir).map_err(failed)?;
-        Ok(copy)
-    }
-}
-
-/// sled writes and syncs once more when its last handle goes, and panics where it cannot; on a disk that fails, the
-/// handle stays until the process ends. Everything that was acknowledged is durable without that.
-impl Drop for Open {
-    fn drop(&mut self) {
-        let sound = !self.poisoned.load(Ordering::Acquire) && self.flush().is_ok();
-        let database = self.database.take();
-        if !sound {
-            std::mem::forget(database);
-            return;
-        }
-        drop(database);
-        if self.retired.load(Ordering::Acquire)
-            && let Err(error) = fs::remove_dir_all(&self.dir)
-        {
-            tracing::warn!(%error, "the database from before a compaction is removed at the next start");
-        }
+        let leading = lock(&self.leader);
+        // A commit that failed has poisoned the engine: what counts stays as it is.
+        self.check()?;
+        copy.take(old, &lock(&self.touched).take().unwrap_or_default())?;
+        generation::sync_all(dir).map_err(failed)?;
+        Ok(Some((copy, leading)))
     }
 }
 
 impl Engine for Sled {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
         self.check()?;
-        let value = self.current().database().get(key).map_err(|cause| self.poison(engine_failed(cause)))?;
-        Ok(value.map(|value| value.to_vec()))
+        self.current().get(key).map_err(|error| self.poison(error))
     }
 
     fn scan(&self, prefix: &[u8], each: &mut dyn FnMut(&[u8], &[u8]) -> bool) -> Result<(), Error> {
         self.check()?;
-        let open = self.current();
-        for row in open.database().scan_prefix(prefix) {
-            let (key, value) = row.map_err(|cause| self.poison(engine_failed(cause)))?;
-            if !each(&key, &value) {
-                break;
-            }
-        }
-        Ok(())
+        self.current().scan(prefix, each).map_err(|error| self.poison(error))
     }
 
     fn commit(&self, batch: Batch) -> Result<(), Error> {
@@ -225,28 +159,42 @@ impl Engine for Sled {
         entries.flatten().filter_map(|entry| entry.metadata().ok()).map(|found| found.len()).sum()
     }
 
-    /// Commits wait while the rows are copied; reads do not.
-    fn compact(&self, room: u64) -> Result<Compacted, Error> {
+    fn live_bytes(&self) -> Result<u64, Error> {
         self.check()?;
-        let _leading = lock(&self.leader);
+        self.current().live_bytes()
+    }
+
+    fn compact(&self, room: u64, go_on: GoOn<'_>) -> Result<Compacted, Error> {
+        self.check()?;
+        let _only = lock(&self.compacting);
         let old = self.current();
         if room < old.live_bytes()?.saturating_mul(2).saturating_add(FRESH_BYTES) {
             return Ok(Compacted::NoRoom);
         }
         let dir = generation::next(&self.base, &old.dir);
         generation::remove_others(&self.base, &old.dir).map_err(failed)?;
-        let copy = match old.copy_to(&dir) {
-            Ok(copy) => copy,
-            Err(error) => {
+        let copied = self.copied(&old, &dir, go_on);
+        let (copy, leading) = match copied {
+            Ok(Some(copied)) => copied,
+            Ok(None) | Err(_) => {
+                *lock(&self.touched) = None;
                 generation::remove_others(&self.base, &old.dir).map_err(failed)?;
-                return Err(error);
+                return copied.map(|_| Compacted::Stopped);
             }
         };
         // Where this fails, nobody knows which of the two a start would find.
         generation::point(&self.base, &dir).map_err(|cause| self.poison(failed(cause)))?;
         *self.open.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(copy);
+        drop(leading);
         old.retired.store(true, Ordering::Release);
         let old_dir = old.dir.clone();
+        // Most readers are at their end in a moment.
+        for _ in 0..READERS_LOOKS {
+            if Arc::strong_count(&old) == 1 {
+                break;
+            }
+            thread::sleep(READERS_LOOK);
+        }
         drop(old);
         if old_dir.exists() { Ok(Compacted::InUse) } else { Ok(Compacted::Done) }
     }
@@ -254,12 +202,4 @@ impl Engine for Sled {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn failed(cause: io::Error) -> Error {
-    Error::Failed(Arc::new(cause))
-}
-
-fn engine_failed(cause: sled::Error) -> Error {
-    failed(io::Error::other(cause.to_string()))
 }

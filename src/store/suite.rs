@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
 use crate::store::engine::{Batch, Compacted, Engine, Error, SITE, row, table};
@@ -124,16 +125,16 @@ fn compaction_leaves_nothing_of_what_was_deleted_and_all_of_what_lives() {
     engine.commit(batch).expect("committed");
     let lives = keys(&engine, b"");
     assert!(holds(dir.path(), &secret(500)), "deleting alone erases nothing");
-    assert_eq!(engine.compact(1000).expect("looked at"), Compacted::NoRoom);
+    assert_eq!(engine.compact(1000, &|| true).expect("looked at"), Compacted::NoRoom);
     assert!(holds(dir.path(), &secret(500)));
-    assert_eq!(engine.compact(1 << 30).expect("compacted"), Compacted::Done);
+    assert_eq!(engine.compact(1 << 30, &|| true).expect("compacted"), Compacted::Done);
     for number in 0..1000 {
         assert!(!holds(dir.path(), &secret(number)), "{number}");
     }
     assert!(holds(dir.path(), &secret(1500)));
     assert_eq!(keys(&engine, b""), lives);
     put(&engine, b"later", b"1");
-    assert_eq!(engine.compact(1 << 30).expect("compacted again"), Compacted::Done);
+    assert_eq!(engine.compact(1 << 30, &|| true).expect("compacted again"), Compacted::Done);
     drop(engine);
     let again = Sled::open(&base).expect("opened again");
     assert_eq!(keys(&again, b"").len(), lives.len() + 1);
@@ -148,7 +149,7 @@ fn reader_of_the_old_files_reads_to_the_end_and_keeps_them_until_then() {
     let mut seen = 0;
     let scanned = engine.scan(b"", &mut |_, _| {
         if seen == 0 {
-            assert_eq!(engine.compact(1 << 30).expect("compacted"), Compacted::InUse);
+            assert_eq!(engine.compact(1 << 30, &|| true).expect("compacted"), Compacted::InUse);
             put(&engine, b"x", b"written meanwhile");
         }
         seen += 1;
@@ -167,11 +168,108 @@ fn commits_during_a_compaction_are_in_what_counts_afterwards() {
     let writer = Arc::clone(&engine);
     let thread = thread::spawn(move || (0..200_u8).for_each(|number| put(&*writer, &[number], b"v")));
     for _ in 0..5 {
-        engine.compact(1 << 30).expect("compacted");
+        engine.compact(1 << 30, &|| true).expect("compacted");
     }
     thread.join().expect("ended");
     drop(engine);
     assert_eq!(keys(&Sled::open(&base).expect("opened again"), b"").len(), 200);
+}
+
+/// Each time that it is asked whether to go on, somebody writes: what is copied already, and what is not.
+#[test]
+fn rows_written_while_others_are_copied_are_as_they_were_last_written() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let base = dir.path().join("db");
+    let engine = Sled::open(&base).expect("opened");
+    let key = |number: u32| row(&[7; 16], table::PACK, &number.to_be_bytes());
+    let mut rows = Batch::default();
+    (0..2000).for_each(|number| rows.put(key(number), vec![b'a'; 4000]));
+    engine.commit(rows).expect("committed");
+    let written = AtomicU32::new(0);
+    let write = || {
+        let number = written.fetch_add(1, Ordering::Relaxed);
+        let mut batch = Batch::default();
+        for at in [number, 1999 - number] {
+            batch.put(key(at), b"changed".to_vec());
+            batch.delete(key(500 + at / 2));
+            batch.put(key(9000 + at), b"new".to_vec());
+        }
+        engine.commit(batch).expect("a commit does not wait for the compaction");
+        true
+    };
+    assert_eq!(engine.compact(1 << 30, &write).expect("compacted"), Compacted::Done);
+    assert!(written.into_inner() > 3, "it was asked several times");
+    let all = |engine: &Sled| {
+        let mut rows = Vec::new();
+        let mut keep = |key: &[u8], value: &[u8]| {
+            rows.push((key.to_vec(), value.to_vec()));
+            true
+        };
+        engine.scan(b"", &mut keep).expect("scanned");
+        rows
+    };
+    let now = all(&engine);
+    assert_eq!(engine.get(&key(1999)).expect("read").as_deref(), Some(b"changed".as_slice()));
+    assert_eq!(engine.get(&key(1499)).expect("read"), None, "deleted behind the copying");
+    assert_eq!(engine.get(&key(500)).expect("read"), None, "deleted when it was copied");
+    assert_eq!(engine.get(&key(9000)).expect("read").as_deref(), Some(b"new".as_slice()));
+    drop(engine);
+    assert_eq!(all(&Sled::open(&base).expect("opened again")), now);
+}
+
+#[test]
+fn compaction_that_is_told_to_end_leaves_the_database_as_it_was() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let base = dir.path().join("db");
+    let engine = Sled::open(&base).expect("opened");
+    let mut rows = Batch::default();
+    (0..1000_u32).for_each(|number| rows.put(row(&SITE, table::STUDY, &number.to_be_bytes()), vec![7; 4000]));
+    engine.commit(rows).expect("committed");
+    assert_eq!(engine.compact(1 << 30, &|| false).expect("begun"), Compacted::Stopped);
+    assert!(base.exists() && !dir.path().join("db.2").exists());
+    put(&engine, b"later", b"1");
+    assert_eq!(engine.compact(1 << 30, &|| true).expect("compacted"), Compacted::Done);
+    assert_eq!(keys(&engine, b"").len(), 1001);
+}
+
+#[test]
+fn live_bytes_are_those_of_keys_and_values() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let engines: [Box<dyn Engine>; 2] =
+        [Box::new(Memory::default()), Box::new(Sled::open(&dir.path().join("db")).expect("opened"))];
+    for engine in engines {
+        put(&*engine, b"abc", b"12345");
+        put(&*engine, b"d", b"");
+        put(&*engine, b"abc", b"1");
+        assert_eq!(engine.live_bytes().expect("read"), 5);
+    }
+}
+
+/// The disk as it is whenever a compaction asks whether to go on, copied and opened as after a power cut.
+#[test]
+fn crash_while_rows_are_copied_loses_nothing_that_was_committed() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let base = dir.path().join("site").join("db");
+    std::fs::create_dir(dir.path().join("site")).expect("made");
+    let engine = Sled::open(&base).expect("opened");
+    let key = |number: u32| row(&[7; 16], table::PACK, &number.to_be_bytes());
+    let mut rows = Batch::default();
+    (0..1000).for_each(|number| rows.put(key(number), vec![b'a'; 4000]));
+    engine.commit(rows).expect("committed");
+    let asked = AtomicU32::new(0);
+    let crash = || {
+        let number = asked.fetch_add(1, Ordering::Relaxed);
+        put(&engine, &key(number), b"changed");
+        let image = dir.path().join(format!("crash {number}"));
+        copy(&dir.path().join("site"), &image);
+        let found = Sled::open(&image.join("db")).expect("it opens");
+        assert_eq!(keys(&found, b"").len(), 1000);
+        assert_eq!(found.get(&key(number)).expect("read").as_deref(), Some(b"changed".as_slice()));
+        assert!(!image.join("db.2").exists(), "what was begun is gone");
+        true
+    };
+    assert_eq!(engine.compact(1 << 30, &crash).expect("compacted"), Compacted::Done);
+    assert!(asked.into_inner() > 2, "it was asked several times");
 }
 
 /// The disk at each moment of a compaction, as a crash would leave it.

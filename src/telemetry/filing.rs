@@ -18,8 +18,15 @@ group! {
         quarantine_items: IntGauge = "studygate_quarantine_items" [],
         /// Time from when a purge could begin, everything before it filed, until rows and files were gone.
         purge_duration: Histogram = "studygate_purge_duration_seconds" [],
+        /// Rewritings of the database by how they ended.
+        compactions: IntCounterVec = "studygate_compactions_total" ["result"],
+        /// Time that a rewriting of the database took.
+        compaction_duration: Histogram = "studygate_compaction_duration_seconds" [],
     }
 }
+
+/// How a rewriting of the database ends.
+const COMPACTION_RESULTS: [&str; 6] = ["done", "in_use", "stopped", "no_room", "not_needed", "failed"];
 
 /// What became of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +83,9 @@ impl RecordResult {
 
 impl FilingMetrics {
     fn at_zero(&self) {
+        for result in COMPACTION_RESULTS {
+            self.compactions.with_label_values(&[result]);
+        }
         for name in KNOWN.iter().map(|known| known.name).chain(["other"]) {
             for result in RecordResult::ALL {
                 self.records.with_label_values(&[name, result.name()]);

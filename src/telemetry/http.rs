@@ -34,6 +34,8 @@ pub enum Listener {
     Ingress,
     /// The local API.
     Local,
+    /// The local API over HTTPS.
+    Api,
     /// Health and metrics.
     Metrics,
 }
@@ -54,18 +56,19 @@ pub enum Route {
 /// The methods that have a label of their own, and all others.
 const METHODS: [&str; 3] = ["GET", "POST", "other"];
 /// The statuses that have a counter of their own, and all others.
-const CODES: [u16; 16] = [200, 201, 202, 204, 400, 403, 404, 405, 408, 409, 413, 415, 422, 500, 503, 0];
+const CODES: [u16; 19] = [200, 201, 202, 204, 400, 401, 403, 404, 405, 408, 409, 413, 415, 422, 423, 429, 500, 503, 0];
 const ROUTES: [Route; 4] = [Route::Notify, Route::Api, Route::Health, Route::Unknown];
 
 impl Listener {
     /// Every listener.
-    pub const ALL: [Self; 3] = [Self::Ingress, Self::Local, Self::Metrics];
+    pub const ALL: [Self; 4] = [Self::Ingress, Self::Local, Self::Api, Self::Metrics];
 
     /// Its label.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Ingress => "ingress",
             Self::Local => "local",
+            Self::Api => "api",
             Self::Metrics => "metrics",
         }
     }
@@ -73,7 +76,7 @@ impl Listener {
     const fn routes(self) -> [Route; 2] {
         match self {
             Self::Ingress => [Route::Notify, Route::Unknown],
-            Self::Local => [Route::Api, Route::Unknown],
+            Self::Local | Self::Api => [Route::Api, Route::Unknown],
             Self::Metrics => [Route::Health, Route::Unknown],
         }
     }

@@ -132,7 +132,7 @@ impl fmt::Display for Error {
             Self::Missing(path) => {
                 write!(
                     f,
-                    "there is no file {}: put the PEM file there, or set [ingress.tls] to where it is",
+                    "there is no file {}: put the PEM file there, or set its section's path to where it is",
                     path.display()
                 )
             }

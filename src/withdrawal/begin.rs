@@ -1,5 +1,8 @@
 //! How a withdrawal begins: by a person, or when a wait is over; and how it is undone while it waits.
 
+use std::time::Duration;
+
+use crate::journal::Position;
 use crate::model::connection::{ClientId, ConnectionDigest};
 use crate::model::id::OwnerId;
 use crate::model::participant::{Lock, ParticipantState};
@@ -76,7 +79,9 @@ impl Withdrawal {
 
     /// Purges whose wait is over begin. The caller has made sure that the time is to be believed.
     pub fn expire_waits(&self, now: UnixSeconds) -> Result<Vec<Event>, Failure> {
-        let is_over = |purge: &Purge| purge.is_waiting() && purge.wait.is_none_or(|wait| wait.until <= now);
+        let is_over = |purge: &Purge| {
+            purge.is_waiting() && !purge.is_settling() && purge.wait.is_none_or(|wait| wait.until <= now)
+        };
         if self.log.all(is_over).is_empty() {
             return Ok(Vec::new());
         }
@@ -84,6 +89,21 @@ impl Withdrawal {
         // Looked at again within the turn: a person may have decided meanwhile.
         let over = self.log.all(is_over);
         self.release(turn, over, What::WaitOver, now)
+    }
+
+    /// Purges begin whose notice has shown to be none of a flood. Bodies up to `filed` are filed; those of before the start
+    /// are awaited. Their notices are entered already, so nothing else is to be.
+    pub fn end_settling(&self, filed: Position, monotonic: Duration) -> Result<(), Failure> {
+        let is_over = |(_, over): &(PurgeId, Duration)| *over <= monotonic;
+        if filed < self.replayed || !self.settling().iter().any(is_over) {
+            return Ok(());
+        }
+        let turn = self.parts.people.turn();
+        let over: Vec<_> = self.settling().iter().copied().filter(is_over).map(|(id, _)| id).collect();
+        let purges = over.iter().filter_map(|id| self.log.find(id)).filter(Purge::is_settling).collect();
+        self.release(turn, purges, What::WaitOver, self.now())?;
+        self.settling().retain(|(id, _)| !over.contains(id));
+        Ok(())
     }
 
     /// Ends what a crash left between the log's row and those of the people, in the step that a purge begins with.
@@ -166,6 +186,9 @@ impl Withdrawal {
         if !purges.is_empty() {
             tracing::info!(left, locked = purges.len() - left, "participants leave");
         }
+        let over = self.parts.clock.monotonic() + self.parts.settings.settle_for;
+        let settling = purges.iter().filter(|purge| purge.is_settling()).map(|purge| (purge.id, over));
+        self.settling().extend(settling);
         self.schedule(&owners)?;
         Ok(events)
     }

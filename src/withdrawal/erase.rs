@@ -147,7 +147,7 @@ impl Withdrawal {
         }
         self.commit(turn, purges, Place::Last)?;
         if !purges.is_empty() {
-            self.compaction_wanted();
+            self.compactor.want();
         }
         Ok(())
     }

@@ -87,6 +87,9 @@ impl Event {
             What::Locked(Cause::Deregistration, Why::Flood) => {
                 Act::DeregistrationHeld { purge: id(), data: data(), waits_until: waits_until() }
             }
+            What::Locked(Cause::Deregistration, Why::Settling) => {
+                Act::DeregistrationObeyed { repeated: false, purge: id(), data: data(), waits_until: None }
+            }
             What::Locked(Cause::Deregistration, Why::Grace) | What::Left(Cause::Deregistration) => {
                 Act::DeregistrationObeyed { repeated: false, purge: id(), data: data(), waits_until: waits_until() }
             }
@@ -145,6 +148,7 @@ mod tests {
         let cases = [
             (What::Locked(notice, Why::Flood), "deregistration-held", false),
             (What::Locked(notice, Why::Grace), "deregistration-obeyed", false),
+            (What::Locked(notice, Why::Settling), "deregistration-obeyed", false),
             (What::Left(notice), "deregistration-obeyed", false),
             (What::Repeated, "deregistration-obeyed", false),
             (What::Locked(person, Why::Grace), "participant-withdrawn", true),

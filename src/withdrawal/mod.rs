@@ -26,8 +26,8 @@ pub mod record;
 mod rotation;
 mod view;
 
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::crypto::key::Rng;
@@ -36,7 +36,6 @@ use crate::disk::Space;
 use crate::journal::{Journal, Position};
 use crate::model::id::OwnerId;
 use crate::model::participant::ParticipantState;
-use crate::model::time::UnixSeconds;
 use crate::people::People;
 use crate::people::standing::Standing;
 use crate::people::turn::Turn;
@@ -44,14 +43,14 @@ use crate::queue::Queue;
 use crate::records::catalog::Catalog;
 use crate::store::engine::Engine;
 pub use crate::withdrawal::begin::Leave;
-use crate::withdrawal::compaction::needs_compaction;
+use crate::withdrawal::compaction::{Compactor, needs_compaction};
 use crate::withdrawal::course::Brake;
 pub use crate::withdrawal::event::Event;
 pub use crate::withdrawal::failure::Failure;
 use crate::withdrawal::log::PurgeLog;
 pub use crate::withdrawal::notice::{Applied, PermissionChanges};
 pub use crate::withdrawal::places::erase_rows;
-use crate::withdrawal::record::Purge;
+use crate::withdrawal::record::{Purge, PurgeId};
 pub use crate::withdrawal::view::{Pending, Preview};
 
 /// Settings.
@@ -63,6 +62,8 @@ pub struct Settings {
     pub quarantine_for: i64,
     /// When notices are too many to be obeyed at once.
     pub brake: Brake,
+    /// How long who is noticed is locked before the purge begins, so that a flood within this time is held whole.
+    pub settle_for: Duration,
 }
 
 /// What withdrawal works with.
@@ -98,9 +99,9 @@ pub struct Withdrawal {
     due: Mutex<Vec<Due>>,
     /// Held from the counting of what goes to the end of its epoch, so that a receipt names the right one.
     rotating: Mutex<()>,
-    /// Whether a purge's deleted rows still stand in the files of the database, and when that is looked at.
-    uncompacted: AtomicBool,
-    next_compaction: Mutex<UnixSeconds>,
+    /// Purges whose notice came a moment ago, and when that moment is over, by the clock that only goes forward.
+    settling: Mutex<Vec<(PurgeId, Duration)>>,
+    compactor: Compactor,
 }
 
 /// An owner to be erased once everything taken before the notice is filed.
@@ -124,9 +125,11 @@ impl Withdrawal {
     pub fn new(parts: Parts) -> Result<Withdrawal, Failure> {
         let log = PurgeLog::open(Arc::clone(&parts.engine), Arc::clone(&parts.keyring), Arc::clone(&parts.rng))?;
         let replayed = parts.journal.newest();
-        let uncompacted = AtomicBool::new(!log.all(needs_compaction).is_empty());
-        let (due, rotating, next_compaction) = (Mutex::default(), Mutex::default(), Mutex::default());
-        let withdrawal = Withdrawal { parts, log, replayed, due, rotating, uncompacted, next_compaction };
+        let compactor = Compactor::new(!log.all(needs_compaction).is_empty(), parts.clock.now());
+        // What settled when the gateway ended has settled once everything is filed that came behind it.
+        let settling = log.all(Purge::is_settling).iter().map(|purge| (purge.id, Duration::ZERO)).collect();
+        let (due, rotating) = (Mutex::default(), Mutex::default());
+        let withdrawal = Withdrawal { parts, log, replayed, due, rotating, settling: Mutex::new(settling), compactor };
         withdrawal.resume_destroyed()?;
         withdrawal.resume_begun()?;
         let directory = withdrawal.parts.people.read();
@@ -145,9 +148,21 @@ impl Withdrawal {
         !self.ready(filed).is_empty()
     }
 
-    /// How many owners wait to be erased.
+    /// How many owners wait to be erased, or for the moment that shows whether their notice is one of a flood.
     pub fn pending(&self) -> usize {
-        self.due().len()
+        self.due().len() + self.settling().len()
+    }
+
+    /// Whether an owner's data can go once the body at this place is filed: more need not be gathered behind it.
+    pub fn waits_for(&self, place: Position) -> bool {
+        self.due().iter().any(|due| due.after <= place)
+    }
+
+    /// How many bodies that came before a participant left are not filed yet, and may hold what is theirs; none where
+    /// nothing of theirs waits to be destroyed.
+    pub fn bodies_pending(&self, owner: &OwnerId) -> u64 {
+        let filed = self.parts.journal.filed();
+        self.due().iter().find(|due| due.owner == *owner).map_or(0, |due| due.after.0.saturating_sub(filed.0))
     }
 
     /// Everything that was taken before the notice is filed, and so is what else shares its journal generation.
@@ -192,6 +207,10 @@ impl Withdrawal {
         self.log.keep(purges);
         pending.apply();
         Ok(())
+    }
+
+    fn settling(&self) -> MutexGuard<'_, Vec<(PurgeId, Duration)>> {
+        self.settling.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn due(&self) -> MutexGuard<'_, Vec<Due>> {

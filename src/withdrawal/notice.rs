@@ -20,7 +20,7 @@ use crate::people::turn::Turn;
 use crate::withdrawal::begin::Begun;
 use crate::withdrawal::course::{FLOOD_WITHIN, Word, course, is_flood};
 use crate::withdrawal::event::What;
-use crate::withdrawal::record::{Cause, Stage};
+use crate::withdrawal::record::{Cause, Purge, Wait, Why};
 use crate::withdrawal::{Event, Failure, Withdrawal};
 
 /// How long a connection that nobody was linked to is kept out after its notice, in seconds: a day, for late retries.
@@ -105,6 +105,7 @@ impl Withdrawal {
         for connection in &deregistered {
             self.deregister(&mut turn, connection, &mut notices);
         }
+        self.hold_settling(&mut turn, &mut notices);
         let Notices { mut applied, of_nobody, mut begun, .. } = notices;
         // As counts: whoever floods the gateway with notices does not flood its audit log.
         if of_nobody > 0 {
@@ -150,6 +151,17 @@ impl Withdrawal {
             people.filter(|found| is_linked(directory.links(&found.id))).map(|found| found.id).collect();
         known.extend(noticed.iter().copied());
         is_flood(brake, noticed.len(), known.len()).then_some(brake.hold_for)
+    }
+
+    /// Where these notices make a flood, those of the moment before are part of it: nothing of theirs is destroyed yet.
+    fn hold_settling(&self, turn: &mut Turn<'_>, notices: &mut Notices<'_>) {
+        let Some(hold_for) = notices.held else { return };
+        let settles = |purge: &Purge| purge.is_settling() && purge.client.as_ref() == Some(notices.client);
+        for purge in self.log.all(settles) {
+            let wait = Wait { why: Why::Flood, until: purge.times.requested.plus(hold_for) };
+            let held = Purge { wait: Some(wait), ..purge };
+            self.begin(turn, held, notices.received, &mut notices.begun);
+        }
     }
 
     fn deregister(&self, turn: &mut Turn<'_>, connection: &ConnectionDigest, notices: &mut Notices<'_>) {
@@ -213,15 +225,17 @@ impl Withdrawal {
             notices.begun.events.extend(Event::to(turn.directory(), participant, What::LinkEnded, received));
             return;
         }
-        let chosen = course(&study.rules, Word::default(), notices.held, received);
+        let mut chosen = course(&study.rules, Word::default(), notices.held, received);
+        if chosen.wait.is_none() && !self.parts.settings.settle_for.is_zero() {
+            chosen.wait = Some(Wait { why: Why::Settling, until: received });
+        }
         let client = Some(notices.client.clone());
         let purge = self.named(turn, participant, chosen, Cause::Deregistration, client, received);
         self.begin(turn, purge, received, &mut notices.begun);
-        let last = notices.begun.purges.last().map(|purge| purge.stage);
-        match (last, notices.held) {
-            (Some(Stage::Waiting), Some(_)) => notices.applied.awaiting += 1,
-            (Some(Stage::Waiting), None) => notices.applied.locked += 1,
-            _ => notices.applied.withdrawn += 1,
+        match notices.begun.purges.last().and_then(|purge| purge.wait).map(|wait| wait.why) {
+            Some(Why::Flood) => notices.applied.awaiting += 1,
+            Some(Why::Grace) => notices.applied.locked += 1,
+            Some(Why::Settling) | None => notices.applied.withdrawn += 1,
         }
     }
 

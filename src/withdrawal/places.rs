@@ -63,6 +63,7 @@ pub const PLACES: &[Place] = &[
     place("studies with their retired codes", Emptied::Kept(table::STUDY)),
     place("purges and their receipts", Emptied::Kept(table::PURGE)),
     place("exports that were handed out, and the codes in them", Emptied::Kept(table::EXPORT)),
+    place("tokens of the API", Emptied::Kept(table::TOKEN)),
     place("how far filing has come", Emptied::Kept(table::PROGRESS)),
     place("the last head of the audit log", Emptied::Kept(table::AUDIT)),
     place("when the escrow of the root key was verified", Emptied::Kept(table::ESCROW)),

@@ -57,6 +57,8 @@ pub enum Why {
     Grace,
     /// Too many notices came at once: a person is to look.
     Flood,
+    /// A notice came a moment ago: what comes behind it may show that it is one of a flood.
+    Settling,
 }
 
 /// A purge that waits.
@@ -160,6 +162,11 @@ impl Purge {
     /// Whether something is still to be destroyed.
     pub fn is_open(&self) -> bool {
         self.stage < Stage::Erased
+    }
+
+    /// Whether it waits for the moment that shows whether its notice is one of a flood.
+    pub fn is_settling(&self) -> bool {
+        self.is_waiting() && self.wait.is_some_and(|wait| wait.why == Why::Settling)
     }
 
     /// Whether it waits for a person or for time.

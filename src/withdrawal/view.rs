@@ -14,6 +14,9 @@ use crate::withdrawal::receipt::{self, Receipt};
 use crate::withdrawal::record::{Cause, Compaction, Counts, Purge, PurgeId, Stage, Why};
 use crate::withdrawal::{Event, Failure, Withdrawal};
 
+/// A purge that began so many seconds behind its notice did not wait for a grace or a person.
+const SETTLED_WITHIN: i64 = 60;
+
 /// What a withdrawal would do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Preview {
@@ -76,7 +79,7 @@ impl Withdrawal {
     /// How many purges are under way.
     pub fn in_numbers(&self) -> Pending {
         let open = self.log.all(Purge::is_open);
-        let begun = || open.iter().filter(|purge| !purge.is_waiting());
+        let begun = || open.iter().filter(|purge| !purge.is_waiting() || purge.is_settling());
         let flooded = |purge: &&Purge| purge.is_waiting() && purge.wait.is_some_and(|wait| wait.why == Why::Flood);
         Pending {
             begun: begun().count(),
@@ -106,25 +109,27 @@ impl Withdrawal {
         unaudited.iter().map(|purge| Event::of(purge, What::Erased, self.now())).collect()
     }
 
-    /// The steps before and behind an erasure that purges have taken and `is_entered` does not know; a crash came
-    /// between. What a person decided is not among them: intents tell of it.
-    pub fn unentered(&self, is_entered: impl Fn(&PurgeId, &[&str]) -> bool) -> Vec<Event> {
+    /// The steps before and behind an erasure that purges have taken and that are entered fewer times than they
+    /// have to be; a crash came between. What a person decided is not among them: intents tell of it.
+    pub fn unentered(&self, entered: impl Fn(&PurgeId, &[&str]) -> usize) -> Vec<Event> {
         let mut events = Vec::new();
         for purge in self.log.all(|_| true) {
-            let mut missing = |what, names: &[&str]| {
-                if !is_entered(&purge.id, names) {
+            let mut missing = |what, names: &[&str], least| {
+                if entered(&purge.id, names) < least {
                     events.push(Event::of(&purge, what, self.now()));
                 }
             };
             // Of a purge under way the notice is in the journal still, or its end is to be entered.
             if purge.cause == Cause::Deregistration && !purge.is_open() {
-                missing(What::Repeated, &["deregistration-obeyed", "deregistration-held"]);
+                missing(What::Repeated, &["deregistration-obeyed", "deregistration-held"], 1);
             }
-            if purge.wait.is_some() && purge.times.tombstoned.is_some() {
-                missing(What::WaitOver, &["purge-begun", "purge-confirmed"]);
+            if purge.times.tombstoned > Some(purge.times.requested.plus(SETTLED_WITHIN)) {
+                // It waited; where a person had begun it, that stands in an entry of the same name as the end of its wait.
+                let least = if purge.cause == Cause::Deregistration { 1 } else { 2 };
+                missing(What::WaitOver, &["purge-begun", "purge-confirmed", "participant-withdrawn"], least);
             }
             if purge.compaction == Compaction::Done {
-                missing(What::Compacted, &["database-compacted"]);
+                missing(What::Compacted, &["database-compacted"], 1);
             }
         }
         events

@@ -7,6 +7,7 @@
 
 mod big_push;
 mod callbacks;
+mod crowd;
 mod dead;
 mod figure;
 mod machine;
@@ -18,10 +19,13 @@ mod process;
 mod pull_dead_upstream;
 mod pull_memory;
 mod pull_rate;
+mod purge;
+mod purge_space;
 #[path = "../site/mod.rs"]
 mod site;
 mod slow_fsync;
 mod small_push;
+mod steady;
 mod traffic;
 mod wrk;
 
@@ -44,10 +48,32 @@ pub(crate) struct Effort {
     pulls: usize,
     /// Jobs that wait while memory is looked at.
     waiting: usize,
+    /// Participants of the store that some of them leave.
+    participants: usize,
+    /// Large records of each of them.
+    large: usize,
 }
 
-const FULL: Effort = Effort { rounds: 9, round_s: 5, long_s: 60, summaries: 1_000_000, pulls: 10_000, waiting: 80_000 };
-const QUICK: Effort = Effort { rounds: 3, round_s: 2, long_s: 10, summaries: 100_000, pulls: 2_000, waiting: 20_000 };
+const FULL: Effort = Effort {
+    rounds: 9,
+    round_s: 5,
+    long_s: 60,
+    summaries: 1_000_000,
+    pulls: 10_000,
+    waiting: 80_000,
+    participants: 1000,
+    large: 8,
+};
+const QUICK: Effort = Effort {
+    rounds: 3,
+    round_s: 2,
+    long_s: 10,
+    summaries: 100_000,
+    pulls: 2_000,
+    waiting: 20_000,
+    participants: 200,
+    large: 4,
+};
 
 type Scenario = (&'static str, fn(Effort) -> Vec<Figure>);
 
@@ -61,6 +87,8 @@ const SCENARIOS: &[Scenario] = &[
     ("pull-dead-upstream", pull_dead_upstream::measure),
     ("million", million::measure),
     ("million-mixed", million::measure_mixed),
+    ("purge", purge::measure),
+    ("purge-space", purge_space::measure),
 ];
 
 fn main() -> ExitCode {

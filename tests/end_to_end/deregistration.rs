@@ -26,6 +26,9 @@ fn deregistered_participant_is_absent_from_the_dataset_and_late_data_are_dropped
     assert!(!site.export("LEAVE").records(&code_of(0), "dailies").is_empty());
     site.push(&Notification::new().deregistration(population.user(0)).to_json());
     site.push(&body);
+    site.wait_until_filed();
+    site.wait_for_metric("studygate_purge_pending", 0.0);
+    site.push(&body);
     let dataset = site.export("LEAVE");
     assert_eq!(dataset.types().iter().map(|name| dataset.records(&code_of(0), name).len()).sum::<usize>(), 0);
     assert_eq!(dataset.records(&code_of(1), "dailies").len(), 3, "the other participant is untouched");

@@ -4,11 +4,13 @@ use std::{os::unix::fs::PermissionsExt as _, path::Path, sync::Arc, time::Durati
 
 use bytes::Bytes;
 use hyper::{Method, StatusCode};
+use ring::rand::SystemRandom;
 use studygate::{
     client::connection::{Connection, Outgoing},
     http::{
         local_api::{Caller, LocalAnswer, LocalApi, LocalBody, LocalRequest, LocalResponse, StreamPiece},
         local_socket::{LocalSocket, SocketError},
+        request_id::RequestIds,
         settings::ConnectionLimits,
     },
     lifecycle::{Stop, Stopped},
@@ -23,7 +25,7 @@ struct Echo;
 impl LocalApi for Echo {
     fn handle(&self, request: LocalRequest) -> LocalAnswer<'_> {
         Box::pin(async move {
-            let LocalRequest { method, path, query, peer, body } = request;
+            let LocalRequest { method, path, query, peer, body, .. } = request;
             let stream = |pieces: Vec<StreamPiece>| {
                 let (sender, receiver) = mpsc::channel(8);
                 for piece in pieces {
@@ -52,7 +54,7 @@ fn serve(path: &Path, stopped: Stopped) -> JoinHandle<()> {
     let limits = ConnectionLimits { drain: Duration::from_secs(5), ..ConnectionLimits::default() };
     tokio::spawn(async move {
         let metrics = HttpMetrics::register(&Registry::new());
-        socket.serve(Arc::new(Echo), limits, &metrics, stopped).await;
+        socket.serve(Arc::new(Echo), Arc::new(RequestIds::new(&SystemRandom::new())), limits, &metrics, stopped).await;
     })
 }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use ring::rand::SystemRandom;
 use serde_json::{Value, json};
-use studygate::access::rights::Reach;
+use studygate::access::{Gate, rights::Reach, socket::SocketGrants, tokens::Tokens};
 use studygate::audit::{self, Log, Who};
 use studygate::clock::Clock;
 use studygate::crypto::{
@@ -128,7 +128,13 @@ impl Desk for FakeDesk {
         self.quarantined(id, reach).map(|_| None)
     }
 
-    fn pulls(&self, all: bool, after: Option<&str>, _reach: &Reach) -> Result<(Vec<Value>, Option<String>), Refusal> {
+    fn pulls(
+        &self,
+        all: bool,
+        after: Option<&str>,
+        _limit: usize,
+        _reach: &Reach,
+    ) -> Result<(Vec<Value>, Option<String>), Refusal> {
         let ended = json!({ "id": QUARANTINED, "state": "gone" });
         match (all, after) {
             (false, None) => Ok((vec![ended], None)),
@@ -230,6 +236,7 @@ pub(crate) struct Site {
     pub(crate) people: Arc<People>,
     pub(crate) desk: Arc<FakeDesk>,
     pub(crate) audit: Arc<Log>,
+    pub(crate) gate: Arc<Gate>,
     pub(crate) routes: Routes,
     dir: tempfile::TempDir,
 }
@@ -256,6 +263,11 @@ impl Site {
     }
 
     pub(crate) fn new() -> Self {
+        Self::with_grants(SocketGrants::default())
+    }
+
+    /// With these rights at the socket.
+    pub(crate) fn with_grants(grants: SocketGrants) -> Self {
         let dir = tempfile::tempdir().expect("a folder");
         let keyring = Keyring::open(dir.path(), &Key::from_bytes([9; 32]), Arc::new(SystemRandom::new()));
         let settings = Settings { held_connections_max: 10 };
@@ -271,7 +283,10 @@ impl Site {
         let settings_of_audit = audit::Settings::new(dir.path().join("audit"));
         let audit = Log::open(settings_of_audit, trail, AuditMetrics::register(&Registry::new())).expect("a log");
         let audit = Arc::new(audit);
-        let people = People::open(engine, keyring, Arc::new(SystemRandom::new()), settings).expect("people");
+        let rng = || Arc::new(SystemRandom::new());
+        let tokens = Tokens::open(Arc::clone(&engine) as _, Arc::clone(&keyring), rng(), NOW).expect("tokens");
+        let gate = Arc::new(Gate::new(tokens, grants));
+        let people = People::open(engine, keyring, rng(), settings).expect("people");
         let people = Arc::new(people);
         let desk = Arc::new(FakeDesk {
             people: Arc::clone(&people),
@@ -282,8 +297,9 @@ impl Site {
             root_key: Mutex::new(Key::from_bytes([9; 32])),
             escrow_verified: Mutex::default(),
         });
-        let routes = Routes::new(Arc::clone(&people), Arc::clone(&desk) as _, Arc::clone(&audit), Arc::new(Noon));
-        Self { people, desk, audit, routes, dir }
+        let (trail, behind) = (Arc::clone(&audit), Arc::clone(&desk) as _);
+        let routes = Routes::new(Arc::clone(&people), behind, trail, Arc::new(Noon), Arc::clone(&gate));
+        Self { people, desk, audit, gate, routes, dir }
     }
 
     /// Where its files lie.

@@ -131,7 +131,12 @@ impl Disk {
         let queue = Arc::new(Queue::open_store(queue_settings, queue, &callbacks, self.clock.now()).expect("a queue"));
         let brake = Brake { share: 0.25, least: 5, hold_for: 1000 };
         let withdrawal = Withdrawal::new(withdrawal::Parts {
-            settings: withdrawal::Settings { tombstone_for: 1000, quarantine_for: 5000, brake },
+            settings: withdrawal::Settings {
+                tombstone_for: 1000,
+                quarantine_for: 5000,
+                brake,
+                settle_for: Duration::ZERO,
+            },
             people: Arc::clone(&people),
             catalog: Arc::clone(&catalog),
             keyring: Arc::clone(&keyring),

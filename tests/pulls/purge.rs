@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use studygate::simulate::callbacks::Settings;
 use studygate::simulate::callbacks::fault::Fault;
+use studygate::simulate::file::{self, FileType};
 use studygate::simulate::notification::Notification;
 use studygate::simulate::user::Population;
 
-use crate::garmin::{Garmin, answer, assert_silent, notification, pair, pulls, wait, wait_until_pulled};
+use crate::garmin::{Garmin, answer, assert_silent, notification, pair, pulls, runs, wait, wait_until_pulled};
 
 const WAITING: i64 = 50;
 
@@ -30,9 +31,14 @@ fn deregistration_takes_the_pulls_that_wait_with_it_and_a_late_answer_is_not_sto
         pulls(&site, &["--all"]).iter().filter(|pull| pull["attempts"].as_u64() > Some(0)).count() == 51
     });
     let slow = garmin.window(leaves, "sleeps", 901, &answer(leaves, 901, 1), vec![Fault::Slow]);
-    site.push(&notification([&slow]));
-    garmin.wait_for_fetches(slow.offer, 1);
-    assert!(!garmin.fetches_of(slow.offer)[0].is_whole, "it is under way");
+    let run = runs(leaves, 14).remove(0);
+    let bytes = file::of(leaves, &run, FileType::Fit).expect("a watch recorded it");
+    let slow_file = garmin.file(leaves, &run, "FIT", &bytes, vec![Fault::Slow]);
+    site.push(&notification([&slow, &slow_file]));
+    for offer in [slow.offer, slow_file.offer] {
+        garmin.wait_for_fetches(offer, 1);
+        assert!(!garmin.fetches_of(offer)[0].is_whole, "it is under way");
+    }
 
     site.push(&Notification::new().deregistration(leaves).to_json());
     let listed = pulls(&site, &["--all"]);
@@ -42,7 +48,9 @@ fn deregistration_takes_the_pulls_that_wait_with_it_and_a_late_answer_is_not_sto
         pulls(&site, &["--all"]).len() == 1 && site.metric("studygate_pull_queue_length") == Some(1.0)
     });
     let asked = garmin.callbacks.fetches().len();
-    wait("the late answer", || garmin.fetches_of(slow.offer)[0].is_whole);
+    wait("the late answers", || {
+        [slow.offer, slow_file.offer].iter().all(|offer| garmin.fetches_of(*offer)[0].is_whole)
+    });
     site.wait_until_filed();
     site.kill();
     site.start();

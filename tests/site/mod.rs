@@ -52,6 +52,7 @@ pub(crate) struct Site {
 struct Addresses {
     ingress: SocketAddr,
     metrics: SocketAddr,
+    api: SocketAddr,
 }
 
 impl Site {
@@ -77,7 +78,7 @@ impl Site {
             folder,
             scratch,
             gateway: None,
-            addresses: Addresses { ingress: free_address(), metrics: free_address() },
+            addresses: Addresses { ingress: free_address(), metrics: free_address(), api: free_address() },
             identity: age::x25519::Identity::generate(),
             exports: 0,
             markers: None,
@@ -88,6 +89,7 @@ impl Site {
         site.edit_config(|text| {
             text.replace("127.0.0.1:8443", &addresses.ingress.to_string())
                 .replace("127.0.0.1:9464", &addresses.metrics.to_string())
+                .replace("127.0.0.1:8444", &addresses.api.to_string())
         });
         site
     }
@@ -160,6 +162,11 @@ impl Site {
     /// Where metrics and health are told.
     pub(crate) fn metrics(&self) -> SocketAddr {
         self.addresses.metrics
+    }
+
+    /// Where the API answers over HTTPS.
+    pub(crate) fn api(&self) -> SocketAddr {
+        self.addresses.api
     }
 
     /// Where the gateway writes what it logs, over all its starts.

@@ -14,7 +14,7 @@ use crate::model::study::Rules;
 use crate::model::time::UnixSeconds;
 use crate::queue::job::{Job, URL_LIFE_S};
 use crate::queue::plan::Event;
-use crate::store::engine::{Batch, Compacted, Engine, Error, row, table};
+use crate::store::engine::{Batch, Compacted, Engine, Error, GoOn, row, table};
 use crate::telemetry::filing::RecordResult::OutsideWindow;
 
 /// A ping for a window.
@@ -71,8 +71,12 @@ impl Engine for Telling {
         self.engine.bytes()
     }
 
-    fn compact(&self, room: u64) -> Result<Compacted, Error> {
-        self.engine.compact(room)
+    fn live_bytes(&self) -> Result<u64, Error> {
+        self.engine.live_bytes()
+    }
+
+    fn compact(&self, room: u64, go_on: GoOn<'_>) -> Result<Compacted, Error> {
+        self.engine.compact(room, go_on)
     }
 }
 

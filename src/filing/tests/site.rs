@@ -58,6 +58,7 @@ pub(super) struct Site {
     pub(super) held_connections_max: usize,
     pub(super) inline_bytes_max: usize,
     pub(super) brake: Brake,
+    pub(super) settle_for: Duration,
     runtime: Runtime,
     running: Option<Running>,
 }
@@ -107,6 +108,7 @@ impl Site {
             held_connections_max: 100,
             inline_bytes_max: INLINE_BYTES_MAX,
             brake: Brake { share: 0.25, least: 5, hold_for: HOLD_FOR },
+            settle_for: Duration::ZERO,
             runtime: Builder::new_current_thread().build().expect("a runtime"),
             running: None,
         }
@@ -173,6 +175,7 @@ impl Site {
                 tombstone_for: TOMBSTONE_FOR,
                 quarantine_for: self.settings.quarantine_for,
                 brake: self.brake,
+                settle_for: self.settle_for,
             },
             people: Arc::clone(&people),
             catalog: Arc::clone(&catalog),
@@ -236,7 +239,7 @@ impl Site {
         });
         copied.and_then(|()| copy.memory.commit(rows)).expect("memory takes them");
         copy.clock.now.store(self.clock.now().0, Ordering::Release);
-        Site { settings: self.settings.clone(), brake: self.brake, ..copy }
+        Site { settings: self.settings.clone(), brake: self.brake, settle_for: self.settle_for, ..copy }
     }
 
     /// Files what has come, in one go.

@@ -2,7 +2,7 @@
 //!
 //! | request | answer |
 //! |---|---|
-//! | GET audit?study=&code=&act=&from=&to=&after= | `{"entries": [ENTRY], "next"}`; `next` goes into `after` |
+//! | GET audit?study=&code=&act=&from=&to=&limit=&after= | `{"entries": [ENTRY], "next"}`; `next` goes into `after` |
 //! | POST audit/verify | `{"entries", "range", "proven_to", "head", "findings": [FINDING], "site_key"}` |
 //!
 //! ENTRY: `{"sequence", "at", "who", "act", "details", "study", "code"}`. FINDING: `{"file", "line", "byte",
@@ -15,13 +15,14 @@ use crate::access::rights::Reach;
 use crate::audit::list::Filter;
 use crate::audit::{Act, Event, act};
 use crate::http::local::times::{beginning, end};
-use crate::http::local::{Answer, Call, Routes, json};
+use crate::http::local::{Answer, Call, Routes, json, page::Page};
 use crate::http::problem::Problem;
 
 pub(super) fn list(routes: &Routes, call: &Call) -> Answer {
-    let query = call.query(&["study", "code", "act", "from", "to", "after"])?;
+    let query = call.query(&["study", "code", "act", "from", "to", "limit", "after"])?;
+    let page = Page::of(&query)?;
     let text = |name| Ok::<_, Problem>(query.one(name)?.map(str::to_owned));
-    let after = query.one("after")?.map_or(Ok(0), str::parse);
+    let after = page.after.as_deref().map_or(Ok(0), str::parse);
     let filter = Filter {
         study: text("study")?,
         within: match &call.reach {
@@ -32,6 +33,7 @@ pub(super) fn list(routes: &Routes, call: &Call) -> Answer {
         act: text("act")?,
         from: query.one("from")?.map(|text| beginning("from", text)).transpose()?,
         to: query.one("to")?.map(|text| end("to", text)).transpose()?,
+        limit: page.limit,
         after: after.map_err(|_| Problem::invalid("\"after\" is no entry's number."))?,
     };
     if filter.act.as_deref().is_some_and(|name| !act::NAMES.contains(&name)) {

@@ -68,9 +68,15 @@ pub trait Desk: Send + Sync {
         let _uncounted = study;
     }
 
-    /// Jobs by id, behind `after`: those that ended without data, or all; a JSON object each. The second is where to
+    /// Jobs by id, at most so many behind `after`: those that ended without data, or all; a JSON object each. The second is where to
     /// go on, `None` at the end.
-    fn pulls(&self, all: bool, after: Option<&str>, reach: &Reach) -> Result<(Vec<Value>, Option<String>), Refusal>;
+    fn pulls(
+        &self,
+        all: bool,
+        after: Option<&str>,
+        limit: usize,
+        reach: &Reach,
+    ) -> Result<(Vec<Value>, Option<String>), Refusal>;
 
     /// Has a job tried again at once. Returns whom it is for.
     fn retry_pull(&self, id: &str, now: UnixSeconds, reach: &Reach) -> Result<Vec<Concerned>, Refusal>;

@@ -13,6 +13,7 @@ pub mod keys;
 mod lists;
 mod members;
 mod openapi;
+mod page;
 mod participants;
 mod pulls;
 mod purges;
@@ -22,6 +23,7 @@ mod schema;
 mod studies;
 mod table;
 mod times;
+mod tokens;
 mod told;
 mod views;
 
@@ -32,6 +34,7 @@ use bytes::Bytes;
 use hyper::StatusCode;
 use serde::Serialize;
 
+use crate::access::Gate;
 use crate::access::rights::{Denied, Grant, Reach, Rights};
 use crate::audit::{Act, Event, Log, Who};
 use crate::clock::Clock;
@@ -58,6 +61,7 @@ pub struct Routes {
     desk: Arc<dyn Desk>,
     audit: Arc<Log>,
     clock: Arc<dyn Clock>,
+    access: Arc<Gate>,
 }
 
 /// A request that found its route.
@@ -66,14 +70,21 @@ struct Call {
     query: String,
     body: Bytes,
     peer: Caller,
+    id: String,
     reach: Reach,
     done: RefCell<Vec<Event>>,
 }
 
 impl Routes {
     /// The routes over these.
-    pub fn new(people: Arc<People>, desk: Arc<dyn Desk>, audit: Arc<Log>, clock: Arc<dyn Clock>) -> Self {
-        Self { people, desk, audit, clock }
+    pub fn new(
+        people: Arc<People>,
+        desk: Arc<dyn Desk>,
+        audit: Arc<Log>,
+        clock: Arc<dyn Clock>,
+        access: Arc<Gate>,
+    ) -> Self {
+        Self { people, desk, audit, clock, access }
     }
 
     /// Answers a request; blocks while a change becomes durable.
@@ -95,8 +106,9 @@ impl Routes {
                     Denied::Forbidden => Problem::forbidden(),
                     Denied::Hidden => Refusal::no_study(bounds.study().unwrap_or_default()).into(),
                 })?;
-                let LocalRequest { query, body, peer, .. } = request;
-                let call = Call { arguments, query, body, peer, reach, done: RefCell::default() };
+                let LocalRequest { query, body, peer, id, .. } = request;
+                self.note_use(&peer);
+                let call = Call { arguments, query, body, peer, id, reach, done: RefCell::default() };
                 return match route.trail {
                     Trail::Audited if route.method == "GET" => self.read(&call, route.handler),
                     Trail::Audited => self.changed(&call, route),
@@ -133,9 +145,18 @@ impl Routes {
         answer
     }
 
+    /// A token's last use is worth knowing, and not worth a refusal.
+    fn note_use(&self, caller: &Caller) {
+        if let Caller::Token { name, .. } = caller
+            && let Err(error) = self.access.tokens.used(name, self.now())
+        {
+            tracing::warn!(%error, token = name, "the last use of a token could not be kept");
+        }
+    }
+
     fn rights(&self, caller: &Caller) -> Rights {
         match caller {
-            Caller::Socket { .. } => Rights::whole(),
+            Caller::Socket { uid, groups, .. } => self.access.socket.rights(*uid, groups),
             Caller::Token { role, scope, .. } => Rights::new(vec![Grant { scope: scope.clone(), role: *role }]),
         }
     }
@@ -233,12 +254,14 @@ impl Call {
 
     /// Codes do not stand in the system's log.
     fn log(&self, event: &Event) {
-        let (action, study) = (event.act.name(), event.study.as_deref());
+        let (action, study, request) = (event.act.name(), event.study.as_deref(), &self.id);
         match &self.peer {
             Caller::Socket { uid, login_uid, .. } => {
-                tracing::info!(action, study, uid, login_uid, "done over the local API");
+                tracing::info!(action, study, uid, login_uid, request, "done over the local API");
             }
-            Caller::Token { name, .. } => tracing::info!(action, study, token = name, "done over the local API"),
+            Caller::Token { name, .. } => {
+                tracing::info!(action, study, token = name, request, "done over the local API")
+            }
         }
     }
 }

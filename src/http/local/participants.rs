@@ -2,17 +2,17 @@
 //!
 //! A participant: `{"code", "state": "active|paused|completed|withdrawn", "from", "to", "pauses": [{"from", "to"}],
 //! "consent": {"version", "date"}, "added", "erased", "links": [{"number", "client", "from", "to", "current"}],
-//! "permissions": [{"link", "granted", "since", "told", "answered_412": {TYPE: time}}]}`. Of one who was erased only
-//! `code`, `state` and `erased` are left, and of one who is locked until a purge `code`, `state` (`locked`) and
-//! `locked_until`; a link of whose user nothing was told has no `permissions`. Shown alone, who has left has `purge`
-//! and, once that is done, `receipt`.
+//! "permissions": [{"link", "granted", "since", "told", "answered_412": {TYPE: time}}]}`. Of one who has left only
+//! `code`, `state` and, once all is gone, `erased` are told, and of one who is locked until a purge `code`, `state`
+//! (`locked`) and `locked_until`; a link of whose user nothing was told has no `permissions`. Shown alone, who has left
+//! has `purge` and, once that is done, `receipt`.
 //!
 //! A `from` or `to` that is a date is a day on the participant's own clock, both included, as records tell it; a time is an
 //! instant, `to` not included.
 //!
 //! | request | body | answer |
 //! |---|---|---|
-//! | GET P | | `{"participants": […]}` by code |
+//! | GET P?limit=&after= | | `{"participants": […], "next"}` by code |
 //! | POST P | `{"code"?, "garmin_user"? or "unassigned"?, "client"?, "from"?, "to"?, "consent"?, "despite_withdrawal"?, "reason"?}` | 201, the participant |
 //! | GET P/C | | the participant |
 //! | PATCH P/C | `{"from"?, "to"?, "consent"?}`, null takes away | the participant |
@@ -28,6 +28,7 @@ use crate::audit::{Act, Event};
 use crate::http::local::{
     Answer, Call, Routes, json,
     members::Members,
+    page::Page,
     studies::reason,
     times::{beginning, window_beginning, window_end},
     views::ParticipantView,
@@ -48,15 +49,15 @@ use crate::people::{
 };
 
 pub(super) fn list(routes: &Routes, call: &Call) -> Answer {
-    call.members(&[])?;
+    let page = Page::of(&call.query(Page::QUERY)?)?;
     let directory = routes.people.read();
     let study = directory.study(call.study())?;
     let now = routes.now();
     let present = directory.participants(&study.id).map(|found| ParticipantView::present(&directory, found, now));
-    let mut views: Vec<_> = present.chain(directory.retired(&study.id).iter().map(ParticipantView::erased)).collect();
-    views.sort_by(|left, right| left.code().cmp(right.code()));
+    let erased = directory.retired(&study.id).iter().map(ParticipantView::erased);
+    let (views, next) = page.cut(present.chain(erased).collect(), |view| view.code().to_owned());
     call.did_to_study(Act::ParticipantsListed {});
-    Ok(json(StatusCode::OK, &json!({ "participants": views })))
+    Ok(json(StatusCode::OK, &json!({ "participants": views, "next": next })))
 }
 
 pub(super) fn add(routes: &Routes, call: &Call) -> Answer {

@@ -2,7 +2,7 @@
 //!
 //! | request | answer |
 //! |---|---|
-//! | GET pulls?all=&after= | `{"pulls": [PULL], "next"}`: those that ended without data, or all; `next` goes into `after` |
+//! | GET pulls?all=&limit=&after= | `{"pulls": [PULL], "next"}`: those that ended without data, or all; `next` goes into `after` |
 //! | POST pulls/{id}/retry | `{"id", "retried": true}` |
 //! | DELETE pulls/{id} `{"reason"}` | `{"id", "dropped": true}` |
 //!
@@ -13,17 +13,18 @@ use hyper::StatusCode;
 use serde_json::json;
 
 use crate::audit::{Act, Event};
-use crate::http::local::{Answer, Call, Routes, json, studies::reason};
+use crate::http::local::{Answer, Call, Routes, json, page::Page, studies::reason};
 use crate::http::problem::Problem;
 
 pub(super) fn list(routes: &Routes, call: &Call) -> Answer {
-    let query = call.query(&["all", "after"])?;
+    let query = call.query(&["all", "limit", "after"])?;
+    let page = Page::of(&query)?;
     let all = match query.one("all")? {
         None | Some("false") => false,
         Some("true") => true,
         Some(_) => return Err(Problem::invalid("\"all\" is neither true nor false.")),
     };
-    let (pulls, next) = routes.desk.pulls(all, query.one("after")?, &call.reach)?;
+    let (pulls, next) = routes.desk.pulls(all, page.after.as_deref(), page.limit, &call.reach)?;
     call.did(Event::new(Act::PullsListed {}));
     Ok(json(StatusCode::OK, &json!({ "pulls": pulls, "next": next })))
 }

@@ -4,16 +4,17 @@
 //! |---|---|---|
 //! | POST studies/S/participants/C/withdraw | `{"reason", "data"?: "purge\|retain", "now"?, "dry_run"?}` | `{"code", "state", "data", "purge_at", "records", …}` |
 //! | GET studies/S/participants/C/receipt | | `{"purge": PURGE, "receipt": {…}, "page": text}`, the last two null until it is done |
-//! | GET purges?all= | | `{"purges": [PURGE]}`: those under way, or all |
+//! | GET purges?all=&limit=&after= | | `{"purges": [PURGE], "next"}`: those under way, or all |
 //! | POST purges/{id}/confirm, reject | `{"reason"}` | `{"id", "confirmed" or "rejected": true}` |
 //!
-//! PURGE: `{"id", "study", "code", "state", "data", "started_by", "requested", "waits_for", "purge_at", "erased"}`.
+//! PURGE: `{"id", "study", "code", "state", "data", "started_by", "requested", "waits_for", "purge_at",
+//! "bodies_pending", "erased"}`; bodies are pending that came before the notice and may hold what is theirs.
 
 use hyper::StatusCode;
 use serde_json::{Value, json};
 
 use crate::audit::{self, Act};
-use crate::http::local::{Answer, Call, Routes, json, studies::reason};
+use crate::http::local::{Answer, Call, Routes, json, page::Page, studies::reason};
 use crate::http::problem::Problem;
 use crate::model::study::DataFate;
 use crate::model::time::UnixSeconds;
@@ -75,14 +76,16 @@ pub(super) fn receipt(routes: &Routes, call: &Call) -> Answer {
 }
 
 pub(super) fn list(routes: &Routes, call: &Call) -> Answer {
-    let all = match call.query(&["all"])?.one("all")? {
+    let query = call.query(&["all", "limit", "after"])?;
+    let page = Page::of(&query)?;
+    let all = match query.one("all")? {
         None | Some("false") => false,
         Some("true") => true,
         Some(_) => return Err(Problem::invalid("\"all\" is neither true nor false.")),
     };
-    let purges = routes.desk.purges(all, &call.reach);
+    let (purges, next) = page.cut_values(routes.desk.purges(all, &call.reach), &["requested", "id"]);
     call.did(audit::Event::new(Act::PurgesListed {}));
-    Ok(json(StatusCode::OK, &json!({ "purges": purges })))
+    Ok(json(StatusCode::OK, &json!({ "purges": purges, "next": next })))
 }
 
 pub(super) fn confirm(routes: &Routes, call: &Call) -> Answer {

@@ -2,7 +2,7 @@
 //!
 //! | request | answer |
 //! |---|---|
-//! | GET quarantine | `{"quarantine": [ITEM]}`, the oldest first |
+//! | GET quarantine?limit=&after= | `{"quarantine": [ITEM], "next"}`, the oldest first |
 //! | GET quarantine/{id} | ITEM with `"text"` (the beginning of it, where `"text_cut"`) and, of a file, `"kind"` |
 //! | GET quarantine/{id}/content | the bytes: of a file those of the file, else the whole text |
 //! | POST quarantine/{id}/retry `{"accept"?}` | `{"id", "retried": true}` |
@@ -18,14 +18,14 @@ use hyper::StatusCode;
 use serde_json::json;
 
 use crate::audit::{Act, Event};
-use crate::http::local::{Answer, Call, Routes, desk::Retry, json, studies::reason};
+use crate::http::local::{Answer, Call, Routes, desk::Retry, json, page::Page, studies::reason};
 use crate::http::local_api::{LocalBody, LocalResponse};
 
 pub(super) fn list(routes: &Routes, call: &Call) -> Answer {
-    call.members(&[])?;
-    let items = routes.desk.quarantine(&call.reach)?;
+    let page = Page::of(&call.query(Page::QUERY)?)?;
+    let (items, next) = page.cut_values(routes.desk.quarantine(&call.reach)?, &["received", "id"]);
     call.did(Event::new(Act::QuarantineListed {}));
-    Ok(json(StatusCode::OK, &json!({ "quarantine": items })))
+    Ok(json(StatusCode::OK, &json!({ "quarantine": items, "next": next })))
 }
 
 pub(super) fn show(routes: &Routes, call: &Call) -> Answer {

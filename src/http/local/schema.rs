@@ -7,6 +7,12 @@ use serde_json::{Map, Value, json};
 pub(super) enum Schema {
     /// Any text.
     Text,
+    /// A name or an id of 1 to 32 plain characters.
+    Name,
+    /// A person's words, at most 500 characters.
+    Reason,
+    /// Nothing but null.
+    Null,
     /// An RFC 3339 time in UTC.
     Time,
     /// A date, or an RFC 3339 time.
@@ -15,6 +21,8 @@ pub(super) enum Schema {
     Date,
     /// A whole number of at most so much, from 0.
     Number(u64),
+    /// A whole number between these.
+    Between(u64, u64),
     /// True or false.
     Flag,
     /// Nothing but true.
@@ -106,6 +114,9 @@ impl Schema {
     pub(super) fn json(&self, named: &mut Map<String, Value>) -> Value {
         match self {
             Self::Text => json!({ "type": "string" }),
+            Self::Name => json!({ "type": "string", "pattern": "^[A-Za-z0-9._-]{1,32}$" }),
+            Self::Reason => json!({ "type": "string", "minLength": 1, "maxLength": 500 }),
+            Self::Null => json!({ "type": "null" }),
             Self::Time => json!({ "type": "string", "format": "date-time" }),
             Self::Moment => json!({
                 "anyOf": [{ "type": "string", "format": "date" }, { "type": "string", "format": "date-time" }]
@@ -113,6 +124,7 @@ impl Schema {
             Self::Date => json!({ "type": "string", "format": "date" }),
             Self::Number(u64::MAX) => json!({ "type": "integer", "minimum": 0 }),
             Self::Number(max) => json!({ "type": "integer", "minimum": 0, "maximum": max }),
+            Self::Between(least, most) => json!({ "type": "integer", "minimum": least, "maximum": most }),
             Self::Flag => json!({ "type": "boolean" }),
             Self::True => json!({ "const": true }),
             Self::Choice(names) => json!({ "enum": names }),

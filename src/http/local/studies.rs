@@ -5,7 +5,7 @@
 //!
 //! | request | body | answer |
 //! |---|---|---|
-//! | GET studies | | `{"studies": […]}` by name |
+//! | GET studies?limit=&after= | | `{"studies": […], "next"}` by name |
 //! | POST studies | `{"name", "recipients", "rules"?}` | 201, the study |
 //! | GET studies/S | | the study |
 //! | PATCH studies/S | `{"recipients"?, "rules"?}` | the study |
@@ -17,7 +17,7 @@ use serde_json::json;
 
 use crate::audit::{Act, Event};
 use crate::dataset::recipient::Recipient;
-use crate::http::local::{Answer, Call, Routes, json, rules, views::StudyView};
+use crate::http::local::{Answer, Call, Routes, json, page::Page, rules, views::StudyView};
 use crate::http::local_api::LocalResponse;
 use crate::http::problem::Problem;
 use crate::model::study::{DataFate, Rules, Study};
@@ -32,14 +32,12 @@ const WITHDRAWN_AT_ONCE: usize = 200;
 pub(super) const REASON_CHARS_MAX: usize = 500;
 
 pub(super) fn list(routes: &Routes, call: &Call) -> Answer {
-    call.members(&[])?;
+    let page = Page::of(&call.query(Page::QUERY)?)?;
     let directory = routes.people.read();
-    let studies: Vec<_> = directory
-        .studies()
-        .filter(|study| call.reach.covers(&study.name))
-        .map(|study| StudyView::new(&directory, study))
-        .collect();
-    Ok(json(StatusCode::OK, &json!({ "studies": studies })))
+    let seen = directory.studies().filter(|study| call.reach.covers(&study.name)).collect();
+    let (studies, next) = page.cut(seen, |study| study.name.clone());
+    let views: Vec<_> = studies.into_iter().map(|study| StudyView::new(&directory, study)).collect();
+    Ok(json(StatusCode::OK, &json!({ "studies": views, "next": next })))
 }
 
 pub(super) fn add(routes: &Routes, call: &Call) -> Answer {

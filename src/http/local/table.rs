@@ -5,10 +5,13 @@
 
 use crate::access::rights::Bounds;
 use crate::access::role::Permission;
-use crate::access::role::Permission::{Audit, Enrol, Export, Keys, Read, Registers, Resolve, Rules, Status, Withdraw};
+use crate::access::role::Permission::{
+    Audit, Enrol, Export, Keys, Read, Registers, Resolve, Rules, Status, Tokens, Withdraw,
+};
 use crate::http::local::schema::Told;
 use crate::http::local::{
-    Handler, audit, export, exports, keys, lists, openapi, participants, pulls, purges, quarantine, studies, told,
+    Handler, audit, export, exports, keys, lists, openapi, participants, pulls, purges, quarantine, studies, tokens,
+    told,
 };
 
 /// Every route. A segment in braces takes any text.
@@ -53,6 +56,9 @@ pub(super) const ROUTES: &[Route] = &[
     post("keys/escrow/create", Keys, keys::escrow_made, &told::keys::ESCROW_CREATE),
     post("keys/escrow/verify", Keys, keys::escrow_verified, &told::keys::ESCROW_VERIFY),
     get("status", Status, lists::status, &told::site::STATUS).reached().plain(),
+    get("tokens", Tokens, tokens::list, &told::site::TOKENS).plain(),
+    post("tokens", Tokens, tokens::add, &told::site::TOKEN_ADD),
+    delete("tokens/{name}", Tokens, tokens::revoke, &told::site::TOKEN_REVOKE),
     get("openapi.json", Status, openapi::show, &told::site::OPENAPI).reached().plain(),
 ];
 

@@ -172,6 +172,9 @@ impl<'a> ParticipantView<'a> {
         if let Some(lock) = participant.lock {
             return Self { locked_until: Some(lock.until.to_string()), ..Self::bare(&participant.code, "locked") };
         }
+        if participant.state == ParticipantState::Withdrawn {
+            return Self::bare(&participant.code, state_name(participant.state));
+        }
         let links = directory.links(&participant.id).iter().zip(1..);
         let permissions = links.clone().filter_map(|(known, number)| {
             Some(PermissionsView::new(number, directory.permissions(&participant.id, &known.digest)?))

@@ -1,19 +1,22 @@
 //! What needs a person: held connections, refused items, failed pulls.
 
+use crate::http::local::page::PARAMETERS;
 use crate::http::local::schema::{Answered, COUNT, Member, Schema, Told, may, needed};
 use crate::http::local::told::{ID, NEXT, NULL_TEXT, NULL_TIME, REASONED};
 
 pub(in crate::http::local) const UNASSIGNED: Told = Told::new(
     "List the connections that nobody has linked",
-    Answered::Json(Schema::Object(&[needed("unassigned", Schema::List(&HELD))])),
-);
+    Answered::Json(Schema::Object(&[needed("unassigned", Schema::List(&HELD)), NEXT])),
+)
+.query(&PARAMETERS);
 pub(in crate::http::local) const QUARANTINE: Told = Told::new(
     "List the refused items, the oldest first",
-    Answered::Json(Schema::Object(&[needed(
-        "quarantine",
-        Schema::List(&Schema::Named("QuarantinedItem", &Schema::Object(ITEM))),
-    )])),
-);
+    Answered::Json(Schema::Object(&[
+        needed("quarantine", Schema::List(&Schema::Named("QuarantinedItem", &Schema::Object(ITEM)))),
+        NEXT,
+    ])),
+)
+.query(&PARAMETERS);
 pub(in crate::http::local) const QUARANTINE_SHOW: Told = Told::new(
     "Show a refused item with the beginning of its content",
     Answered::Json(Schema::Joined(&[
@@ -33,7 +36,7 @@ pub(in crate::http::local) const PULLS: Told = Told::new(
         NEXT,
     ])),
 )
-.query(&[may("all", Schema::Flag), may("after", Schema::Text)]);
+.query(&[may("all", Schema::Flag), PARAMETERS[0], PARAMETERS[1]]);
 pub(in crate::http::local) const PULL_RETRY: Told =
     Told::new("Try a pull again at once", RETRIED).body(Schema::Object(&[]));
 pub(in crate::http::local) const PULL_DROP: Told = Told::new("Give a pull up for good", DROPPED).body(REASONED);

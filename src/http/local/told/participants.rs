@@ -1,14 +1,16 @@
 //! `studies/{study}/participants`.
 
+use crate::http::local::page::PARAMETERS;
 use crate::http::local::schema::{Answered, COUNT, Member, Schema, Told, may, needed};
-use crate::http::local::told::{NULL_MOMENT, NULL_TEXT, NULL_TIME, TEXTS};
+use crate::http::local::told::{NEXT, NULL_MOMENT, NULL_NAME, NULL_REASON, NULL_TEXT, NULL_TIME, TEXTS};
 
 pub(in crate::http::local) const LIST: Told = Told::new(
     "List a study's participants",
-    Answered::Json(Schema::Object(&[needed("participants", Schema::List(&PARTICIPANT))])),
-);
+    Answered::Json(Schema::Object(&[needed("participants", Schema::List(&PARTICIPANT)), NEXT])),
+)
+.query(&PARAMETERS);
 pub(in crate::http::local) const ADD: Told = Told::new("Add a participant", Answered::Made(PARTICIPANT))
-    .body(Schema::Joined(&[CONNECTION, &[may("code", NULL_TEXT), may("consent", CONSENT)]]));
+    .body(Schema::Joined(&[CONNECTION, &[may("code", NULL_NAME), may("consent", CONSENT)]]));
 pub(in crate::http::local) const SHOW: Told = Told::new("Show a participant", Answered::Json(SHOWN));
 pub(in crate::http::local) const SET: Told =
     Told::new("Change a participant's window or consent", Answered::Json(PARTICIPANT)).body(Schema::Object(&[
@@ -17,7 +19,7 @@ pub(in crate::http::local) const SET: Told =
         may("consent", CONSENT),
     ]));
 pub(in crate::http::local) const RENAME: Told =
-    Told::new("Give a participant another code", CHANGED).body(Schema::Object(&[needed("new_code", Schema::Text)]));
+    Told::new("Give a participant another code", CHANGED).body(Schema::Object(&[needed("new_code", Schema::Name)]));
 pub(in crate::http::local) const LINK: Told =
     Told::new("Link a connection to a participant", CHANGED).body(Schema::Object(CONNECTION));
 pub(in crate::http::local) const UNLINK: Told = Told::new("End a link of a participant", CHANGED)
@@ -34,19 +36,19 @@ const CONSENT: Schema = Schema::Nullable(&Schema::Named(
 ));
 const CONNECTION: &[Member] = &[
     may("garmin_user", NULL_TEXT),
-    may("unassigned", NULL_TEXT),
+    may("unassigned", NULL_NAME),
     may("client", NULL_TEXT),
     may("from", NULL_MOMENT),
     may("to", NULL_MOMENT),
     may("despite_withdrawal", Schema::Flag),
-    may("reason", NULL_TEXT),
+    may("reason", NULL_REASON),
 ];
 
 const PARTICIPANT: Schema = Schema::Named("Participant", &Schema::Object(MEMBERS));
 const SHOWN: Schema = Schema::Joined(&[MEMBERS, &[may("purge", Schema::Any), may("receipt", Schema::Any)]]);
 const STATES: &[&str] = &["active", "paused", "completed", "withdrawn", "retained", "locked"];
 const MEMBERS: &[Member] = &[
-    needed("code", Schema::Text),
+    needed("code", Schema::Name),
     needed("state", Schema::Choice(STATES)),
     needed("from", NULL_MOMENT),
     needed("to", NULL_MOMENT),

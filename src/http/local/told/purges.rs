@@ -1,7 +1,8 @@
 //! Leaving: withdrawals, purges, receipts.
 
+use crate::http::local::page::PARAMETERS;
 use crate::http::local::schema::{Answered, Schema, Told, may, needed};
-use crate::http::local::told::{ID, NULL_TEXT, NULL_TIME, REASONED};
+use crate::http::local::told::{ID, NEXT, NULL_REASON, NULL_TEXT, NULL_TIME, REASONED};
 
 pub(in crate::http::local) const WITHDRAW: Told = Told::new(
     "Let a participant leave, or show what that would destroy",
@@ -14,7 +15,7 @@ pub(in crate::http::local) const WITHDRAW: Told = Told::new(
     ])),
 )
 .body(Schema::Object(&[
-    may("reason", NULL_TEXT),
+    may("reason", NULL_REASON),
     may("data", FATE),
     may("now", Schema::Flag),
     may("dry_run", Schema::Flag),
@@ -29,9 +30,9 @@ pub(in crate::http::local) const RECEIPT: Told = Told::new(
 );
 pub(in crate::http::local) const LIST: Told = Told::new(
     "List the purges under way, or all",
-    Answered::Json(Schema::Object(&[needed("purges", Schema::List(&PURGE))])),
+    Answered::Json(Schema::Object(&[needed("purges", Schema::List(&PURGE)), NEXT])),
 )
-.query(&[may("all", Schema::Flag)]);
+.query(&[may("all", Schema::Flag), PARAMETERS[0], PARAMETERS[1]]);
 pub(in crate::http::local) const CONFIRM: Told = Told::new("Have a purge that waits begin", CONFIRMED).body(REASONED);
 pub(in crate::http::local) const REJECT: Told = Told::new("Undo a purge that waits", REJECTED).body(REASONED);
 

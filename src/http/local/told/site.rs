@@ -1,7 +1,8 @@
 //! The site as a whole, and datasets.
 
-use crate::http::local::schema::{Answered, COUNT, Schema, Told, may, needed};
-use crate::http::local::told::NULL_TEXT;
+use crate::http::local::page::PARAMETERS;
+use crate::http::local::schema::{Answered, COUNT, Member, Schema, Told, may, needed};
+use crate::http::local::told::{NEXT, NULL_NAME, NULL_TEXT, NULL_TIME, REASONED};
 
 pub(in crate::http::local) const EXPORT: Told = Told::new("Take the encrypted dataset of a study", Answered::Bytes)
     .query(&[
@@ -9,8 +10,8 @@ pub(in crate::http::local) const EXPORT: Told = Told::new("Take the encrypted da
         may("tables", Schema::Text),
         may("from", Schema::Moment),
         may("to", Schema::Moment),
-        may("since", Schema::Number(4_294_967_295)),
-        may("as_of", Schema::Number(4_294_967_295)),
+        may("since", Schema::Between(1, 4_294_967_295)),
+        may("as_of", Schema::Between(1, 4_294_967_295)),
         may("revisions", Schema::Flag),
         may("format", Schema::Choice(&["csv", "parquet", "ndjson"])),
     ]);
@@ -27,6 +28,7 @@ pub(in crate::http::local) const AUDIT: Told = Told::new(
     may("act", Schema::Choice(crate::audit::act::NAMES)),
     may("from", Schema::Moment),
     may("to", Schema::Moment),
+    PARAMETERS[0],
     may("after", COUNT),
 ]);
 pub(in crate::http::local) const AUDIT_VERIFY: Told = Told::new(
@@ -42,7 +44,41 @@ pub(in crate::http::local) const STATUS: Told =
     Told::new("Show how the gateway is", Answered::Json(Schema::Open(&[needed("ready", Schema::Flag)])));
 pub(in crate::http::local) const OPENAPI: Told =
     Told::new("Show what the API is", Answered::Json(Schema::Open(&[needed("openapi", Schema::Text)])));
+pub(in crate::http::local) const TOKENS: Told = Told::new(
+    "List the tokens of the API",
+    Answered::Json(Schema::Object(&[
+        needed("tokens", Schema::List(&Schema::Named("Token", &Schema::Object(TOKEN)))),
+        NEXT,
+    ])),
+)
+.query(&PARAMETERS);
+pub(in crate::http::local) const TOKEN_ADD: Told = Told::new(
+    "Make a token; its secret is answered this once",
+    Answered::Made(Schema::Joined(&[TOKEN, &[needed("token", Schema::Text)]])),
+)
+.body(Schema::Object(&[
+    needed("name", Schema::Name),
+    may("study", NULL_NAME),
+    may("all", Schema::Flag),
+    needed("role", ROLE),
+    may("expires", Schema::Nullable(&Schema::Moment)),
+]));
+pub(in crate::http::local) const TOKEN_REVOKE: Told = Told::new(
+    "Revoke a token",
+    Answered::Json(Schema::Object(&[needed("name", Schema::Name), needed("revoked", Schema::True)])),
+)
+.body(REASONED);
 
+const ROLE: Schema = Schema::Choice(&["viewer", "exporter", "coordinator", "auditor", "monitor", "admin"]);
+const TOKEN: &[Member] = &[
+    needed("name", Schema::Name),
+    needed("role", ROLE),
+    needed("study", NULL_TEXT),
+    needed("created", Schema::Time),
+    needed("expires", NULL_TIME),
+    needed("expired", Schema::Flag),
+    needed("last_used", Schema::Nullable(&Schema::Date)),
+];
 const ENTRY: Schema = Schema::Named(
     "AuditEntry",
     &Schema::Object(&[

@@ -1,12 +1,14 @@
 //! `studies`.
 
+use crate::http::local::page::PARAMETERS;
 use crate::http::local::schema::{Answered, COUNT, Member, Schema, Told, may, needed};
-use crate::http::local::told::{NO_MEMBERS, NULL_TEXT, TEXTS};
+use crate::http::local::told::{NEXT, NO_MEMBERS, NULL_REASON, NULL_TEXT, TEXTS};
 
 pub(in crate::http::local) const LIST: Told =
-    Told::new("List the studies", Answered::Json(Schema::Object(&[needed("studies", Schema::List(&STUDY))])));
+    Told::new("List the studies", Answered::Json(Schema::Object(&[needed("studies", Schema::List(&STUDY)), NEXT])))
+        .query(&PARAMETERS);
 pub(in crate::http::local) const ADD: Told = Told::new("Add a study", Answered::Made(STUDY)).body(Schema::Object(&[
-    needed("name", Schema::Text),
+    needed("name", Schema::Name),
     needed("recipients", TEXTS),
     may("rules", RULES_WANTED),
 ]));
@@ -19,9 +21,10 @@ pub(in crate::http::local) const CLOSE: Told = Told::new("Close a study", Answer
 
 const STUDY: Schema = Schema::Named("Study", &Schema::Object(MEMBERS));
 const CLOSED: Schema = Schema::Joined(&[MEMBERS, &[needed("purged", COUNT)]]);
-const CLOSING: Schema = Schema::Object(&[needed("data", Schema::Choice(&["keep", "purge"])), may("reason", NULL_TEXT)]);
+const CLOSING: Schema =
+    Schema::Object(&[needed("data", Schema::Choice(&["keep", "purge"])), may("reason", NULL_REASON)]);
 const MEMBERS: &[Member] = &[
-    needed("name", Schema::Text),
+    needed("name", Schema::Name),
     needed("state", Schema::Choice(&["open", "locked", "closed"])),
     needed("recipients", TEXTS),
     needed("rules", RULES),
@@ -71,6 +74,6 @@ const RULES_WANTED: Schema = Schema::Nullable(&Schema::Named(
         may("minimise", Schema::Flag),
         may("retain_until", NULL_DATE),
         may("silent_after_days", Schema::Number(65_535)),
-        may("garmin", NULL_TEXT),
+        may("garmin", Schema::Null),
     ]),
 ));
