@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use crate::access::rights::Reach;
+use crate::app::disclosure::Disclosures;
 use crate::app::handout::Handout;
 use crate::app::keys::Keys;
 use crate::app::leaving::Leaving;
@@ -19,6 +20,7 @@ use crate::audit::{Act, Event, Log, Who};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::crypto::keyring::Keyring;
+use crate::dataset::recipient::Recipient;
 use crate::disk::Space;
 use crate::export::job::Export;
 use crate::export::select::Scope;
@@ -47,6 +49,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// The gateway behind the local API.
 pub struct GatewayDesk {
+    disclosures: Disclosures,
     people: Arc<People>,
     catalog: Arc<Catalog>,
     keyring: Arc<Keyring>,
@@ -82,6 +85,7 @@ impl GatewayDesk {
         certificate: Arc<Certificate>,
     ) -> Self {
         Self {
+            disclosures: Disclosures::new(site),
             people: Arc::clone(&site.people),
             catalog: Arc::clone(&site.catalog),
             keyring: Arc::clone(&site.keyring),
@@ -280,6 +284,11 @@ impl Desk for GatewayDesk {
         let run = move || handout.run(export, head);
         thread::Builder::new().name("export".to_owned()).spawn(run).map_err(|cause| unavailable(&cause))?;
         Ok(ExportStream { file_name, pieces: receiver })
+    }
+
+    fn disclose(&self, participant: &OwnerId, recipient: &Recipient, who: Who) -> Result<ExportStream, Refusal> {
+        self.caught_up()?;
+        self.disclosures.begin(participant, recipient, who)
     }
 }
 

@@ -8,6 +8,7 @@
 pub mod at_rest;
 pub mod controls;
 pub mod desk;
+mod disclosure;
 pub mod escrow;
 pub mod failure;
 mod filing;

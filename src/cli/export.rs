@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File, Permissions},
-    io::{self, IsTerminal as _, Write as _},
+    io::{self, Write as _},
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
 };
@@ -13,11 +13,11 @@ use serde_json::json;
 use crate::cli::{
     exit::{Exit, Failure},
     gateway::{Download, Gateway},
+    meter::{Instruments, Meter},
     output::{self, Form},
     resource::Resource,
 };
-
-const PROGRESS_STEP_BYTES: u64 = 1 << 20;
+use crate::clock::{Clock as _, SystemClock};
 
 /// What to export, and where to.
 #[derive(Debug, Args)]
@@ -31,7 +31,7 @@ pub(super) struct Export {
     /// Only these tables, with commas between
     #[arg(long, value_name = "a,b,…")]
     tables: Option<String>,
-    /// Only records from this day on
+    /// Only records from this day on, by the participant's own clock
     #[arg(long, value_name = "DATE")]
     from: Option<String>,
     /// Only records until this day, included
@@ -53,22 +53,27 @@ pub(super) struct Export {
 
 /// Exports.
 pub(super) fn run(export: &Export, gateway: &Gateway, form: Form) -> Result<(), Failure> {
-    if export.output.exists() {
-        let text = format!("{} exists and stays as it is; name another file with -o", export.output.display());
+    take(&resource(export), &export.output, gateway, form)
+}
+
+/// Takes what streams from there into a file that exists only once it is whole.
+pub(super) fn take(resource: &Resource, target: &Path, gateway: &Gateway, form: Form) -> Result<(), Failure> {
+    if target.exists() {
+        let text = format!("{} exists and stays as it is; name another file with -o", target.display());
         return Err(Failure::new(Exit::CannotCreate, text));
     }
-    let mut part = Part::create(&export.output)?;
-    let mut download = gateway.download(&resource(export))?;
-    let mut meter = Meter::new();
+    let mut part = Part::create(target)?;
+    let mut download = gateway.download(resource)?;
+    let mut meter = Meter::new(Instruments::of_this_terminal(), SystemClock.monotonic());
     while let Some(bytes) = gateway.next(&mut download)? {
         part.write(&bytes)?;
-        meter.add(bytes.len());
+        meter.add(bytes.len(), SystemClock.monotonic());
     }
     drop::<Download>(download);
     part.finish()?;
-    meter.done(&export.output);
+    meter.done(target);
     match form {
-        Form::Json => output::thing(form, &json!({"file": export.output, "bytes": meter.bytes})),
+        Form::Json => output::thing(form, &json!({"file": target, "bytes": meter.bytes()})),
         Form::Text => Ok(()),
     }
 }
@@ -136,33 +141,6 @@ impl Drop for Part {
     fn drop(&mut self) {
         // There is nothing left to tell where even the removal fails.
         if !self.finished && fs::remove_file(&self.part).is_err() {}
-    }
-}
-
-/// Progress on a terminal, and the sum at the end.
-struct Meter {
-    bytes: u64,
-    shown: u64,
-    on_terminal: bool,
-}
-
-impl Meter {
-    fn new() -> Meter {
-        Meter { bytes: 0, shown: 0, on_terminal: io::stderr().is_terminal() }
-    }
-
-    fn add(&mut self, bytes: usize) {
-        self.bytes += bytes as u64;
-        if self.on_terminal && self.bytes - self.shown >= PROGRESS_STEP_BYTES {
-            self.shown = self.bytes;
-            // Progress that cannot be shown is no reason to stop.
-            if write!(io::stderr().lock(), "\r{} MiB", self.bytes >> 20).is_err() {}
-        }
-    }
-
-    fn done(&self, target: &Path) {
-        let clear = if self.shown > 0 { "\r" } else { "" };
-        output::message(&format!("{clear}{} ({} bytes)", target.display(), self.bytes));
     }
 }
 

@@ -15,6 +15,7 @@ mod gateway;
 mod init;
 mod keys;
 mod listing;
+mod meter;
 mod output;
 mod participant;
 mod pulls;

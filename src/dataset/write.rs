@@ -169,7 +169,7 @@ fn write_participants(source: &mut dyn Source, layouts: &[Layout], outputs: &mut
 }
 
 /// A file name for a type's records: the type's own where every file system takes it and none else has it.
-pub(super) fn raw_name(summary_type: &str, taken: &mut HashSet<String>) -> String {
+pub fn raw_name(summary_type: &str, taken: &mut HashSet<String>) -> String {
     let plain = summary_type.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     if plain
         && is_plain(summary_type)

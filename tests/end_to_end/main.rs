@@ -4,6 +4,7 @@ mod audit;
 mod audit_tampering;
 mod clear_text;
 mod deregistration;
+mod disclosure;
 mod hostile;
 mod identity;
 mod keys;

@@ -7,6 +7,7 @@ use tokio::sync::mpsc;
 
 use crate::access::rights::Reach;
 use crate::audit::Who;
+use crate::dataset::recipient::Recipient;
 use crate::http::local::keys::KeyDesk;
 use crate::http::local_api::StreamPiece;
 use crate::model::{id::OwnerId, participant::Window, time::UnixSeconds};
@@ -87,6 +88,10 @@ pub trait Desk: Send + Sync {
     /// Begins an export for this caller; refused before its first byte, or a stream. Its beginning is in the audit log
     /// before its first byte is made, and how it ends before its end is told.
     fn export(&self, request: ExportRequest, who: Who) -> Result<ExportStream, Refusal>;
+
+    /// Begins to hand out everything that is held on a participant of a study, encrypted to this recipient; refused for
+    /// one who has left. It is in the audit log before its first byte is made.
+    fn disclose(&self, participant: &OwnerId, recipient: &Recipient, who: Who) -> Result<ExportStream, Refusal>;
 }
 
 /// Bytes on their way to whoever asked for them.

@@ -7,6 +7,7 @@
 
 mod audit;
 pub mod desk;
+mod disclose;
 mod export;
 mod exports;
 pub mod keys;
