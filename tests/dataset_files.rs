@@ -263,6 +263,7 @@ impl Source for Long {
             current: true,
             start: None,
             offset: None,
+            shift: None,
         };
         visit(&head, self)
     }

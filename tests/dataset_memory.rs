@@ -70,6 +70,7 @@ impl Source for Long {
                 current: true,
                 start: Some(UnixSeconds(NOON)),
                 offset: None,
+                shift: None,
             };
             visit(&head, self)?;
         }

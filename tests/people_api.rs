@@ -5,6 +5,7 @@ mod people_support;
 use bytes::Bytes;
 use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
+use studygate::dataset::format::Format;
 use studygate::http::local::desk::{ExportRequest, Retry, Revisions};
 use studygate::http::local_api::{Caller, LocalApi, LocalBody, LocalRequest, LocalResponse, StreamPiece};
 use studygate::model::{
@@ -135,8 +136,8 @@ fn changes_of_recipients_are_told() {
 #[test]
 fn rules_that_are_not_built_are_refused_by_name() {
     let site = Site::with_participant();
-    let rules = [json!({ "dates": "shift" }), json!({ "minimise": true }), json!({ "garmin": "main" })];
-    for rules in rules {
+    {
+        let rules = json!({ "garmin": "main" });
         let detail = site.refused(501, "PATCH", "studies/A", json!({ "rules": rules.clone() }));
         assert!(detail.starts_with("This version does not do"), "{detail}");
         site.refused(501, "POST", "studies", json!({ "name": "B", "recipients": [RECIPIENT], "rules": rules }));
@@ -144,6 +145,20 @@ fn rules_that_are_not_built_are_refused_by_name() {
     for query in ["tables=mct", "format=parquet"] {
         site.refused(501, "GET", &format!("studies/A/export?{query}"), Value::Null);
     }
+}
+
+#[test]
+fn whoever_raises_the_rules_of_a_study_that_minimises_is_told_what_cannot_come_back() {
+    let site = Site::with_participant();
+    let set = |rules: Value| site.expect(200, "PATCH", "studies/A", json!({ "rules": rules }));
+    let told = set(json!({ "minimise": true }))["notes"].to_string();
+    assert!(told.contains("stays stored"), "{told}");
+    assert_eq!(set(json!({ "devices": "drop" }))["notes"], json!([]));
+    let told = set(json!({ "devices": "keep", "location": "coarse" }))["notes"].to_string();
+    assert!(told.contains("cannot come back"), "{told}");
+    let detail = site.refused(400, "PATCH", "studies/A", json!({ "rules": { "dates": "shift", "unknown": "keep" } }));
+    assert!(detail.contains("\"unknown drop\""), "{detail}");
+    assert_eq!(set(json!({ "dates": "shift" }))["rules"]["dates"], "shift");
 }
 
 #[test]
@@ -370,8 +385,16 @@ fn export_streams_what_was_asked_for() {
 
     let window = Window { from: Bound::of_date("2026-10-01"), to: Bound::of_date("2026-11-01") };
     let participants = vec!["P1".into()];
-    let asked =
-        ExportRequest { study: "A".into(), participants, window, revisions: Revisions::All, since: None, as_of: None };
+    let asked = ExportRequest {
+        study: "A".into(),
+        participants,
+        tables: Vec::new(),
+        format: Format::Csv,
+        window,
+        revisions: Revisions::All,
+        since: None,
+        as_of: None,
+    };
     assert_eq!(*site.desk.exports.lock().expect("unpoisoned"), std::slice::from_ref(&asked));
     site.ask("GET", "studies/A/export?since=3", "");
     site.ask("GET", "studies/A/export?as_of=4", "");

@@ -8,13 +8,18 @@ use studygate::model::{
     connection::{ClientId, GarminUserId},
     id::OwnerId,
     participant::{Consent, Participant, ParticipantState, Window},
-    study::Rules,
+    study::{DatesRule, Rules, Study},
     time::UnixSeconds,
 };
 use studygate::people::register::{HandedOut, HandedOver, Terms};
 use studygate::people::{
     LinkRequest, People, Settings,
-    decide::{link::Target, participant::NewParticipant, participant::Step, permission::Telling, study::NewStudy},
+    decide::{
+        link::Target,
+        participant::{NewParticipant, Step},
+        permission::Telling,
+        study::{NewStudy, StudyChange},
+    },
     held::HeldNote,
     permissions::{Came, Told},
     refusal::{Kind, Refusal},
@@ -322,6 +327,44 @@ fn erased_participant_leaves_only_a_code_that_is_not_given_again() {
         let refusal = people.add_participant("A", new, None, NOW).expect_err("refused");
         assert_eq!(refusal, Refusal::CodeRetired("p1".into()));
     }
+}
+
+#[test]
+fn shift_of_a_participant_is_drawn_once_stays_over_a_start_and_is_sealed() {
+    let site = Site::new().with_studies(&["A", "B"]);
+    let people = &site.people;
+    let study = people.study("A").expect("a study").id;
+    let ids: Vec<_> = (0..450).map(|number| site.add("A", &format!("P{number}"), None).expect("added")).collect();
+    let other = site.add("B", "Q1", None).expect("added");
+    people.draw_shifts(&study).expect("drawn");
+    let shifts = |people: &People| -> Vec<_> {
+        let directory = people.read();
+        ids.iter().map(|id| directory.participant(id).expect("there").shift.expect("drawn")).collect()
+    };
+    let drawn = shifts(people);
+    assert!(drawn.iter().any(|shift| *shift != drawn[0]), "450 participants do not all have one shift");
+    assert_eq!(people.read().participant(&other).expect("there").shift, None, "its study shifts nothing");
+    assert!(site.rows().iter().all(|(_, value)| !value.windows(5).any(|part| part == b"shift")));
+
+    let later = site.add("A", "P-late", None).expect("added");
+    people.step_participant("A", "P7", Step::Pause, NOW).expect("pauses");
+    people.draw_shifts(&study).expect("drawn");
+    assert_eq!(shifts(people), drawn);
+    assert_eq!(shifts(&site.again()), drawn);
+    assert!(site.again().read().participant(&later).expect("there").shift.is_some());
+}
+
+#[test]
+fn dates_rule_does_not_change_while_an_export_runs() {
+    let site = Site::new().with_studies(&["A"]);
+    let shift = |before: &Study| {
+        let rules = Rules { dates: DatesRule::Shift, ..before.rules.clone() };
+        Ok::<_, Refusal>(StudyChange { rules: Some(rules), recipients: None })
+    };
+    let running = site.people.next_export("A").expect("a number");
+    assert_eq!(site.people.set_study("A", shift), Err(Refusal::ExportRunning));
+    drop(running);
+    assert_eq!(site.people.set_study("A", shift).expect("changed").rules.dates, DatesRule::Shift);
 }
 
 #[test]

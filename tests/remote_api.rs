@@ -16,6 +16,8 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::{Value, json};
 use studygate::client::connection::{Connection, Outgoing, Sent};
 use studygate::client::trust::Trust;
+use studygate::clock::{Clock as _, SystemClock};
+use studygate::crypto::{key::Key, root_key::proof};
 use tokio::runtime::Runtime;
 
 use site::Site;
@@ -368,6 +370,14 @@ fn answers_of_a_gateway_in_use_are_those_of_its_document() {
     held.get("audit");
     held.call("POST", "audit/verify", "audit/verify", Value::Null);
     held.get("keys");
+    held.call("POST", "keys/rotate", "keys/rotate", json!({ "reason": "a test" }));
+    let digits = fs::read_to_string(site.configured(&["keys", "root_key"])).expect("a root key");
+    let root_key = data_encoding::HEXLOWER.decode(digits.trim().as_bytes()).expect("digits");
+    let at = SystemClock.now();
+    let proved = proof(&Key::from_bytes(root_key.try_into().expect("32 bytes")), at);
+    let escrowed = json!({ "at": at.0, "proof": proved, "recipients": ["5e".repeat(32)] });
+    held.call("POST", "keys/escrow/create", "keys/escrow/create", escrowed);
+    held.call("POST", "keys/escrow/verify", "keys/escrow/verify", json!({ "at": at.0, "proof": proved }));
     held.get("status");
     held.get("openapi.json");
     held.call("POST", "studies/{study}/lock", "studies/A/lock", Value::Null);

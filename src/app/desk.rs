@@ -256,6 +256,8 @@ impl Desk for GatewayDesk {
     fn export(&self, request: ExportRequest, who: Who) -> Result<ExportStream, Refusal> {
         let scope = Scope {
             participants: request.participants.clone(),
+            tables: request.tables,
+            format: request.format,
             window: request.window,
             revisions: request.revisions == Revisions::All,
             since: request.since,

@@ -39,6 +39,8 @@ acts! {
     StudyAdded = "study-added" {
         /// The version of its rules.
         rules_version: u32,
+        /// Its rules, each as `name: value`.
+        rules: Vec<String>,
         /// SHA-256 of each recipient's text.
         recipients: Vec<String>,
     }
@@ -46,6 +48,8 @@ acts! {
     StudySet = "study-set" {
         /// The version of its rules from here on.
         rules_version: u32,
+        /// The rules that are others than before, each as `name: value before -> value`.
+        changed: Vec<String>,
     }
     /// Others than before can open a study's datasets.
     RecipientsChanged = "recipients-changed" {

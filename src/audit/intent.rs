@@ -55,10 +55,9 @@ impl Intents {
     /// The file in this folder, and what was under way when it was last closed.
     pub(super) fn open(dir: &Path, folder: &File) -> io::Result<(Self, Vec<Intent>)> {
         let path = dir.join(NAME);
-        let text = std::fs::read(&path).or_else(|error| match error.kind() {
-            io::ErrorKind::NotFound => Ok(Vec::new()),
-            _ => Err(error),
-        })?;
+        let is_missing = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
+        let text =
+            std::fs::read(&path).or_else(|error| if is_missing(&error) { Ok(Vec::new()) } else { Err(error) })?;
         let mut options = OpenOptions::new();
         let file = options.create(true).truncate(false).write(true).mode(0o600).open(path)?;
         folder.sync_all()?;

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -11,19 +11,19 @@ use crate::audit::anchor::{Anchor, AnchorRow};
 use crate::audit::entry::{Event, Who};
 use crate::audit::folder::{Piece, make, pieces};
 use crate::audit::intent::{Intent, Intents};
+use crate::audit::known::{known, own_trust};
 use crate::audit::layer::{Layer, Plain};
-use crate::audit::line::{Keys, Wanted, mac_key};
+use crate::audit::line::{Keys, Wanted};
 use crate::audit::list::{Filter, Page, list};
-use crate::audit::opening::{self, Known};
+use crate::audit::opening;
 use crate::audit::report::Report;
-use crate::audit::tail::{Kept, Tail, kept};
-use crate::audit::verify::{Trust, verify};
+use crate::audit::tail::{Tail, kept};
+use crate::audit::verify::verify;
 use crate::audit::writer::{ROOM_BYTES, Writer};
 use crate::audit::{Done, Error};
 use crate::clock::Clock;
 use crate::crypto::key::{Rng, random};
 use crate::crypto::keyring::Keyring;
-use crate::dataset::manifest::Signer;
 use crate::disk::Space;
 use crate::model::audit::{AuditHead, Checkpoint};
 use crate::model::time::UnixSeconds;
@@ -58,7 +58,7 @@ pub struct Log {
     waiting: Mutex<VecDeque<Waiting>>,
     writer: Mutex<Writer>,
     anchor: Mutex<Anchor>,
-    intents: Mutex<Intents>,
+    pub(super) intents: Mutex<Intents>,
     row: AnchorRow,
     clock: Arc<dyn Clock>,
     dir: PathBuf,
@@ -66,17 +66,6 @@ pub struct Log {
     after_stop: bool,
     broken: AtomicBool,
     metrics: AuditMetrics,
-}
-
-/// An entry that names a purge.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OfPurge {
-    /// The purge.
-    pub purge: String,
-    /// What was done.
-    pub act: String,
-    /// The entry's number.
-    pub sequence: u64,
 }
 
 struct Waiting {
@@ -175,7 +164,7 @@ impl Log {
         self.enter(who, events, None)
     }
 
-    fn enter(&self, who: Who, events: Vec<Event>, intent: Option<String>) -> Result<Done, Error> {
+    pub(super) fn enter(&self, who: Who, events: Vec<Event>, intent: Option<String>) -> Result<Done, Error> {
         let told = Arc::new(Mutex::new(None));
         let wanted = Wanted { at: self.clock.now(), who, events, intent };
         lock(&self.waiting).push_back(Waiting { wanted, told: Arc::clone(&told) });
@@ -215,27 +204,6 @@ impl Log {
         self.after_stop
     }
 
-    /// What was under way when the gateway ended, and whose entry is not there.
-    fn enter_interrupted(&self, mut left: Vec<Intent>) -> Result<(), Error> {
-        if left.is_empty() {
-            return Ok(());
-        }
-        let mut filter = Filter::default();
-        loop {
-            let page = self.list(&filter).map_err(failed)?;
-            for name in page.entries.iter().filter_map(|entry| entry.intent.as_ref()) {
-                left.retain(|intent| intent.name != *name);
-            }
-            let Some(next) = page.next else { break };
-            filter.after = next;
-        }
-        for Intent { name, who, request, study, code } in left {
-            let event = Event { act: Act::Interrupted { request }, study, code };
-            self.enter(who, vec![event], Some(name))?;
-        }
-        lock(&self.intents).clear().map_err(failed)
-    }
-
     /// A signed head that covers this entry: the last one, or one that is signed for it.
     pub fn head_over(&self, entry: u64) -> Result<AuditHead, Error> {
         let last = lock(&self.anchor).head.clone();
@@ -271,20 +239,6 @@ impl Log {
     /// The entries that match.
     pub fn list(&self, filter: &Filter) -> io::Result<Page> {
         list(self.pieces()?, filter)
-    }
-
-    /// Every entry that names a purge.
-    pub fn of_purges(&self) -> Result<Vec<OfPurge>, Error> {
-        let (mut filter, mut found) = (Filter::default(), Vec::new());
-        loop {
-            let page = self.list(&filter).map_err(failed)?;
-            found.extend(page.entries.into_iter().filter_map(|entry| {
-                let purge = entry.details["purge"].as_str()?.to_owned();
-                Some(OfPurge { purge, act: entry.act, sequence: entry.sequence })
-            }));
-            let Some(next) = page.next else { return Ok(found) };
-            filter.after = next;
-        }
     }
 
     /// Verifies everything that is durable: chain, MACs, signatures, and the head that the store keeps.
@@ -332,35 +286,10 @@ impl Log {
     }
 }
 
-/// What the gateway itself knows of its log.
-fn own_trust(row: &AnchorRow, dir: &Path) -> Result<Trust, Error> {
-    let site = row.keyring.site();
-    let stored = row.load()?;
-    let Known { entries, is_lost } = known(stored.as_ref(), kept(dir, &row.keyring).map_err(failed)?);
-    Ok(Trust {
-        mac: Some(mac_key(&site)),
-        site_key: Some(Signer::from_seed(&site.signing_seed).public_key()),
-        heads: stored.into_iter().filter_map(|anchor| anchor.head).collect(),
-        known: entries,
-        kept_is_lost: is_lost,
-        whole: true,
-    })
-}
-
-/// What the store and the file beside the log say of its end. Where the store knows of an end, there is such a file.
-fn known(stored: Option<&Anchor>, kept: Kept) -> Known {
-    let head = stored.and_then(|anchor| anchor.head.as_ref()).map(Checkpoint::from);
-    let end = stored.and_then(|anchor| anchor.end.clone());
-    let is_missing = matches!(kept, Kept::Missing | Kept::Nothing) && end.is_some();
-    let is_lost = stored.is_none() || is_missing || kept == Kept::Unreadable;
-    let last = if let Kept::To(last) = kept { Some(last) } else { None };
-    Known { entries: head.into_iter().chain(end).chain(last).collect(), is_lost }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn failed(cause: io::Error) -> Error {
+pub(super) fn failed(cause: io::Error) -> Error {
     Error::Failed(Arc::new(cause))
 }

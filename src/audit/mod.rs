@@ -24,12 +24,14 @@ mod anchor;
 pub mod entry;
 pub mod folder;
 mod intent;
+mod known;
 mod layer;
 mod line;
 pub mod list;
 mod log;
 mod opening;
 pub mod report;
+mod restart;
 mod tail;
 #[cfg(test)]
 mod tests;

@@ -31,6 +31,9 @@ pub(super) struct Export {
     /// Only these tables, with commas between
     #[arg(long, value_name = "a,b,…")]
     tables: Option<String>,
+    /// The format of the tables
+    #[arg(long, value_name = "FORMAT", value_parser = ["csv", "parquet", "ndjson"])]
+    format: Option<String>,
     /// Only records from this day on, by the participant's own clock
     #[arg(long, value_name = "DATE")]
     from: Option<String>,
@@ -85,6 +88,7 @@ fn resource(export: &Export) -> Resource {
     }
     resource
         .with_some("tables", export.tables.as_deref())
+        .with_some("format", export.format.as_deref())
         .with_some("from", export.from.as_deref())
         .with_some("to", export.to.as_deref())
         .with_some("revisions", export.revisions.then_some("true"))

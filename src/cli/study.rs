@@ -62,7 +62,7 @@ struct Rules {
     /// Positions
     #[arg(long, value_name = "RULE")]
     location: Option<Location>,
-    /// Names and descriptions of activities
+    /// Names and descriptions of activities, titles of pregnancies
     #[arg(long, value_name = "RULE")]
     names: Option<Keep>,
     /// FIT, TCX and GPX files; they hold positions, so that "keep" needs "--location keep"
@@ -71,13 +71,14 @@ struct Rules {
     /// Device names
     #[arg(long, value_name = "RULE")]
     devices: Option<Keep>,
-    /// Pregnancy fields
+    /// Pregnancy fields, and what tells of a pregnancy in others
     #[arg(long, value_name = "RULE")]
     pregnancy: Option<Keep>,
     /// Fields and types that this version does not know, in datasets
     #[arg(long, value_name = "RULE")]
     unknown: Option<Keep>,
-    /// Dates in datasets
+    /// Dates in datasets; "shift" moves each participant's by weeks, needs "--files drop --unknown drop", and is decided
+    /// before the first export
     #[arg(long, value_name = "RULE")]
     dates: Option<Dates>,
     /// Do not even store what the rules drop
@@ -141,7 +142,14 @@ pub(super) fn run(command: Study, gateway: &Gateway, form: Form) -> Result<(), F
         Study::List => return list(form, &gateway.list(&studies, "studies")?),
         Study::Show { name } => gateway.get(&at(&name, &[]))?,
         Study::Add(change) => gateway.post(&studies, &addition(&change))?,
-        Study::Set(change) => gateway.patch(&at(&change.name, &[]), &alteration(&change))?,
+        Study::Set(change) => {
+            let mut answer = gateway.patch(&at(&change.name, &[]), &alteration(&change))?;
+            if form == Form::Text {
+                let notes = answer.as_object_mut().and_then(|members| members.remove("notes"));
+                notes.iter().flat_map(Value::as_array).flatten().for_each(|note| output::message(&cell(note)));
+            }
+            answer
+        }
         Study::Lock { name } => gateway.post(&at(&name, &["lock"]), &json!({}))?,
         Study::Close(close) => {
             let what = match close.data {

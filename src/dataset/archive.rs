@@ -14,12 +14,12 @@ use flate2::{Compression, Crc, write::DeflateEncoder};
 use ring::digest::{Context, SHA256};
 
 use crate::dataset::{
-    directory::{Directory, Entry, LENGTHS_BEHIND},
+    directory::{DEFLATED, Directory, Entry, LENGTHS_BEHIND, STORED},
     manifest::FileEntry,
-    press::END,
+    press::{END, inflate},
     recipient::Recipient,
-    spill::Spill,
-    stream::Packed,
+    spill::{Block, Spill},
+    stream::{Packed, Packing, Part},
 };
 
 /// A container that is being written to `W`.
@@ -56,7 +56,13 @@ impl<W: Write> Archive<W> {
 
     /// Begins a file, whose content is then written to what this returns.
     pub fn begin(&mut self, path: &str) -> io::Result<Open<'_, W>> {
-        let entry = Entry { path: path.to_owned(), at: self.output.bytes, flags: LENGTHS_BEHIND, ..Entry::default() };
+        let entry = Entry {
+            path: path.to_owned(),
+            at: self.output.bytes,
+            method: DEFLATED,
+            flags: LENGTHS_BEHIND,
+            ..Entry::default()
+        };
         self.output.write_all(&entry.header())?;
         let started = self.output.bytes;
         let Self { output, directory, files } = self;
@@ -66,24 +72,50 @@ impl<W: Write> Archive<W> {
 
     /// Adds a file that was set aside.
     pub(super) fn add_packed(&mut self, path: &str, packed: &Packed, spill: &Spill) -> io::Result<()> {
-        let blocks = packed.blocks.all();
-        let packed_bytes = blocks.iter().map(|block| block.bytes() as u64).sum::<u64>() + END.len() as u64;
-        let entry = Entry {
-            path: path.to_owned(),
-            at: self.output.bytes,
-            flags: 0,
-            crc: packed.crc,
-            bytes: packed.bytes,
-            packed_bytes,
+        let whole = Whole { crc: packed.crc, bytes: packed.bytes, sha256: packed.sha256.clone(), rows: packed.rows };
+        self.add_blocks(path, packed.packing, &packed.blocks.all(), whole, spill)
+    }
+
+    /// Adds a part of a deflated file that was set aside, behind the blocks that stand before all its parts.
+    pub(super) fn add_part(&mut self, path: &str, packed: &Packed, part: &Part, spill: &Spill) -> io::Result<()> {
+        let all = packed.blocks.all();
+        let before = packed.parts.first().map_or(0, |part| part.blocks.start);
+        let blocks = [&all[..before], &all[part.blocks.clone()]].concat();
+        let (mut digest, mut crc, mut bytes) = (Context::new(&SHA256), Crc::new(), 0);
+        for block in &blocks {
+            let inflated = inflate(&spill.get(*block)?)?;
+            digest.update(&inflated);
+            crc.update(&inflated);
+            bytes += inflated.len() as u64;
+        }
+        let sha256 = data_encoding::HEXLOWER.encode(digest.finish().as_ref());
+        let whole = Whole { crc: crc.sum(), bytes, sha256, rows: part.rows };
+        self.add_blocks(path, packed.packing, &blocks, whole, spill)
+    }
+
+    fn add_blocks(
+        &mut self,
+        path: &str,
+        packing: Packing,
+        blocks: &[Block],
+        whole: Whole,
+        spill: &Spill,
+    ) -> io::Result<()> {
+        let (method, end) = match packing {
+            Packing::Deflated => (DEFLATED, END),
+            Packing::Stored => (STORED, [].as_slice()),
         };
+        let packed_bytes = blocks.iter().map(|block| block.bytes() as u64).sum::<u64>() + end.len() as u64;
+        let Whole { crc, bytes, sha256, rows } = whole;
+        let at = self.output.bytes;
+        let entry = Entry { path: path.to_owned(), at, method, flags: 0, crc, bytes, packed_bytes };
         self.output.write_all(&entry.header())?;
         for block in blocks {
-            self.output.write_all(&spill.get(block)?)?;
+            self.output.write_all(&spill.get(*block)?)?;
         }
-        self.output.write_all(END)?;
+        self.output.write_all(end)?;
         self.directory.add(&entry);
-        let (sha256, rows) = (packed.sha256.clone(), Some(packed.rows));
-        self.files.push(FileEntry { path: path.to_owned(), bytes: packed.bytes, sha256, rows });
+        self.files.push(FileEntry { path: path.to_owned(), bytes, sha256, rows: Some(rows) });
         Ok(())
     }
 
@@ -98,6 +130,14 @@ impl<W: Write> Archive<W> {
         self.output.write_all(&end)?;
         self.output.inner.finish()
     }
+}
+
+/// What the header of a file says of it.
+struct Whole {
+    crc: u32,
+    bytes: u64,
+    sha256: String,
+    rows: u64,
 }
 
 /// A file of a container, while it is written.

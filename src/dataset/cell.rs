@@ -12,6 +12,10 @@ use crate::model::time::UnixSeconds;
 pub const TEXT_BYTES_MAX: usize = 32_000;
 
 const DAY_S: i64 = 86_400;
+/// Days of 400 years.
+const DAYS_OF_ERA: i64 = 146_097;
+/// Days from the first of March of the year 0 to 1970.
+const DAYS_BEFORE: i64 = 719_468;
 
 /// A scalar of a record, its escapes decoded.
 #[derive(Clone, Copy, Debug)]
@@ -141,6 +145,24 @@ pub fn push_time(local: Option<UnixSeconds>, output: &mut Vec<u8>) {
     push_digits(seconds % 60, output);
 }
 
+/// Days from 1970 to a date as [`push_date`] writes it.
+pub fn days_of(date: &str) -> Option<i64> {
+    let mut parts = date.splitn(3, '-').map(|part| part.parse::<i64>().ok());
+    let (year, month, day) = (parts.next()??, parts.next()??, parts.next()??);
+    let year = if month <= 2 { year - 1 } else { year };
+    let (era, of_era) = (year.div_euclid(400), year.rem_euclid(400));
+    let from_march = if month > 2 { month - 3 } else { month + 9 };
+    let of_year = (153 * from_march + 2) / 5 + day - 1;
+    Some(era * DAYS_OF_ERA + of_era * 365 + of_era / 4 - of_era / 100 + of_year - DAYS_BEFORE)
+}
+
+/// Seconds from midnight to a time of day as [`push_time`] writes it.
+pub fn seconds_of(time: &str) -> Option<i64> {
+    let mut parts = time.splitn(3, ':').map(|part| part.parse::<i64>().ok());
+    let (hours, minutes, seconds) = (parts.next()??, parts.next()??, parts.next()??);
+    Some(hours * 3600 + minutes * 60 + seconds)
+}
+
 /// The first second of the year 0, and the last of 9999.
 fn is_believed(time: UnixSeconds) -> bool {
     (-62_167_219_200..=253_402_300_799).contains(&time.0)
@@ -149,8 +171,7 @@ fn is_believed(time: UnixSeconds) -> bool {
 /// Year, month and day of a number of days since 1970, by counting from the first of March, so that leap days come last
 /// in their year.
 fn date_of(days: i64) -> (i64, i64, i64) {
-    const DAYS_OF_ERA: i64 = 146_097;
-    let days = days + 719_468;
+    let days = days + DAYS_BEFORE;
     let (era, day) = (days.div_euclid(DAYS_OF_ERA), days.rem_euclid(DAYS_OF_ERA));
     let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
     let of_year = day - (365 * year + year / 4 - year / 100);
@@ -272,7 +293,10 @@ mod tests {
         while seconds <= 253_402_300_799 {
             let mut written = Vec::new();
             push_instant(Some(UnixSeconds(seconds)), &mut written);
-            assert_eq!(String::from_utf8_lossy(&written), UnixSeconds(seconds).to_string(), "{seconds}");
+            let written = String::from_utf8(written).expect("text");
+            assert_eq!(written, UnixSeconds(seconds).to_string(), "{seconds}");
+            let (days, of_day) = (days_of(&written[..10]), seconds_of(&written[11..19]));
+            assert_eq!(days.zip(of_day).map(|(days, of_day)| days * DAY_S + of_day), Some(seconds), "{written}");
             seconds += 86_399 * 17 + 12_345;
         }
     }

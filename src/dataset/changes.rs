@@ -15,9 +15,9 @@ use crate::dataset::{
     about::About,
     cell::{push_instant, push_integer},
     csv::push_text,
+    pass::raw_name,
     row::Layout,
     source::{Change, Source, What},
-    write::raw_name,
 };
 
 const HEADER: &[u8] = b"table,participant,record_id,revision,what,when_utc\n";
@@ -54,7 +54,7 @@ fn push_line(table: &str, change: &Change<'_>, line: &mut Vec<u8>) {
     line.push(b',');
     line.extend_from_slice(word(change.what).as_bytes());
     line.push(b',');
-    push_instant(Some(change.when), line);
+    push_instant(change.when, line);
     line.push(b'\n');
 }
 
@@ -141,7 +141,7 @@ mod tests {
                     record_id: "abcdefgh",
                     revision: 2,
                 });
-                visit(&Change { participant, record, what: *what, when: UnixSeconds(1_793_509_200) })
+                visit(&Change { participant, record, what: *what, when: Some(UnixSeconds(1_793_509_200)), shift: None })
             })
         }
     }

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde_json::json;
 
-use crate::dataset::{column::Kind, csv::writer, manifest::FileEntry, row::Layout};
+use crate::dataset::{column::Kind, csv::writer, format::Format, manifest::FileEntry, row::Layout};
 
 /// Writes `codebook.csv`, one row a column; returns the rows.
 pub fn write_codebook(layouts: &[Layout], output: &mut dyn Write) -> io::Result<u64> {
@@ -36,14 +36,20 @@ pub fn write_codebook(layouts: &[Layout], output: &mut dyn Write) -> io::Result<
 pub fn write_data_package(
     study: &str,
     layouts: &[Layout],
+    format: Format,
     files: &[FileEntry],
     output: &mut dyn Write,
 ) -> io::Result<()> {
     let resources: Vec<_> = layouts
         .iter()
-        .filter_map(|layout| {
-            let file = files.iter().find(|file| file.path == layout.table.path())?;
-            Some(resource(layout, file))
+        .flat_map(|layout| {
+            let count = layout.files(files).count();
+            (1..).zip(layout.files(files)).map(move |(number, file)| {
+                // A table that has a file for each participant is so many tables to programs.
+                let name = layout.table.name;
+                let name = if count == 1 { name.to_owned() } else { format!("{name}-{number}") };
+                resource(&name, layout, format, file)
+            })
         })
         .collect();
     let package = json!({
@@ -55,7 +61,7 @@ pub fn write_data_package(
     output.write_all(b"\n")
 }
 
-fn resource(layout: &Layout, file: &FileEntry) -> serde_json::Value {
+fn resource(name: &str, layout: &Layout, format: Format, file: &FileEntry) -> serde_json::Value {
     let fields: Vec<_> = layout
         .columns
         .iter()
@@ -67,17 +73,22 @@ fn resource(layout: &Layout, file: &FileEntry) -> serde_json::Value {
             field
         })
         .collect();
-    json!({
+    let mut resource = json!({
         "profile": "tabular-data-resource",
-        "name": layout.table.name,
+        "name": name,
         "path": file.path,
         "description": layout.table.label,
-        "format": "csv",
-        "mediatype": "text/csv",
-        "encoding": "utf-8",
+        "format": format.name(),
+        "mediatype": format.media_type(),
         "bytes": file.bytes,
         "hash": format!("sha256:{}", file.sha256),
-        "dialect": { "lineTerminator": "\n" },
         "schema": { "fields": fields, "primaryKey": layout.key, "missingValues": [""] },
-    })
+    });
+    if format != Format::Parquet {
+        resource["encoding"] = "utf-8".into();
+    }
+    if format == Format::Csv {
+        resource["dialect"] = json!({ "lineTerminator": "\n" });
+    }
+    resource
 }

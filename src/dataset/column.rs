@@ -308,11 +308,6 @@ impl Table {
         let When::Members(time, offset) = self.time else { return [Vec::new(), Vec::new()] };
         [time, offset].map(|path| if path.is_empty() { Vec::new() } else { self.below(path) })
     }
-
-    /// Where its file stands in the dataset.
-    pub fn path(&self) -> String {
-        format!("data/{}.csv", self.name)
-    }
 }
 
 fn join(place: &str, path: &str) -> String {

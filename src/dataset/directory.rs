@@ -5,7 +5,10 @@ pub(super) const LENGTHS_BEHIND: u16 = 1 << 3;
 
 const VERSION: u16 = 45;
 const MADE_BY_UNIX: u16 = 3 << 8;
-const DEFLATED: u16 = 8;
+/// The content is deflated.
+pub(super) const DEFLATED: u16 = 8;
+/// It is as it is.
+pub(super) const STORED: u16 = 0;
 /// The first day a zip knows: the same content gives the same bytes.
 const DATE: u16 = 1 << 5 | 1;
 /// A file that its owner alone may read.
@@ -20,6 +23,8 @@ pub(super) struct Entry {
     pub(super) path: String,
     /// Where its header begins.
     pub(super) at: u64,
+    /// [`DEFLATED`] or [`STORED`].
+    pub(super) method: u16,
     /// General purpose flags.
     pub(super) flags: u16,
     /// CRC-32 of it.
@@ -65,7 +70,7 @@ impl Entry {
     fn common(&self, output: &mut Vec<u8>, large: bool) {
         let length = |bytes: u64| if large { ELSEWHERE } else { u32::try_from(bytes).unwrap_or(ELSEWHERE) };
         let name = u16::try_from(self.path.len()).expect("paths of a dataset are short");
-        put(output, &[&VERSION.to_le_bytes(), &self.flags.to_le_bytes(), &DEFLATED.to_le_bytes()]);
+        put(output, &[&VERSION.to_le_bytes(), &self.flags.to_le_bytes(), &self.method.to_le_bytes()]);
         put(output, &[&0_u16.to_le_bytes(), &DATE.to_le_bytes(), &self.crc.to_le_bytes()]);
         put(output, &[&length(self.packed_bytes).to_le_bytes(), &length(self.bytes).to_le_bytes()]);
         put(output, &[&name.to_le_bytes()]);

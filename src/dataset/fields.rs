@@ -99,6 +99,11 @@ fn known() -> BTreeMap<&'static str, Tree> {
 }
 
 impl Tree {
+    /// Everything that is known, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Shape)> {
+        self.0.iter().map(|(name, shape)| (name.as_str(), shape))
+    }
+
     fn add_table(&mut self, table: &Table) {
         PSEUDONYMS.iter().for_each(|name| self.add(name, Shape::Value));
         if let Rows::Record(place) = table.rows {

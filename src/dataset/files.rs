@@ -20,7 +20,7 @@ use crate::dataset::{
     filter::{Filter, Wanted},
     manifest::FileEntry,
     path::folder_of,
-    source::{Content, RecordHead, Source, Visitor},
+    source::{Beside, Content, RecordHead, Source, TypesVisitor},
 };
 use crate::model::{
     study::{Keep, Rules},
@@ -37,11 +37,14 @@ const OTHER_EXTENSION: &str = "bin";
 const FILE_TYPE_BYTES_MAX: usize = 64;
 const LINE_FEED: u8 = b'\n';
 
-/// Visits every record of a type with its JSON object alone; of a file no more is read than that.
-pub fn objects(source: &mut dyn Source, summary_type: &SummaryType, visit: &mut Visitor<'_>) -> io::Result<()> {
-    let are_files = summary_type.name() == ACTIVITY_FILES;
-    source.records(summary_type, &mut |head, content| {
-        if are_files { visit(head, &mut Description(content)) } else { visit(head, content) }
+/// Visits every record of these types with its JSON object alone; of a file no more is read than that.
+pub fn objects(source: &mut dyn Source, types: &[SummaryType], visit: &mut TypesVisitor<'_>) -> io::Result<()> {
+    source.all_records(types, &mut |summary_type, head, content| {
+        if summary_type.name() == ACTIVITY_FILES {
+            visit(summary_type, head, &mut Description(content))
+        } else {
+            visit(summary_type, head, content)
+        }
     })
 }
 
@@ -103,6 +106,10 @@ impl Content for Description<'_> {
             Err(io::Error::other("the description is over"))
         });
         if is_over { Ok(()) } else { read }
+    }
+
+    fn beside(&self) -> Beside {
+        self.0.beside()
     }
 }
 

@@ -3,7 +3,7 @@
 use std::io;
 
 use crate::dataset::{
-    deidentify::{Deidentify, Verdict, coarse},
+    deidentify::{Deidentify, Verdict},
     source::Content,
 };
 use crate::json::rewrite::{Action, Rewriter, Rules};
@@ -85,12 +85,14 @@ impl Rules for Passing<'_> {
         match self.rules.verdict(path, name) {
             Verdict::Keep => Action::Keep,
             Verdict::Drop => Action::DropUndigested,
-            Verdict::Coarse => Action::Replace,
+            Verdict::Change(_) => Action::Replace,
         }
     }
 
-    fn replace(&mut self, _path: &[Box<str>], name: &str, value: &str) -> Option<(String, String)> {
-        coarse(value).map(|number| (name.to_owned(), number))
+    fn replace(&mut self, path: &[Box<str>], name: &str, value: &str) -> Option<(String, String)> {
+        let Verdict::Change(change) = self.rules.verdict(path, name) else { return None };
+        // Nothing that is read through here is a time.
+        self.rules.changed(change, value, None).map(|changed| (name.to_owned(), changed.json()))
     }
 }
 

@@ -1,67 +1,47 @@
-//! What the records of one type are written to: a stream for each of its tables, and one for `raw/`.
+//! What the records of one type are written to: a file for each of its tables, and one in `raw/`.
 
 use std::io;
 
 use crate::dataset::{
-    csv,
-    press::{BLOCK_BYTES, Press},
+    format::Format,
+    press::Press,
     reading::Output,
     row::{Cells, Layout},
-    stream::{Packed, Stream},
+    sheet::Sheet,
+    stream::{Packed, Packing, Stream},
 };
 
-/// The streams of one type.
+/// The files of one type.
 pub(super) struct Outputs<'a> {
-    layouts: &'a [Layout],
-    tables: Vec<Stream>,
+    tables: Vec<Sheet<'a>>,
     raw: Stream,
-    failed: Option<io::Error>,
     press: &'a Press,
 }
 
-/// A file that waits for its turn.
-#[derive(Debug)]
-pub(super) struct Written {
-    /// Where it stands in the dataset.
-    pub(super) path: String,
-    /// Its content.
-    pub(super) packed: Packed,
-}
-
 impl<'a> Outputs<'a> {
-    /// Empty streams, with the tables' headers.
-    pub(super) fn new(layouts: &'a [Layout], press: &'a Press) -> Self {
-        let table = |layout: &Layout| {
-            let mut stream = Stream::new();
-            csv::push_header(layout, &mut stream.buffer);
-            stream
-        };
-        Self { layouts, tables: layouts.iter().map(table).collect(), raw: Stream::new(), failed: None, press }
+    /// Empty files.
+    pub(super) fn new(layouts: &[&'a Layout], format: Format, press: &'a Press) -> io::Result<Self> {
+        let tables = layouts.iter().map(|layout| Sheet::new(layout, format, press)).collect::<io::Result<_>>()?;
+        Ok(Self { tables, raw: Stream::new(Packing::Deflated), press })
     }
 
-    /// Adds a row to a table.
-    pub(super) fn add_row(&mut self, table: usize, cells: &Cells) {
-        let stream = &mut self.tables[table];
-        csv::push_row(&self.layouts[table], cells, &mut stream.buffer);
-        stream.rows += 1;
-        if stream.buffer.len() >= BLOCK_BYTES
-            && let Err(error) = stream.settle(self.press)
-        {
-            self.failed.get_or_insert(error);
-        }
+    /// Bytes of rows that wait to be written.
+    pub(super) fn waiting(&self) -> usize {
+        self.tables.iter().map(Sheet::waiting).sum()
     }
 
-    /// Everything of the type has been read; `raw` is the path of its file there, where it has one.
-    pub(super) fn finish(mut self, raw: Option<String>) -> io::Result<Vec<Written>> {
-        self.settle()?;
-        let mut written = Vec::new();
-        for (layout, stream) in self.layouts.iter().zip(self.tables) {
-            written.push(Written { path: layout.table.path(), packed: stream.finish(self.press)? });
-        }
-        if let Some(path) = raw {
-            written.push(Written { path, packed: self.raw.finish(self.press)? });
-        }
-        Ok(written)
+    /// Has those of the fullest table written.
+    pub(super) fn relieve(&mut self) -> io::Result<()> {
+        let press = self.press;
+        let fullest = self.tables.iter_mut().max_by_key(|table| table.waiting());
+        fullest.map_or(Ok(()), |table| table.relieve(press))
+    }
+
+    /// Everything of the type has been read: its tables, in order, and its file in `raw/`.
+    pub(super) fn finish(self) -> io::Result<(Vec<Packed>, Packed)> {
+        let press = self.press;
+        let tables = self.tables.into_iter().map(|table| table.finish(press)).collect::<io::Result<_>>()?;
+        Ok((tables, self.raw.finish(press)?))
     }
 }
 
@@ -70,18 +50,16 @@ impl Output for Outputs<'_> {
         &mut self.raw.buffer
     }
 
-    fn row(&mut self, table: usize, cells: &Cells) {
-        self.add_row(table, cells);
-    }
-
     fn end_line(&mut self) {
         self.raw.rows += 1;
     }
 
+    fn row(&mut self, table: usize, cells: &Cells) {
+        self.tables[table].push_row(cells, self.press);
+    }
+
     fn settle(&mut self) -> io::Result<()> {
-        match self.failed.take() {
-            Some(error) => Err(error),
-            None => self.raw.settle(self.press),
-        }
+        self.tables.iter_mut().try_for_each(Sheet::checked)?;
+        self.raw.settle(self.press)
     }
 }

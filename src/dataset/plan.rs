@@ -5,10 +5,11 @@
 
 use crate::dataset::{
     column::{Origin, Rows},
-    deidentify::{Deidentify, Verdict},
+    deidentify::{Change, Changed, Deidentify, Verdict},
     fields::{self, Shape},
     row::Layout,
 };
+use crate::model::shift::Shift;
 
 /// The plan for the records of one type under one study's rules.
 pub(super) struct Plan<'a> {
@@ -69,7 +70,7 @@ const NODES_MAX: usize = 2048;
 
 impl<'a> Plan<'a> {
     /// The plan for tables of one type.
-    pub(super) fn new(rules: Deidentify<'a>, summary_type: &str, layouts: &[Layout]) -> Self {
+    pub(super) fn new(rules: Deidentify<'a>, summary_type: &str, layouts: &[&Layout]) -> Self {
         let mut plan = Self { rules, nodes: vec![Node::default()] };
         for (table, layout) in layouts.iter().enumerate() {
             plan.add_table(summary_type, table, layout);
@@ -88,6 +89,20 @@ impl<'a> Plan<'a> {
             Place::Node(node) => &self.nodes[*node].rows,
             Place::Beyond(_) => &[],
         }
+    }
+
+    /// What stands in the place of a value that is changed, of a participant with this shift.
+    pub(super) fn changed(&self, change: Change, value: &str, shift: Option<Shift>) -> Option<Changed> {
+        self.rules.changed(change, value, shift)
+    }
+
+    /// Whether a place has this path, names joined by dots; the top's is empty.
+    pub(super) fn is_at(&self, place: &Place, path: &str) -> bool {
+        let steps = match place {
+            Place::Node(node) => &self.nodes[*node].path,
+            Place::Beyond(path) => path,
+        };
+        steps.iter().map(|step| &**step).eq(path.split('.').filter(|step| !step.is_empty()))
     }
 
     /// The last name of a place's path.

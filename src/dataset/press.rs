@@ -1,10 +1,10 @@
-//! The press: threads that deflate what a dataset's files are made of, block by block, and set it aside.
+//! The press: threads that pack what a dataset's files are made of, block by block, and set it aside.
 //!
 //! Blocks know nothing of each other, so that they can be deflated side by side and joined in any cut. A file that is
 //! written gathers one block in memory; however many there are, so many blocks and a few more are all there is.
 
 use std::{
-    io,
+    io::{self, Read},
     sync::{
         Arc, Mutex, PoisonError,
         mpsc::{Receiver, SyncSender, sync_channel},
@@ -14,7 +14,10 @@ use std::{
 
 use flate2::{Compress, Compression, FlushCompress};
 
-use crate::dataset::spill::{Block, Spill};
+use crate::dataset::{
+    spill::{Block, Spill},
+    stream::Packing,
+};
 
 /// Bytes of a block before it is deflated.
 pub(super) const BLOCK_BYTES: usize = 128 << 10;
@@ -39,6 +42,7 @@ pub(super) struct Blocks(Arc<Mutex<Vec<Block>>>);
 
 struct Job {
     bytes: Vec<u8>,
+    packing: Packing,
     blocks: Blocks,
     number: usize,
 }
@@ -65,14 +69,14 @@ pub(super) fn with_press<T>(spill: &Spill, work: impl FnOnce(&Press) -> io::Resu
 }
 
 impl Press {
-    /// Deflates the next block of a file. An error is told by [`with_press`], too.
-    pub(super) fn put(&self, bytes: Vec<u8>, blocks: &Blocks) -> io::Result<()> {
+    /// Packs the next block of a file. An error is told by [`with_press`], too.
+    pub(super) fn put(&self, bytes: Vec<u8>, packing: Packing, blocks: &Blocks) -> io::Result<()> {
         let number = {
             let mut held = blocks.0.lock().unwrap_or_else(PoisonError::into_inner);
             held.push(Block::default());
             held.len() - 1
         };
-        let job = Job { bytes, blocks: blocks.clone(), number };
+        let job = Job { bytes, packing, blocks: blocks.clone(), number };
         let is_lost = || io::Error::other("the dataset's files could not be set aside");
         if self.failed.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
             return Err(is_lost());
@@ -94,7 +98,10 @@ fn deflate_all(waiting: &Mutex<Receiver<Job>>, failed: &Mutex<Option<io::Error>>
     loop {
         let job = waiting.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(job) = job else { return };
-        let done = deflate(&mut compress, &job.bytes, &mut deflated).and_then(|()| spill.put(&deflated));
+        let done = match job.packing {
+            Packing::Stored => spill.put(&job.bytes),
+            Packing::Deflated => deflate(&mut compress, &job.bytes, &mut deflated).and_then(|()| spill.put(&deflated)),
+        };
         match done {
             Ok(block) => job.blocks.0.lock().unwrap_or_else(PoisonError::into_inner)[job.number] = block,
             // What is left is taken and thrown away, so that nobody waits.
@@ -124,11 +131,17 @@ fn deflate(compress: &mut Compress, bytes: &[u8], deflated: &mut Vec<u8>) -> io:
     }
 }
 
+/// What a deflated block was.
+pub(super) fn inflate(block: &[u8]) -> io::Result<Vec<u8>> {
+    let mut inflated = Vec::with_capacity(BLOCK_BYTES);
+    flate2::bufread::DeflateDecoder::new(&*[block, END].concat()).read_to_end(&mut inflated)?;
+    Ok(inflated)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::dataset::spill::Scratch;
-    use std::io::Read as _;
 
     #[test]
     fn blocks_side_by_side_make_one_stream() {
@@ -143,7 +156,10 @@ mod tests {
         let parts: Vec<Vec<u8>> =
             vec![vec![7; 300_000], (0..BLOCK_BYTES).map(|_| noise()).collect(), Vec::new(), b"end".to_vec()];
         let blocks = Blocks::default();
-        with_press(&spill, |press| parts.iter().try_for_each(|part| press.put(part.clone(), &blocks))).expect("done");
+        with_press(&spill, |press| {
+            parts.iter().try_for_each(|part| press.put(part.clone(), Packing::Deflated, &blocks))
+        })
+        .expect("done");
         let mut stream = Vec::new();
         blocks.all().iter().for_each(|block| stream.extend(spill.get(*block).expect("there")));
         stream.extend_from_slice(END);
@@ -157,7 +173,8 @@ mod tests {
         let scratch = Scratch { dir: "/nowhere/at/all".into(), rng: Arc::new(ring::rand::SystemRandom::new()) };
         let spill = Spill::new(&scratch);
         let blocks = Blocks::default();
-        let failed = with_press(&spill, |press| (0..100).try_for_each(|_| press.put(vec![0; 10], &blocks)));
+        let failed =
+            with_press(&spill, |press| (0..100).try_for_each(|_| press.put(vec![0; 10], Packing::Deflated, &blocks)));
         assert_eq!(failed.expect_err("no such folder").kind(), io::ErrorKind::NotFound);
     }
 }

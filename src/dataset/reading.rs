@@ -10,12 +10,12 @@ use std::io;
 
 use crate::dataset::{
     cell::{Value, push_instant, push_integer},
-    deidentify::{Verdict, coarse},
+    deidentify::Verdict,
     plan::{Place, Plan, Step, Target},
     row::{Cells, Known},
     scalar::Gathered,
     series::Series,
-    source::{Content, RecordHead},
+    source::{Beside, Content, RecordHead},
 };
 use crate::json::walk::{Look, Nesting, Scalar, Stretch, Walker};
 
@@ -55,6 +55,8 @@ struct State {
     gathered: Gathered,
     /// A bit for each open container: whether a comma is due.
     filled: u64,
+    /// What belongs to the record and does not stand in it.
+    beside: Beside,
 }
 
 /// An open container.
@@ -87,6 +89,7 @@ impl<'a> Reader<'a> {
         content: &mut dyn Content,
         output: &mut dyn Output,
     ) -> io::Result<()> {
+        self.state.beside = content.beside();
         self.tables.iter_mut().for_each(Series::begin_record);
         push_line_start(known.head, output.raw())?;
         self.pass(Pass::First, known, content, output)?;
@@ -177,7 +180,7 @@ impl Look for Looking<'_, '_> {
         let Reader { plan, tables, state } = &mut *self.reader;
         let place = match (state.frames.last(), state.member.take()) {
             (None, _) => Plan::top(),
-            (Some(_), Some((Verdict::Coarse | Verdict::Drop, _))) => return false,
+            (Some(_), Some((Verdict::Change(_) | Verdict::Drop, _))) => return false,
             (Some(frame), Some((Verdict::Keep, step))) => plan.below(&frame.place, step, &state.name),
             (Some(frame), None) => frame.place.clone(),
         };
@@ -195,6 +198,9 @@ impl Look for Looking<'_, '_> {
             state.filled &= !(1 << (depth - 1));
             raw.push(if nesting == Nesting::Object { b'{' } else { b'[' });
         });
+        if nesting == Nesting::Object && !in_array {
+            self.names();
+        }
         true
     }
 
@@ -235,17 +241,42 @@ impl Looking<'_, '_> {
             match verdict {
                 Verdict::Keep if stretch.scalar == Scalar::Word && text == "null" => self.seen(step),
                 Verdict::Keep => self.told(step, Value { text, is_number }),
-                Verdict::Coarse => {
-                    if let Some(number) = coarse(text) {
-                        self.raw_name();
-                        self.raw(|_, raw| raw.extend_from_slice(number.as_bytes()));
-                        self.told(step, Value { text: &number, is_number: true });
+                Verdict::Change(change) => {
+                    let Reader { plan, state, .. } = &*self.reader;
+                    match plan.changed(change, text, state.beside.shift) {
+                        Some(changed) => {
+                            self.raw_name();
+                            self.raw(|_, raw| raw.extend_from_slice(changed.json().as_bytes()));
+                            self.told(step, Value { text: &changed.text, is_number: changed.is_number });
+                        }
+                        None => self.seen(step),
                     }
                 }
                 Verdict::Drop => {}
             }
         });
         gathered
+    }
+
+    /// The names that belong into the object that has begun, where the rules let them pass. Those of an array's elements
+    /// do not come back: nothing says which element each is of.
+    fn names(&mut self) {
+        let names = std::mem::take(&mut self.reader.state.beside.names);
+        for (path, json) in &names {
+            let (outer, name) = path.rsplit_once('.').unwrap_or(("", path));
+            let Reader { plan, state, .. } = &mut *self.reader;
+            let Some(frame) = state.frames.last().filter(|frame| plan.is_at(&frame.place, outer)) else { continue };
+            let (Verdict::Keep, step) = plan.member(&frame.place, name) else { continue };
+            state.raw_name.clear();
+            state.raw_name.extend_from_slice(name.as_bytes());
+            self.raw_name();
+            self.raw(|_, raw| raw.extend_from_slice(json.as_bytes()));
+            // Half a surrogate pair is valid JSON, and no text.
+            if let Ok(text) = serde_json::from_str::<String>(json) {
+                self.told(step, Value { text: &text, is_number: false });
+            }
+        }
+        self.reader.state.beside.names = names;
     }
 
     /// A value that tables make something of.

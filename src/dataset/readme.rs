@@ -5,8 +5,7 @@ use std::io::{self, Write};
 use crate::dataset::about::About;
 use crate::dataset::changes::write_lineage;
 use crate::dataset::manifest::FileEntry;
-use crate::model::study::Keep;
-use crate::model::study::LocationRule;
+use crate::model::study::{DatesRule, Keep, LocationRule};
 
 /// Writes the page for a dataset with these files.
 pub fn write_readme(about: &About, site_key: &str, files: &[FileEntry], output: &mut dyn Write) -> io::Result<()> {
@@ -36,6 +35,9 @@ pub fn write_readme(about: &About, site_key: &str, files: &[FileEntry], output: 
     write_lineage(about, output)?;
     writeln!(output, "Rules of the study, version {}:", about.rules_version)?;
     writeln!(output, "  {}.\n", rules(about).join(",\n  "))?;
+    if about.rules.dates == DatesRule::Shift {
+        write_shift(output)?;
+    }
     writeln!(output, "To open the encrypted file:")?;
     writeln!(output, "  studygate dataset open FILE.zip.age -i KEYFILE -o FOLDER")?;
     writeln!(output, "or: age -d -i KEYFILE FILE.zip.age > FILE.zip, and unzip it.")?;
@@ -48,12 +50,21 @@ pub fn write_readme(about: &About, site_key: &str, files: &[FileEntry], output: 
 fn write_counts(files: &[FileEntry], output: &mut dyn Write) -> io::Result<()> {
     let rows_in =
         |folder: &'static str| files.iter().filter_map(move |file| Some((file.path.strip_prefix(folder)?, file.rows?)));
-    let full = rows_in("data/").filter(|(_, rows)| *rows > 0);
-    let tables: Vec<String> = full.map(|(name, rows)| format!("{name:<26} {rows:>10}")).collect();
-    for pair in tables.chunks(2) {
+    let mut tables: Vec<(String, u64)> = Vec::new();
+    for (path, rows) in rows_in("data/") {
+        // A long table has a folder with a file for each participant.
+        let name = path.split_once('/').map_or_else(|| path.to_owned(), |(folder, _)| format!("{folder}/"));
+        match tables.last_mut() {
+            Some((last, sum)) if *last == name => *sum += rows,
+            Some(_) | None => tables.push((name, rows)),
+        }
+    }
+    let full = tables.iter().filter(|(_, rows)| *rows > 0);
+    let full: Vec<String> = full.map(|(name, rows)| format!("{name:<26} {rows:>10}")).collect();
+    for pair in full.chunks(2) {
         writeln!(output, "  {}", pair.join("    "))?;
     }
-    let empty = rows_in("data/").count() - tables.len();
+    let empty = tables.len() - full.len();
     let (types, records) = (rows_in("raw/").count(), rows_in("raw/").map(|(_, rows)| rows).sum::<u64>());
     writeln!(output, "Rows of the tables in data/; {empty} more have none. In raw/: records {records}, types {types}.")
 }
@@ -63,6 +74,15 @@ fn write_warning(output: &mut dyn Write) -> io::Result<()> {
     writeln!(output, "numbers, the wearer's profile and the track. No other rule reaches into them.")?;
     writeln!(output, "data/activity_files.csv has the path of each; a folder is named as the participant,")?;
     writeln!(output, "with a _ on either side where the code alone is no name for a folder everywhere.\n")
+}
+
+fn write_shift(output: &mut dyn Write) -> io::Result<()> {
+    writeln!(output, "Dates are shifted: all times of a participant lie the same number of whole weeks, 1 to")?;
+    writeln!(output, "52, before the true ones, so that weekdays and distances in time are true. The number")?;
+    writeln!(output, "is another one for each participant, and is the same in every dataset of the study.")?;
+    writeln!(output, "Whoever knows the true day of one event can undo it: a clock change, or that somebody")?;
+    writeln!(output, "still took part when the dataset was made. What people wrote, where names are kept, is")?;
+    writeln!(output, "as they wrote it. CHANGES.csv has no time for what went.\n")
 }
 
 /// The rules that shape the content, a few on each line.

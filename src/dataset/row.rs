@@ -5,7 +5,9 @@ use std::ops::Range;
 use crate::dataset::{
     cell::{push_date, push_instant, push_integer, push_time},
     column::{Column, FilePart, Head, Origin, Rows, Table, Trait},
+    format::Format,
     manifest::FileEntry,
+    path::folder_of,
     source::{ParticipantRow, RecordHead},
     tables::VERSION,
 };
@@ -48,6 +50,22 @@ impl Layout {
             key.splice(2..2, VERSION.iter().map(|column| column.name));
         }
         Self { table, columns, key }
+    }
+
+    /// Where its file stands in the dataset.
+    pub fn path(&self, format: Format) -> String {
+        format!("data/{}.{}", self.table.name, format.name())
+    }
+
+    /// Where the file of one participant's rows stands, where each has one; `None` for what is no code.
+    pub fn part_path(&self, code: &str, format: Format) -> Option<String> {
+        Some(format!("data/{}/{}.{}", self.table.name, folder_of(code)?, format.name()))
+    }
+
+    /// Its files among those of the dataset.
+    pub fn files<'a>(&self, files: &'a [FileEntry]) -> impl Iterator<Item = &'a FileEntry> + use<'a> {
+        let (file, folder) = (format!("data/{}.", self.table.name), format!("data/{}/", self.table.name));
+        files.iter().filter(move |entry| entry.path.starts_with(&file) || entry.path.starts_with(&folder))
     }
 }
 

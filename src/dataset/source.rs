@@ -4,6 +4,7 @@ use std::io;
 
 use crate::model::{
     participant::{ParticipantState, Window},
+    shift::Shift,
     summary::SummaryType,
     time::UnixSeconds,
 };
@@ -27,6 +28,8 @@ pub struct ParticipantRow {
     pub last_record: Option<UnixSeconds>,
     /// How many records the dataset holds.
     pub records: u64,
+    /// How far the participant's dates are to be moved, where the study's rules want it; no dataset shows it.
+    pub shift: Option<Shift>,
 }
 
 /// What is known of a record without reading it.
@@ -46,6 +49,17 @@ pub struct RecordHead<'a> {
     pub start: Option<UnixSeconds>,
     /// Seconds to add to `start` for the time the device showed.
     pub offset: Option<i32>,
+    /// As in [`ParticipantRow`].
+    pub shift: Option<Shift>,
+}
+
+/// What belongs to a content and does not stand in it.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Beside {
+    /// Members that are kept apart for what they say of a person: path and name joined by dots, JSON text of the value.
+    pub names: Vec<(String, String)>,
+    /// How far its times are to be moved.
+    pub shift: Option<Shift>,
 }
 
 impl RecordHead<'_> {
@@ -61,6 +75,11 @@ pub trait Content {
     /// Hands over the text piece by piece, in order, and gives the same each time; ends early with the error that `piece`
     /// returns.
     fn read(&mut self, piece: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::Result<()>;
+
+    /// What belongs to it beside the text.
+    fn beside(&self) -> Beside {
+        Beside::default()
+    }
 }
 
 /// A record held in memory.
@@ -72,6 +91,9 @@ impl Content for &[u8] {
 
 /// Takes the records of a type one after the other; may leave a content unread.
 pub type Visitor<'a> = dyn FnMut(&RecordHead<'_>, &mut dyn Content) -> io::Result<()> + 'a;
+
+/// The same for records of several types.
+pub type TypesVisitor<'a> = dyn FnMut(&SummaryType, &RecordHead<'_>, &mut dyn Content) -> io::Result<()> + 'a;
 
 /// What became of something since the export that a dataset compares with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,8 +117,10 @@ pub struct Change<'a> {
     pub record: Option<ChangedRecord<'a>>,
     /// What became of it.
     pub what: What,
-    /// When it came in; of what went, when the export was made that found it gone.
-    pub when: UnixSeconds,
+    /// When it came in; of what went, when the export was made that found it gone. `None` where that would tell a shift.
+    pub when: Option<UnixSeconds>,
+    /// As in [`ParticipantRow`]; none for what went.
+    pub shift: Option<Shift>,
 }
 
 /// A record that came, changed or went.
@@ -125,9 +149,17 @@ pub trait Source {
     /// The summary types there are records of, known and unknown, in any order.
     fn types(&mut self) -> io::Result<Vec<SummaryType>>;
 
-    /// Visits every record of a type, by participant's code, then start (none first), then `record_id`; ends early
+    /// Visits every record of a type, by participant's code, then start (of one without, its arrival), then `record_id`; ends early
     /// with the error that `visit` returns.
     fn records(&mut self, summary_type: &SummaryType, visit: &mut Visitor<'_>) -> io::Result<()>;
+
+    /// Visits the records of all these types; those of each type come in the order that [`records`](Self::records) gives
+    /// them in, those of several in any.
+    fn all_records(&mut self, types: &[SummaryType], visit: &mut TypesVisitor<'_>) -> io::Result<()> {
+        types.iter().try_for_each(|summary_type| {
+            self.records(summary_type, &mut |head, content| visit(summary_type, head, content))
+        })
+    }
 
     /// Visits what came, changed or went since the export that the dataset compares with, by participant's code, then
     /// type; nothing where it compares with none. Of an increment, the records that came or changed are those that

@@ -4,12 +4,13 @@
 //! Never: a record, a table or a file whole in memory.
 
 use std::{
-    collections::{BTreeMap, HashSet},
     fmt,
     io::{self, Write},
 };
 
 use ring::digest::{SHA256, digest};
+
+pub use crate::dataset::pass::raw_name;
 
 use crate::crypto::key::Key;
 use crate::dataset::{
@@ -17,35 +18,42 @@ use crate::dataset::{
     archive::Archive,
     changes::write_changes,
     codebook::{write_codebook, write_data_package},
-    column::{Rows, Table},
-    deidentify::Deidentify,
-    files::{Found, objects, write_files},
+    column::Table,
+    files::write_files,
+    format::Format,
     manifest::{FORMAT, FileEntry, Manifest, ManifestWindow, Signer},
-    outputs::{Outputs, Written as Finished},
-    path::is_plain,
-    plan::Plan,
-    press::{Press, with_press},
-    reading::Reader,
+    pass::Pass,
+    press::with_press,
     readme::write_readme,
     recipient::Recipient,
-    row::{Cells, Known, Layout, Versions, set_participant},
-    series::Series,
+    row::{Layout, Versions},
+    scripts::{SCRIPTS, Sheet},
+    shift::Shifted,
     source::Source,
     spill::{Scratch, Spill},
+    stream::Packed,
     tables::TABLES,
 };
-use crate::model::{
-    study::{DatesRule, Rules},
-    summary::SummaryType,
-};
+use crate::model::study::{DatesRule, Disagreement};
 
 /// What of a dataset is left to choose.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
     /// Names of the tables it has; empty = all.
     pub tables: Vec<String>,
     /// Which versions of a record are rows.
     pub versions: Versions,
+    /// The format of the tables.
+    pub format: Format,
+    /// A CSV table with more rows has a file for each participant.
+    pub split_rows: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let (tables, versions, format) = Default::default();
+        Self { tables, versions, format, split_rows: 1_000_000 }
+    }
 }
 
 /// A dataset that has been written.
@@ -64,10 +72,8 @@ pub struct Written<W> {
 pub enum Error {
     /// The study names nobody who could open it.
     NoRecipient,
-    /// The rules ask for shifted dates, which this version cannot make.
-    ShiftedDates,
-    /// The rules keep files, which tell positions, and do not keep positions.
-    FilesTellPositions,
+    /// No study may have these rules together.
+    RulesDisagree(Disagreement),
     /// The source or the output failed; what was written opens nowhere.
     Io(io::Error),
 }
@@ -84,30 +90,33 @@ pub fn write<W: Write>(
     if about.recipients.is_empty() {
         return Err(Error::NoRecipient);
     }
-    if about.rules.dates == DatesRule::Shift {
-        return Err(Error::ShiftedDates);
-    }
-    if about.rules.files_tell_positions() {
-        return Err(Error::FilesTellPositions);
+    if let Some(disagreement) = about.rules.disagreement() {
+        return Err(Error::RulesDisagree(disagreement));
     }
     let wanted = |table: &&Table| options.tables.is_empty() || options.tables.iter().any(|name| name == table.name);
     let layouts: Vec<Layout> = TABLES.iter().filter(wanted).map(|table| Layout::new(table, options.versions)).collect();
+    let source = &mut Shifted::new(source, &about.rules);
     let mut archive = Archive::create(output, &about.recipients)?;
     write_files(source, &about.rules, &mut archive)?;
     let spill = Spill::new(scratch);
-    let read = with_press(&spill, |press| read_all(source, &about.rules, &layouts, archive.files(), &spill, press))?;
-    for layout in &layouts {
-        let table = read.iter().find(|file| file.path == layout.table.path());
-        let table = table.expect("every table was read");
-        archive.add_packed(&table.path, &table.packed, &spill)?;
+    let files = archive.files().to_vec();
+    let pass = Pass { rules: &about.rules, options, layouts: &layouts, files: &files, spill: &spill };
+    let read = with_press(&spill, |press| pass.over(source, press))?;
+    for (layout, packed) in layouts.iter().zip(&read.tables) {
+        let packed = packed.as_ref().expect("every table was read");
+        write_table(&mut archive, layout, packed, options, &spill)?;
     }
-    for file in read.iter().filter(|file| file.path.starts_with("raw/")) {
-        archive.add_packed(&file.path, &file.packed, &spill)?;
+    for (path, packed) in &read.raw {
+        archive.add_packed(path, packed, &spill)?;
     }
     archive.add("CHANGES.csv", |out, _| write_changes(source, &layouts, out).map(Some))?;
+    for (path, script) in SCRIPTS {
+        archive.add(path, |out, files| script(&sheets(&layouts, files), out).map(|()| None))?;
+    }
     archive.add("codebook.csv", |out, _| write_codebook(&layouts, out).map(Some))?;
-    archive
-        .add("datapackage.json", |out, files| write_data_package(&about.study, &layouts, files, out).map(|()| None))?;
+    archive.add("datapackage.json", |out, files| {
+        write_data_package(&about.study, &layouts, options.format, files, out).map(|()| None)
+    })?;
     let signer = Signer::from_seed(signing_seed);
     archive.add("README.txt", |out, files| write_readme(about, &signer.public_key(), files, out).map(|()| None))?;
     let manifest_sha256 = write_proofs(&mut archive, about, &signer)?;
@@ -115,82 +124,46 @@ pub fn write<W: Write>(
     Ok(Written { output: archive.finish()?, files, manifest_sha256 })
 }
 
-/// Reads everything into files that wait: the tables, and those of `raw/` by name.
-fn read_all(
-    source: &mut dyn Source,
-    rules: &Rules,
-    layouts: &[Layout],
-    files: &[FileEntry],
-    spill: &Spill,
-    press: &Press,
-) -> io::Result<Vec<Finished>> {
-    let mut read = Vec::new();
-    let held = source.types()?;
-    let mut types: BTreeMap<String, SummaryType> =
-        held.iter().map(|summary_type| (summary_type.name().to_owned(), summary_type.clone())).collect();
-    for layout in layouts {
-        let name = layout.table.summary_type;
-        types.entry(name.to_owned()).or_insert_with(|| SummaryType::named(name));
-    }
-    let mut taken = HashSet::new();
-    for (name, summary_type) in &types {
-        let of_type: Vec<Layout> = layouts.iter().filter(|layout| layout.table.summary_type == name).cloned().collect();
-        let mut outputs = Outputs::new(&of_type, press);
-        if of_type.iter().any(|layout| layout.table.rows == Rows::Participant) {
-            write_participants(source, &of_type, &mut outputs)?;
-        }
-        let deidentify = Deidentify::new(rules, name).filter(|_| held.contains(summary_type));
-        if let Some(deidentify) = deidentify {
-            let plan = Plan::new(deidentify, name, &of_type);
-            let mut reader =
-                Reader::new(plan, of_type.iter().map(|layout| Series::new(layout.clone(), spill)).collect());
-            let mut files = Found::among(files);
-            objects(source, summary_type, &mut |head, content| {
-                let known = Known { head, file: files.of(head) };
-                reader.read(known, content, &mut outputs).map_err(|error| head.named(error))
-            })?;
-        }
-        let raw = deidentify.map(|_| format!("raw/{}.ndjson", raw_name(name, &mut taken)));
-        read.extend(outputs.finish(raw)?);
-    }
-    read.sort_by(|left, right| left.path.cmp(&right.path));
-    Ok(read)
+/// The tables as scripts load them.
+fn sheets<'a>(layouts: &'a [Layout], files: &'a [FileEntry]) -> Vec<Sheet<'a>> {
+    let sheet = |layout: &'a Layout| Sheet::of(layout.table.name, layout.table.label, &layout.columns, files);
+    layouts.iter().filter_map(sheet).collect()
 }
 
-fn write_participants(source: &mut dyn Source, layouts: &[Layout], outputs: &mut Outputs<'_>) -> io::Result<()> {
-    for participant in source.participants()? {
-        for (number, layout) in layouts.iter().enumerate() {
-            let mut cells = Cells::new(layout.columns.len());
-            set_participant(layout, &participant, &mut cells);
-            outputs.add_row(number, &cells);
-        }
+/// Writes a table: into a file, or into one for each participant where it is long.
+fn write_table<W: Write>(
+    archive: &mut Archive<W>,
+    layout: &Layout,
+    packed: &Packed,
+    options: &Options,
+    spill: &Spill,
+) -> io::Result<()> {
+    if packed.rows <= options.split_rows || packed.parts.is_empty() {
+        return archive.add_packed(&layout.path(options.format), packed, spill);
+    }
+    for part in &packed.parts {
+        let path = layout.part_path(&String::from_utf8_lossy(&part.code), options.format);
+        let nameless = || io::Error::new(io::ErrorKind::InvalidData, "a participant's code is no name of a file");
+        archive.add_part(&path.ok_or_else(nameless)?, packed, part, spill)?;
     }
     Ok(())
 }
 
-/// A file name for a type's records: the type's own where every file system takes it and none else has it.
-pub fn raw_name(summary_type: &str, taken: &mut HashSet<String>) -> String {
-    let plain = summary_type.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    if plain
-        && is_plain(summary_type)
-        && (1..=64).contains(&summary_type.len())
-        && taken.insert(summary_type.to_ascii_lowercase())
-    {
-        return summary_type.to_owned();
-    }
-    let digest = data_encoding::HEXLOWER.encode(digest(&SHA256, summary_type.as_bytes()).as_ref());
-    format!("other-{}", &digest[..16])
-}
-
 /// Writes manifest, signature and digests; returns the manifest's digest.
 fn write_proofs<W: Write>(archive: &mut Archive<W>, about: &About, signer: &Signer) -> io::Result<String> {
+    // The bounds of what was asked for are not moved, since they are no participant's; beside dates that are, they would
+    // tell how far.
+    let window = match about.rules.dates {
+        DatesRule::Keep => ManifestWindow { from: about.window.first(), to: about.window.last() },
+        DatesRule::Shift => ManifestWindow { from: None, to: None },
+    };
     let manifest = Manifest {
         format: FORMAT.to_owned(),
         study: about.study.clone(),
         number: about.number,
         sequence: about.sequence,
         made_at: about.made_at.to_string(),
-        window: ManifestWindow { from: about.window.first(), to: about.window.last() },
+        window,
         recipients: about.recipients.iter().map(Recipient::fingerprint).collect(),
         rules: serde_json::to_value(&about.rules)?,
         rules_version: about.rules_version,
@@ -225,13 +198,13 @@ impl fmt::Display for Error {
             Self::NoRecipient => {
                 f.write_str("the study has no recipient; add one with `studygate study set NAME --recipient age1…`")
             }
-            Self::ShiftedDates => f.write_str(
-                "this version cannot shift dates, so nothing was exported; set `--dates keep` for the study if its \
-                 protocol allows it",
-            ),
-            Self::FilesTellPositions => f.write_str(
+            Self::RulesDisagree(Disagreement::FilesTellPositions) => f.write_str(
                 "the study keeps files, which hold positions, and does not keep positions, so nothing was exported; set \
                  `--location keep` or `--files drop` for it",
+            ),
+            Self::RulesDisagree(Disagreement::FilesTellDates | Disagreement::UnknownMayTellDates) => f.write_str(
+                "the study shifts dates and keeps files or unknown fields, whose dates cannot be shifted, so nothing was \
+                 exported; set `--files drop --unknown drop` for it",
             ),
             Self::Io(error) => write!(f, "the dataset could not be written: {error}"),
         }

@@ -14,7 +14,7 @@ use crate::export::plan::{SOFTWARE, plan};
 use crate::export::select::Scope;
 use crate::export::source::StoreSource;
 use crate::model::audit::AuditHead;
-use crate::model::study::Study;
+use crate::model::study::{DatesRule, Study};
 use crate::model::time::UnixSeconds;
 use crate::people::People;
 use crate::people::exports::ExportNumber;
@@ -66,8 +66,12 @@ impl Export {
         scope: Scope,
         made: UnixSeconds,
     ) -> Result<Export, Refusal> {
+        // From here on whether dates are shifted does not change.
         let number = people.next_export(study)?;
         let found = people.study(study)?;
+        if found.rules.dates == DatesRule::Shift {
+            people.draw_shifts(&found.id)?;
+        }
         // What cannot be planned is refused before the first byte; it is planned anew when it is written.
         plan(&people, &found, scope.clone(), number.number(), catalog.sequence(), made)?;
         Ok(Export { people, catalog, keyring, study: found, scope, number, made, by: String::new() })
@@ -113,7 +117,8 @@ impl Export {
         let versions = if plan.view.scope.revisions { Versions::All } else { Versions::Current };
         let mut source = StoreSource::new(&catalog, &people, &plan);
         let seed = keyring.site().signing_seed.clone();
-        let options = Options { versions, ..Options::default() };
+        let Scope { tables, format, .. } = plan.view.scope.clone();
+        let options = Options { versions, tables, format, ..Options::default() };
         let mut written =
             write::write(&mut source, &about, &options, &catalog.scratch(), &seed, output).map_err(Failure::Dataset)?;
         written.output.flush().map_err(Failure::Io)?;

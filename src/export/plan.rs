@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::dataset::about::{Again, Lineage};
+use crate::dataset::format::Format;
 use crate::export::select::Scope;
 use crate::model::id::OwnerId;
 use crate::model::participant::{Participant, Window};
@@ -70,11 +71,11 @@ pub fn plan(
     let planning = Planning { people, directory: people.read(), study, number };
     match (scope.since, scope.as_of) {
         (None, None) => planning.whole(scope, sequence, now),
-        (Some(since), None) if scope.is_plain() => planning.increment(since, sequence, now),
+        (Some(since), None) if scope.is_plain() => planning.increment(since, scope.format, sequence, now),
         (None, Some(as_of)) if scope.is_plain() => planning.again(as_of),
         (Some(_), _) | (None, Some(_)) => Err(Refusal::RulesDisagree(
             "What \"since\" or \"as-of\" names decides what is in the dataset; give one of the two, and neither \
-             participants nor times nor revisions.",
+             participants nor tables nor times nor revisions.",
         )),
     }
 }
@@ -101,13 +102,13 @@ impl Planning<'_> {
         self.planned(view, before, false, some_participants, now)
     }
 
-    fn increment(&self, since: u32, sequence: u64, now: UnixSeconds) -> Result<Plan, Refusal> {
+    fn increment(&self, since: u32, format: Format, sequence: u64, now: UnixSeconds) -> Result<Plan, Refusal> {
         let before = self.export(since)?;
         let (terms, members) = (known(&before)?, ids(&before.members));
         let (window, revisions, some_participants) = (terms.window, terms.revisions, terms.some_participants);
         let mut participants = self.readable();
         participants.retain(|participant| !some_participants || members.contains(&participant.id));
-        let scope = Scope { window, revisions, ..Scope::default() };
+        let scope = Scope { window, revisions, tables: terms.tables.clone(), format, ..Scope::default() };
         let view = View { participants, rules: self.study.rules.clone(), scope, sequence };
         self.planned(view, Some(before), true, some_participants, now)
     }
@@ -156,7 +157,8 @@ impl Planning<'_> {
             }
         }
         participants.sort_by(|left, right| left.code.cmp(&right.code));
-        let scope = Scope { window: terms.window, revisions: terms.revisions, ..Scope::default() };
+        let (tables, format) = (terms.tables.clone(), Format::named(&terms.format).unwrap_or_default());
+        let scope = Scope { window: terms.window, revisions: terms.revisions, tables, format, ..Scope::default() };
         Ok(View { participants, rules: terms.rules.clone(), scope, sequence: terms.sequence })
     }
 
@@ -175,7 +177,7 @@ impl Planning<'_> {
                 (true, true) | (false, false) => false,
             };
             let same_times = terms.window == scope.window && terms.revisions == scope.revisions;
-            if same_people && same_times && terms.as_of.is_none() {
+            if same_people && same_times && terms.tables == scope.tables && terms.as_of.is_none() {
                 return Ok(Some(export));
             }
         }
@@ -203,7 +205,8 @@ impl Plan {
             window: scope.window,
             some_participants: self.some_participants,
             revisions: scope.revisions,
-            format: "csv".to_owned(),
+            tables: scope.tables.clone(),
+            format: scope.format.name().to_owned(),
             rules: rules.clone(),
             rules_version: self.rules_version,
             recipients,
@@ -224,9 +227,9 @@ impl Base {
 }
 
 impl Scope {
-    /// Whether it asks for all participants, all times, and the current versions.
+    /// Whether it asks for all participants, all tables, all times, and the current versions.
     fn is_plain(&self) -> bool {
-        self.participants.is_empty() && self.window == Window::default() && !self.revisions
+        self.participants.is_empty() && self.tables.is_empty() && self.window == Window::default() && !self.revisions
     }
 }
 

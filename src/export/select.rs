@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use crate::dataset::format::Format;
 use crate::model::participant::{Moment, Participant, Window};
 use crate::model::summary::SummaryType;
 use crate::records::head::PackId;
@@ -12,6 +13,10 @@ use crate::records::index::{IndexEntry, KeyDigest};
 pub struct Scope {
     /// Codes of the participants; empty = all.
     pub participants: Vec<String>,
+    /// Names of the tables; empty = all.
+    pub tables: Vec<String>,
+    /// The format of the tables.
+    pub format: Format,
     /// Event times.
     pub window: Window,
     /// Every version of a record, not the current one alone.
@@ -89,6 +94,7 @@ mod tests {
             consent: None,
             added: UnixSeconds(0),
             lock: None,
+            shift: None,
         }
     }
 

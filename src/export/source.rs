@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
-use crate::dataset::deidentify::Deidentify;
+use crate::dataset::deidentify::{Deidentify, is_persons_words};
 use crate::dataset::source::{
-    Change, ChangeVisitor, ChangedRecord, Content, ParticipantRow, RecordHead, Source, Visitor, What,
+    Beside, Change, ChangeVisitor, ChangedRecord, Content, ParticipantRow, RecordHead, Source, TypesVisitor, Visitor,
+    What,
 };
 use crate::export::difference::{Difference, difference};
 use crate::export::plan::{Base, Plan, View};
@@ -30,6 +31,39 @@ pub struct StoreSource<'a> {
     plan: &'a Plan,
     /// The participants as the export that is compared with handed them out.
     before: HashMap<OwnerId, Arc<Participant>>,
+    survey: Option<Survey>,
+}
+
+/// Who there is, and records of which types.
+#[derive(Default)]
+struct Survey {
+    participants: Vec<ParticipantRow>,
+    types: BTreeSet<SummaryType>,
+}
+
+/// Packs that were read lately: records that lie side by side in time are of several.
+#[derive(Default)]
+struct Windows {
+    held: HashMap<PackId, (u64, Window)>,
+    uses: u64,
+}
+
+/// Bytes of packs that are held at most, but for the one that is read.
+const WINDOWS_BYTES_MAX: usize = 8 << 20;
+
+impl Windows {
+    fn of(&mut self, pack: &PackId) -> &mut Window {
+        self.uses += 1;
+        while !self.held.contains_key(pack)
+            && self.held.values().map(|(_, window)| window.bytes()).sum::<usize>() > WINDOWS_BYTES_MAX
+        {
+            let oldest = self.held.iter().min_by_key(|(_, (used, _))| *used).map(|(pack, _)| *pack);
+            oldest.map(|oldest| self.held.remove(&oldest));
+        }
+        let (used, window) = self.held.entry(*pack).or_default();
+        *used = self.uses;
+        window
+    }
 }
 
 impl<'a> StoreSource<'a> {
@@ -37,7 +71,7 @@ impl<'a> StoreSource<'a> {
     /// [`Catalog::reading`].
     pub fn new(catalog: &'a Catalog, people: &'a People, plan: &'a Plan) -> Self {
         let before = plan.base.as_ref().map(Base::participants).unwrap_or_default();
-        Self { catalog, people, plan, before }
+        Self { catalog, people, plan, before, survey: None }
     }
 
     /// All that stands in the dataset of a participant, or would, were it no increment.
@@ -97,11 +131,75 @@ impl<'a> StoreSource<'a> {
         if takes_part { Ok(()) } else { Err(io::Error::other("a participant withdrew meanwhile; export again")) }
     }
 
+    /// Who there is, and records of which types, found out once.
+    fn survey(&mut self) -> io::Result<&Survey> {
+        if self.survey.is_none() {
+            let mut survey = Survey::default();
+            for participant in &self.plan.view.participants {
+                let chosen = self.chosen(participant, |_| true)?;
+                let starts = || chosen.iter().filter_map(|version| version.entry.start);
+                survey.participants.push(ParticipantRow {
+                    code: participant.code.clone(),
+                    state: participant.state,
+                    window: participant.window,
+                    consent_version: participant.consent.as_ref().map(|consent| consent.version.clone()),
+                    consent_date: participant.consent.as_ref().map(|consent| consent.date.clone()),
+                    first_record: starts().min(),
+                    last_record: starts().max(),
+                    records: chosen.len() as u64,
+                    shift: participant.shift,
+                });
+                let written = if self.plan.lineage.increment { self.written(participant, |_| true)? } else { chosen };
+                survey.types.extend(written.into_iter().map(|version| version.entry.summary_type));
+            }
+            self.survey = Some(survey);
+        }
+        Ok(self.survey.as_ref().expect("just made"))
+    }
+
+    /// Visits a participant's records of some types by time, which is about the order of their packs.
+    fn records_of(
+        &self,
+        participant: &Participant,
+        wanted: &dyn Fn(&SummaryType) -> bool,
+        visit: &mut TypesVisitor<'_>,
+    ) -> io::Result<()> {
+        let (mut windows, mut identities) = (Windows::default(), Identities::default());
+        let mut versions = self.written(participant, wanted)?;
+        versions.sort_by_key(|version| {
+            let entry = &version.entry;
+            (entry.start.unwrap_or(entry.received), entry.record_id, entry.sequence)
+        });
+        for version in &versions {
+            self.check(&participant.id)?;
+            let record_id = version.entry.record_id.text();
+            let head = RecordHead {
+                participant: &participant.code,
+                record_id: &record_id,
+                received: version.entry.received,
+                revision: version.revision,
+                current: version.current,
+                start: version.entry.start,
+                offset: version.entry.offset,
+                shift: participant.shift,
+            };
+            let names = match self.plan.view.rules.names {
+                Keep::Keep => identities.names(self.catalog, &participant.id, &version.pack, &version.entry)?,
+                Keep::Drop => Vec::new(),
+            };
+            let window = windows.of(&version.pack);
+            let mut content = Stored { catalog: self.catalog, owner: participant.id, version, window, names };
+            visit(&version.entry.summary_type, &head, &mut content)?;
+        }
+        Ok(())
+    }
+
     /// The changes of a participant who stands in the dataset: the records that came or changed, then those that went.
     fn changes_of(&self, base: &Base, participant: &Participant, visit: &mut ChangeVisitor<'_>) -> io::Result<()> {
         let code = participant.code.as_str();
         if self.before.get(&participant.id).is_none_or(|earlier| earlier.code != code) {
-            visit(&Change { participant: code, record: None, what: What::Added, when: participant.added })?;
+            let when = Some(participant.added);
+            visit(&Change { participant: code, record: None, what: What::Added, when, shift: participant.shift })?;
         }
         let Difference { mut came, mut gone } = self.difference(base, participant, |_| true)?;
         came.sort_by(|(left, _), (right, _)| left.entry.sort_key().cmp(&right.entry.sort_key()));
@@ -112,7 +210,13 @@ impl<'a> StoreSource<'a> {
             let record_id = version.entry.record_id.text();
             let summary_type = &version.entry.summary_type;
             let record = ChangedRecord { summary_type, record_id: &record_id, revision: version.revision };
-            visit(&Change { participant: code, record: Some(record), what, when })?;
+            visit(&Change {
+                participant: code,
+                record: Some(record),
+                what,
+                when: Some(when),
+                shift: participant.shift,
+            })?;
         }
         Ok(())
     }
@@ -131,61 +235,20 @@ fn viewed(
 
 impl Source for StoreSource<'_> {
     fn participants(&mut self) -> io::Result<Vec<ParticipantRow>> {
-        let mut rows = Vec::with_capacity(self.plan.view.participants.len());
-        for participant in &self.plan.view.participants {
-            let chosen = self.chosen(participant, |_| true)?;
-            let starts = || chosen.iter().filter_map(|version| version.entry.start);
-            rows.push(ParticipantRow {
-                code: participant.code.clone(),
-                state: participant.state,
-                window: participant.window,
-                consent_version: participant.consent.as_ref().map(|consent| consent.version.clone()),
-                consent_date: participant.consent.as_ref().map(|consent| consent.date.clone()),
-                first_record: starts().min(),
-                last_record: starts().max(),
-                records: chosen.len() as u64,
-            });
-        }
-        Ok(rows)
+        Ok(self.survey()?.participants.clone())
     }
 
     fn types(&mut self) -> io::Result<Vec<SummaryType>> {
-        let mut types = BTreeSet::new();
-        for participant in &self.plan.view.participants {
-            types.extend(self.written(participant, |_| true)?.into_iter().map(|version| version.entry.summary_type));
-        }
-        Ok(types.into_iter().collect())
+        Ok(self.survey()?.types.iter().cloned().collect())
     }
 
     fn records(&mut self, summary_type: &SummaryType, visit: &mut Visitor<'_>) -> io::Result<()> {
+        self.all_records(std::slice::from_ref(summary_type), &mut |_, head, content| visit(head, content))
+    }
+
+    fn all_records(&mut self, types: &[SummaryType], visit: &mut TypesVisitor<'_>) -> io::Result<()> {
         for participant in &self.plan.view.participants {
-            let mut window = Window::default();
-            let mut identities = Identities::default();
-            for version in self.written(participant, |found| found == summary_type)? {
-                self.check(&participant.id)?;
-                let record_id = version.entry.record_id.text();
-                let head = RecordHead {
-                    participant: &participant.code,
-                    record_id: &record_id,
-                    received: version.entry.received,
-                    revision: version.revision,
-                    current: version.current,
-                    start: version.entry.start,
-                    offset: version.entry.offset,
-                };
-                let names = match self.plan.view.rules.names {
-                    Keep::Keep => identities.names(self.catalog, &participant.id, &version.pack, &version.entry)?,
-                    Keep::Drop => Vec::new(),
-                };
-                let mut content = Stored {
-                    catalog: self.catalog,
-                    owner: participant.id,
-                    version: &version,
-                    window: &mut window,
-                    names,
-                };
-                visit(&head, &mut content)?;
-            }
+            self.records_of(participant, &|found| types.contains(found), visit)?;
         }
         Ok(())
     }
@@ -202,13 +265,13 @@ impl Source for StoreSource<'_> {
         let mut next = departed.next();
         for participant in &self.plan.view.participants {
             while let Some((code, what)) = next.filter(|(code, _)| **code <= participant.code) {
-                visit(&Change { participant: code, record: None, what, when: self.plan.noticed })?;
+                visit(&Change { participant: code, record: None, what, when: Some(self.plan.noticed), shift: None })?;
                 next = departed.next();
             }
             self.changes_of(base, participant, visit)?;
         }
         for (code, what) in next.into_iter().chain(departed) {
-            visit(&Change { participant: code, record: None, what, when: self.plan.noticed })?;
+            visit(&Change { participant: code, record: None, what, when: Some(self.plan.noticed), shift: None })?;
         }
         Ok(())
     }
@@ -220,28 +283,17 @@ struct Stored<'a> {
     owner: OwnerId,
     version: &'a Chosen,
     window: &'a mut Window,
-    /// Members to put in front: `"activityName":"…",`.
-    names: Vec<u8>,
+    names: Vec<(String, String)>,
 }
 
 impl Content for Stored<'_> {
     fn read(&mut self, piece: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
         let Chosen { pack, entry, .. } = self.version;
-        let mut names = self.names.clone();
-        let read = self.catalog.data(&self.owner, pack, entry, self.window, &mut |bytes| {
-            if names.is_empty() {
-                return piece(bytes);
-            }
-            // The names stand behind the object's opening brace; an object without other members needs no comma.
-            let rest = bytes.get(1..).unwrap_or_default();
-            if rest.first() == Some(&b'}') {
-                names.pop();
-            }
-            piece(b"{")?;
-            piece(&std::mem::take(&mut names))?;
-            piece(rest)
-        });
-        read.map_err(other)
+        self.catalog.data(&self.owner, pack, entry, self.window, piece).map_err(other)
+    }
+
+    fn beside(&self) -> Beside {
+        Beside { names: self.names.clone(), shift: None }
     }
 }
 
@@ -253,8 +305,14 @@ struct Identities {
 }
 
 impl Identities {
-    /// The names and descriptions of a record as members with a comma behind each.
-    fn names(&mut self, catalog: &Catalog, owner: &OwnerId, pack: &PackId, entry: &IndexEntry) -> io::Result<Vec<u8>> {
+    /// The names and descriptions of a record, by their paths.
+    fn names(
+        &mut self,
+        catalog: &Catalog,
+        owner: &OwnerId,
+        pack: &PackId,
+        entry: &IndexEntry,
+    ) -> io::Result<Vec<(String, String)>> {
         if self.pack != Some(*pack) {
             self.section = catalog.identity_section(owner, pack).map_err(other)?;
             self.pack = Some(*pack);
@@ -266,13 +324,8 @@ impl Identities {
         // Values are copied as they were written: half a surrogate pair is valid JSON, and no text.
         let unreadable = |_| io::Error::new(io::ErrorKind::InvalidData, "a record's names cannot be read");
         let members: BTreeMap<String, &RawValue> = serde_json::from_slice(part).map_err(unreadable)?;
-        let mut names = Vec::new();
-        for name in ["activityName", "activityDescription"] {
-            if let Some(value) = members.get(name) {
-                names.extend_from_slice(format!("\"{name}\":{},", value.get()).as_bytes());
-            }
-        }
-        Ok(names)
+        let names = members.into_iter().filter(|(path, _)| is_persons_words(path));
+        Ok(names.map(|(path, value)| (path, value.get().to_owned())).collect())
     }
 }
 

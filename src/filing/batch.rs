@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use crate::dataset::deidentify::Deidentify;
 use crate::filing::arrival::Arrival;
 use crate::filing::failure::Failure;
 use crate::filing::item::Bytes;
@@ -13,6 +14,7 @@ use crate::model::entry::{Entry, Shape};
 use crate::model::id::OwnerId;
 use crate::model::participant::Moment;
 use crate::model::pull::{PullId, PullRef};
+use crate::model::study::Rules as StudyRules;
 use crate::model::summary::{DEREGISTRATIONS, PERMISSION_CHANGES, SummaryType};
 use crate::model::time::UnixSeconds;
 use crate::people::directory::Directory;
@@ -73,9 +75,9 @@ pub struct Batch<'a> {
 
 /// Who gets a record.
 #[derive(Clone, Copy)]
-pub(super) enum Target {
-    /// A participant.
-    Participant(OwnerId),
+pub(super) enum Target<'t> {
+    /// A participant, by the rules of the study.
+    Participant(OwnerId, &'t StudyRules),
     /// A held connection.
     Held(OwnerId),
 }
@@ -122,13 +124,14 @@ impl<'a> Batch<'a> {
             true if says_when => linked.may_collect(at),
             true => (0..=LATE_DAYS).any(|days| linked.may_collect(received.plus(-days * DAY_S))),
         };
-        let mut targets: Vec<Target> = Vec::new();
+        let mut targets: Vec<Target<'_>> = Vec::new();
         let mut result = RecordResult::OutsideWindow;
         for linked in links.iter().filter(|linked| takes_part(linked) && linked.participant.takes(received)) {
             let (owner, summary_type) = (&linked.participant.id, &arrival.summary_type);
             let permits = directory.permits(owner, &arrival.connection, summary_type, arrival.came());
-            if permits && linked.study.rules.collects(summary_type.name()) {
-                targets.push(Target::Participant(linked.participant.id));
+            let rules = &linked.study.rules;
+            if permits && rules.collects(summary_type.name()) && stores(rules, summary_type) {
+                targets.push(Target::Participant(linked.participant.id, rules));
                 if !is_ping {
                     self.tally.stored(linked.study.id, arrival.header.received);
                 }
@@ -150,7 +153,7 @@ impl<'a> Batch<'a> {
         self.keep(arrival, bytes, &[Target::Held(owner)])
     }
 
-    fn keep(&mut self, arrival: &Arrival<'_>, bytes: &mut Bytes<'_>, targets: &[Target]) -> Result<(), Failure> {
+    fn keep(&mut self, arrival: &Arrival<'_>, bytes: &mut Bytes<'_>, targets: &[Target<'_>]) -> Result<(), Failure> {
         self.newest = self.newest.max(arrival.header.received);
         match arrival.entry.shape {
             Shape::Ping => self.ping(arrival, bytes, targets),
@@ -190,12 +193,25 @@ impl<'a> Batch<'a> {
     }
 }
 
-impl Target {
+impl<'t> Target<'t> {
     pub(super) fn owner(self) -> OwnerId {
         match self {
-            Self::Participant(id) | Self::Held(id) => id,
+            Self::Participant(id, _) | Self::Held(id) => id,
         }
     }
+
+    /// The rules that say what is stored, where the study minimises.
+    pub(super) fn minimised(self) -> Option<&'t StudyRules> {
+        match self {
+            Self::Participant(_, rules) => Some(rules).filter(|rules| rules.minimise),
+            Self::Held(_) => None,
+        }
+    }
+}
+
+/// Whether records of this type are stored: a study that minimises stores none that its rules keep out of datasets.
+fn stores(rules: &StudyRules, summary_type: &SummaryType) -> bool {
+    !rules.minimise || Deidentify::new(rules, summary_type.name()).is_some()
 }
 
 /// Whether an item is a deregistration or a permission change: applied before the answer, not filed.

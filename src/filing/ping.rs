@@ -18,7 +18,7 @@ impl Batch<'_> {
         &mut self,
         arrival: &Arrival<'_>,
         bytes: &mut Bytes<'_>,
-        targets: &[Target],
+        targets: &[Target<'_>],
     ) -> Result<(), Failure> {
         let entry = arrival.entry;
         let queue = self.tools.queue;

@@ -1,15 +1,17 @@
 //! Records: one pass over an item's bytes makes the copy of everybody it belongs to.
 
 use crate::crypto::key::random;
+use crate::dataset::deidentify::Deidentify;
 use crate::filing::arrival::Arrival;
 use crate::filing::batch::{Batch, Target};
 use crate::filing::facts::natural_key;
 use crate::filing::failure::Failure;
 use crate::filing::item::{Bytes, Copy, FileDigest, LARGE_BYTES, Sink};
-use crate::filing::separate::{Separation, identity_part};
+use crate::filing::separate::{Separation, identity_part, minimise};
 use crate::json::rewrite::Rewritten;
 use crate::model::entry::{Field, Shape};
 use crate::model::id::{BlobId, OwnerId};
+use crate::model::study::Keep;
 use crate::records::index::{ContentDigest, IndexEntry, KeyDigest, Place};
 use crate::records::large::LargeWriter;
 use crate::records::read::LARGE;
@@ -26,9 +28,9 @@ impl Batch<'_> {
         &mut self,
         arrival: &Arrival<'_>,
         bytes: &mut Bytes<'_>,
-        targets: &[Target],
+        targets: &[Target<'_>],
     ) -> Result<(), Failure> {
-        let span = arrival.entry.span.clone();
+        let (span, summary_type) = (arrival.entry.span.clone(), arrival.summary_type.name());
         let file = arrival.entry.file();
         let large = file.is_some() || span.end - span.start > LARGE_BYTES;
         let mut sinks = Vec::with_capacity(targets.len());
@@ -39,7 +41,10 @@ impl Batch<'_> {
         let mut copies: Vec<Copy<'_>> = Vec::with_capacity(targets.len());
         for (target, sink) in targets.iter().zip(sinks) {
             let separation = match target {
-                Target::Participant(id) => Separation::Participant(&self.owners[id].pseudonyms),
+                Target::Participant(id, _) => Separation::Participant {
+                    pseudonyms: &self.owners[id].pseudonyms,
+                    minimised: target.minimised().and_then(|rules| Deidentify::new(rules, summary_type)),
+                },
                 Target::Held(_) => Separation::Held,
             };
             copies.push(Copy::new(separation, &self.tools.content_key, sink));
@@ -48,13 +53,24 @@ impl Batch<'_> {
         let finished: Result<Vec<_>, _> = copies.into_iter().map(Copy::finish).collect();
         let mut finished = finished.map_err(|_| Failure::Inconsistent)?;
         if let Some(file) = file {
+            let mut whole: Vec<_> = targets
+                .iter()
+                .zip(&mut finished)
+                .filter(|(target, _)| keeps_file(**target))
+                .map(|(_, kept)| kept)
+                .collect();
             let mut digest = FileDigest::new(&self.tools.content_key);
-            finished.iter_mut().for_each(|(sink, _)| sink.write(BEFORE_FILE));
+            whole.iter_mut().for_each(|(sink, _)| sink.write(BEFORE_FILE));
             bytes.read(file, &mut |piece| {
                 digest.update(piece);
-                finished.iter_mut().for_each(|(sink, _)| sink.write(piece));
+                whole.iter_mut().for_each(|(sink, _)| sink.write(piece));
             })?;
-            finished.iter_mut().for_each(|(_, rewritten)| rewritten.digest = digest.with(&rewritten.digest));
+            whole.iter_mut().for_each(|(_, rewritten)| rewritten.digest = digest.with(&rewritten.digest));
+        }
+        for (target, (_, rewritten)) in targets.iter().zip(&mut finished) {
+            if target.minimised().is_some() {
+                minimise(&mut rewritten.diverted);
+            }
         }
         for (target, (sink, rewritten)) in targets.iter().zip(finished) {
             self.gather(arrival, *target, sink, &rewritten)?;
@@ -66,7 +82,7 @@ impl Batch<'_> {
     fn gather(
         &mut self,
         arrival: &Arrival<'_>,
-        target: Target,
+        target: Target<'_>,
         sink: Sink,
         rewritten: &Rewritten,
     ) -> Result<(), Failure> {
@@ -77,17 +93,17 @@ impl Batch<'_> {
         let owner = self.owner(&id)?;
         let content = ContentDigest(rewritten.digest[..8].try_into().expect("a digest has 16 bytes"));
         let by_content = || match target {
-            Target::Participant(_) => owner.pseudonyms.content(summary_type, &rewritten.digest),
+            Target::Participant(..) => owner.pseudonyms.content(summary_type, &rewritten.digest),
             Target::Held(_) => KeyDigest(rewritten.digest[..10].try_into().expect("a digest has 16 bytes")),
         };
         // Of what is held every version counts, but for a file, which can be had once.
-        let by_name = matches!(target, Target::Participant(_)) || arrival.entry.shape == Shape::File;
+        let by_name = matches!(target, Target::Participant(..)) || arrival.entry.shape == Shape::File;
         let key = match natural_key(summary_type, arrival.entry).filter(|_| by_name) {
             Some((kind, text)) => owner.pseudonyms.natural_key(kind, text, &arrival.connection),
             None => by_content(),
         };
         let record_id = match (arrival.entry.field(Field::SummaryId), target) {
-            (Some(text), Target::Participant(_)) => owner.pseudonyms.record(text),
+            (Some(text), Target::Participant(..)) => owner.pseudonyms.record(text),
             (None, _) | (_, Target::Held(_)) => key,
         };
         let judged = owner.judge(catalog, &id, summary_type, key, content)?;
@@ -138,4 +154,9 @@ impl Batch<'_> {
         let writer = LargeWriter::new(&catalog.blobs, id, &keys.data, LARGE, owner.as_bytes(), &*catalog.rng)?;
         Ok(Sink::File(Box::new(writer)))
     }
+}
+
+/// Whether the bytes of a file are stored, and not only what is said of it.
+fn keeps_file(target: Target<'_>) -> bool {
+    target.minimised().is_none_or(|rules| rules.files == Keep::Keep)
 }

@@ -29,7 +29,7 @@ impl Batch<'_> {
         arrival: &Arrival<'_>,
         bytes: &mut Bytes<'_>,
         reason: Reason,
-        targets: &[Target],
+        targets: &[Target<'_>],
     ) -> Result<(), Failure> {
         let holders: Vec<_> = targets.iter().map(|target| Holder::Owner(target.owner())).collect();
         self.put_apart(&holders, reason, arrival.entry, bytes, arrival.header, arrival.position)

@@ -13,6 +13,7 @@ mod increments;
 mod jobs;
 mod known;
 mod leaving;
+mod minimised;
 mod permissions;
 mod pings;
 mod places;

@@ -7,6 +7,7 @@ pub use crate::model::window::{Bound, Moment, Window};
 use crate::model::{
     connection::{ClientId, GarminUserId},
     id::{OwnerId, StudyId},
+    shift::Shift,
     time::UnixSeconds,
 };
 
@@ -33,6 +34,9 @@ pub struct Participant {
     /// Since when everything of the participant rests, where it does: nothing is collected, exported or shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lock: Option<Lock>,
+    /// How far dates lie back in datasets of a study that shifts them; made when first needed, the same from then on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shift: Option<Shift>,
 }
 
 /// The rest before a purge that can still be undone.

@@ -94,15 +94,32 @@ impl Default for Rules {
 }
 
 impl Rules {
-    /// Whether files are kept though positions are not. Files hold the track, so no study may have such rules.
-    pub fn files_tell_positions(&self) -> bool {
-        self.files == Keep::Keep && self.location != LocationRule::Keep
+    /// Why no study may have these rules together, where none may.
+    pub fn disagreement(&self) -> Option<Disagreement> {
+        let shifts = self.dates == DatesRule::Shift;
+        let found = [
+            (self.files == Keep::Keep && self.location != LocationRule::Keep, Disagreement::FilesTellPositions),
+            (self.files == Keep::Keep && shifts, Disagreement::FilesTellDates),
+            (self.unknown == Keep::Keep && shifts, Disagreement::UnknownMayTellDates),
+        ];
+        found.into_iter().find(|(holds, _)| *holds).map(|(_, disagreement)| disagreement)
     }
 
     /// Whether the study collects this summary type.
     pub fn collects(&self, summary_type: &str) -> bool {
         self.types.is_empty() || self.types.iter().any(|name| name == summary_type)
     }
+}
+
+/// Rules that contradict each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Disagreement {
+    /// Files are kept and positions are not; files hold the track.
+    FilesTellPositions,
+    /// Files are kept and dates are shifted; a file's own dates cannot be.
+    FilesTellDates,
+    /// Unknown fields are kept and dates are shifted; nobody knows which of them are dates.
+    UnknownMayTellDates,
 }
 
 /// What becomes of the data of a participant who leaves.
@@ -125,8 +142,8 @@ pub enum Keep {
     Drop,
 }
 
-/// What becomes of positions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// What becomes of positions; each tells more than the one before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LocationRule {
     /// Left out.

@@ -41,8 +41,13 @@ impl People {
             return Err(Refusal::ExportRunning);
         }
         let mut taken = ExportNumber { study: id, number: 0, exporting: Arc::clone(&self.exporting) };
-        taken.number = self.study(study)?.exports.saturating_add(1);
+        // A change of the study's rules that began before the place was taken ends before the turn is had.
+        taken.number = self.turn().directory().study(study)?.exports.saturating_add(1);
         Ok(taken)
+    }
+
+    pub(super) fn is_exporting(&self, study: &StudyId) -> bool {
+        self.exporting.lock().unwrap_or_else(PoisonError::into_inner).contains(study)
     }
 
     /// The export of this number is complete; durable on return, with what it was. Refused where somebody in it has

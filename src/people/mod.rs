@@ -25,6 +25,7 @@ pub mod permissions;
 pub mod refusal;
 pub mod register;
 mod rows;
+mod shifts;
 pub mod standing;
 mod studies;
 pub mod turn;

@@ -55,6 +55,8 @@ pub enum Refusal {
     OutOfBounds(&'static str),
     /// Two rules that no study may have together; the sentence says which.
     RulesDisagree(&'static str),
+    /// Datasets of the study have left with dates as they are, or shifted; the others would tell every shift.
+    DatesHandedOut(String),
     /// A rule or an option whose behaviour this version does not have.
     NotBuilt(&'static str),
     /// No participant of the study has this code; the code as it is written, where only letter case differs.
@@ -155,7 +157,8 @@ impl Refusal {
             | Self::Tombstoned(_)
             | Self::NoLink
             | Self::ForgottenExport(_)
-            | Self::SeveralLinks => Kind::Conflict,
+            | Self::SeveralLinks
+            | Self::DatesHandedOut(_) => Kind::Conflict,
             Self::StudyLocked(_) | Self::StudyClosed(_) => Kind::Locked,
             Self::NotBuilt(_) => Kind::NotBuilt,
             Self::ExportRunning | Self::FilingBehind | Self::Exhausted => Kind::Unavailable,
@@ -199,6 +202,11 @@ impl fmt::Display for Refusal {
                 write!(f, "\"{name}\" is no known summary type; name types as notifications do, such as \"activities\".")
             }
             Self::OutOfBounds(sentence) | Self::RulesDisagree(sentence) => f.write_str(sentence),
+            Self::DatesHandedOut(name) => write!(
+                f,
+                "Datasets of study \"{name}\" have been handed out, and together with others would tell how far dates are \
+                 shifted; add another study for the other rule, in which participants have other pseudonyms."
+            ),
             Self::NotBuilt(what) => write!(f, "This version does not do {what}; leave it out."),
             Self::NoParticipant(code, None) => write!(
                 f,

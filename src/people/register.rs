@@ -50,6 +50,9 @@ pub struct Terms {
     pub some_participants: bool,
     /// Whether it holds every version of a record.
     pub revisions: bool,
+    /// The names of its tables, in order; empty where it has all.
+    #[serde(default)]
+    pub tables: Vec<String>,
     /// The form of its tables: `csv`, `parquet` or `ndjson`.
     pub format: String,
     /// The study's rules then.

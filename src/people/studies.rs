@@ -25,13 +25,20 @@ impl People {
         Ok(Arc::new(added))
     }
 
-    /// Changes a study's rules or recipients; counts up its version where something differs.
+    /// Changes a study's rules or recipients; counts up its version where something differs. Whether dates are shifted
+    /// does not change while an export runs, which has its rules already.
     pub fn set_study<E: From<Refusal>>(
         &self,
         name: &str,
         change: impl FnOnce(&Study) -> Result<StudyChange, E>,
     ) -> Result<Arc<Study>, E> {
-        self.change_study(name, |before| Ok(study::set(before, change(before)?)?))
+        self.change_study(name, |before| {
+            let after = study::set(before, change(before)?)?;
+            if after.rules.dates != before.rules.dates && self.is_exporting(&before.id) {
+                return Err(Refusal::ExportRunning.into());
+            }
+            Ok(after)
+        })
     }
 
     /// From here on the study takes no participants and no changes of its rules.

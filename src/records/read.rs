@@ -40,6 +40,13 @@ pub struct Window {
     bytes: Vec<u8>,
 }
 
+impl Window {
+    /// How much it holds.
+    pub fn bytes(&self) -> usize {
+        self.bytes.len()
+    }
+}
+
 #[derive(Clone, Copy)]
 enum Section {
     Index,

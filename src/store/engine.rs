@@ -147,10 +147,10 @@ pub mod table {
     pub const PURGE: u8 = b'X';
     /// Site: an export that was handed out, and the codes in it.
     pub const EXPORT: u8 = b'E';
-    /// Site: a participant as an export handed them out, by owner and number.
-    pub const HANDED_OUT: u8 = b'e';
     /// Site: a token of the API, by keyed digest.
     pub const TOKEN: u8 = b'T';
+    /// Site: a participant as an export handed them out, by owner and number.
+    pub const HANDED_OUT: u8 = b'e';
     /// Site: the last head of the audit log.
     pub const AUDIT: u8 = b'a';
     /// Site: when the escrow of the root key was last verified.

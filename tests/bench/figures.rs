@@ -1,7 +1,7 @@
 //! The figures the gateway must reach, each measured beside its peer on the same machine in the same run.
 //!
 //! `cargo bench --bench figures` measures all; `cargo bench --bench figures -- small-push` one; `--quick` takes fewer
-//! and shorter rounds. It needs Debian's `nginx-light`, `wrk` and `strace`, and says which is missing.
+//! and shorter rounds. It needs Debian's `nginx-light`, `wrk`, `strace`, `zip`, `age` and pandas, and says which is missing.
 
 #![expect(clippy::print_stdout, reason = "the figures are what this program is for")]
 
@@ -9,6 +9,7 @@ mod big_push;
 mod callbacks;
 mod crowd;
 mod dead;
+mod export;
 mod figure;
 mod machine;
 mod memory;
@@ -85,6 +86,7 @@ const SCENARIOS: &[Scenario] = &[
     ("pull-rate", pull_rate::measure),
     ("pull-memory", pull_memory::measure),
     ("pull-dead-upstream", pull_dead_upstream::measure),
+    ("export", export::measure),
     ("million", million::measure),
     ("million-mixed", million::measure_mixed),
     ("purge", purge::measure),

@@ -38,7 +38,7 @@ pub(crate) fn measure(effort: Effort) -> Vec<Figure> {
     let mut site = Site::stopped_in(machine::work_dir());
     pings::allow(&mut site, &[dead.host()], None);
     // As many as leave here within the hour are no flood.
-    site.edit_config(|text| text.replace("#flood_least = 5", "flood_least = 100"));
+    site.edit_config(|text| format!("{text}\n[deregistration]\nflood_least = 100\n"));
     site.start();
     site.add_study(STUDY, &[]);
     site.add_participants(STUDY, &population);

@@ -69,7 +69,7 @@ pub(crate) fn measure(effort: Effort) -> Vec<Figure> {
 /// A site of these users, whose leaving in great numbers is no flood.
 fn of(users: &[User]) -> Site {
     let mut site = Site::stopped_in(machine::work_dir());
-    site.edit_config(|text| text.replace("#flood_least = 5", "flood_least = 1000"));
+    site.edit_config(|text| format!("{text}\n[deregistration]\nflood_least = 1000\n"));
     site.start();
     site.add_study(STUDY, &[]);
     for user in users {

@@ -24,6 +24,7 @@ use studygate::{
     model::{
         audit::AuditHead,
         participant::{ParticipantState, Window},
+        shift::Shift,
         study::Rules,
         summary::SummaryType,
         time::UnixSeconds,
@@ -70,6 +71,8 @@ pub(crate) struct Record {
     pub(crate) start: Option<i64>,
     pub(crate) offset: Option<i32>,
     pub(crate) content: Vec<u8>,
+    /// Which of the record's versions it is.
+    pub(crate) revision: u32,
     /// Whether no other version of it counts.
     pub(crate) current: bool,
 }
@@ -137,6 +140,7 @@ impl Study {
             start: timed.then_some(NOON),
             offset: timed.then_some(-25_200),
             content: content.into(),
+            revision: 1,
             current: true,
         });
     }
@@ -168,6 +172,7 @@ impl Study {
             start,
             offset: offset.map(|seconds| seconds as i32),
             content: text.into_bytes(),
+            revision: 1,
             current: true,
         });
     }
@@ -186,6 +191,11 @@ impl Study {
     }
 }
 
+/// 3 weeks for the first participant, 4 for the others.
+fn shift_of(code: &str) -> Option<Shift> {
+    Shift::try_from(if code == "SLEEP-01" { 3 } else { 4 }).ok()
+}
+
 impl Source for Study {
     fn participants(&mut self) -> io::Result<Vec<ParticipantRow>> {
         let row = |code: &str, state, records| ParticipantRow {
@@ -197,6 +207,7 @@ impl Source for Study {
             first_record: Some(UnixSeconds(NOON)),
             last_record: None,
             records,
+            shift: shift_of(code),
         };
         Ok(vec![row("SLEEP-01", ParticipantState::Active, 3), row("SLEEP-02", ParticipantState::Completed, 2)])
     }
@@ -214,10 +225,11 @@ impl Source for Study {
                 participant: record.participant,
                 record_id: record.record_id,
                 received: UnixSeconds(NOON + 60),
-                revision: 1,
+                revision: record.revision,
                 current: record.current,
                 start: record.start.map(UnixSeconds),
                 offset: record.offset,
+                shift: shift_of(record.participant),
             };
             visit(&head, &mut Pieces(&record.content, self.piece_bytes.max(1)))?;
         }

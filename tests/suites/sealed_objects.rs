@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! a slot       "sgslot" 0 1 ‖ 8 counter ‖ 4 length ‖ payload, wherever it stands
-//! epoch        the payload under the root key; a keyring's content the payload under an epoch's key
+//! epoch        what the payload begins with, under the root key; a keyring's content the payload under an epoch's key
 //! a frame      F5 "sgj" … of the journal, wherever it stands
 //! ```
 
@@ -63,7 +63,9 @@ impl Keys {
         for (epoch, payload) in &slots {
             let number = epoch.to_be_bytes();
             let at = Location { table: "epoch", owner: b"", item: &number };
-            let Some(key) = seal::open(root, at, payload).ok().and_then(|bytes| key(&bytes)) else { continue };
+            // Fingerprints of root keys may stand behind it.
+            let Some(sealed) = payload.get(..WRAPPED_BYTES) else { continue };
+            let Some(key) = seal::open(root, at, sealed).ok().and_then(|bytes| key(&bytes)) else { continue };
             for (version, payload) in &slots {
                 let version = version.to_be_bytes();
                 let at = Location { table: "keyring", owner: &number, item: &version };

@@ -7,6 +7,7 @@ use tokio::sync::mpsc;
 
 use crate::access::rights::Reach;
 use crate::audit::Who;
+use crate::dataset::format::Format;
 use crate::dataset::recipient::Recipient;
 use crate::http::local::keys::KeyDesk;
 use crate::http::local_api::StreamPiece;
@@ -131,6 +132,10 @@ pub struct ExportRequest {
     pub study: String,
     /// Codes of the participants; empty = all.
     pub participants: Vec<String>,
+    /// Names of the tables; empty = all.
+    pub tables: Vec<String>,
+    /// The format of the tables.
+    pub format: Format,
     /// Event times.
     pub window: Window,
     /// Which versions.

@@ -1,6 +1,7 @@
 //! `GET studies/{study}/export`: the encrypted dataset, streamed.
 //!
-//! Query: `participant` (a code, may stand several times), `from`, `to`, `revisions=true`, `format=csv`; or `since` or
+//! Query: `participant` (a code, may stand several times), `tables` (names with commas between), `from`, `to`,
+//! `revisions=true`, `format=csv|parquet|ndjson`; or `since` or
 //! `as_of`, an export's number, whose scope it then has. The answer is
 //! `application/octet-stream` with the dataset's name in `Content-Disposition`; one that is cut short is no dataset.
 
@@ -9,6 +10,10 @@ use hyper::{
     header::{CONTENT_DISPOSITION, HeaderValue},
 };
 
+use crate::dataset::{
+    format::Format,
+    tables::{TABLES, named},
+};
 use crate::http::local::{
     Answer, Call, Routes,
     desk::{ExportRequest, ExportStream, Revisions},
@@ -18,7 +23,7 @@ use crate::http::local::{
 use crate::http::local_api::{LocalBody, LocalResponse};
 use crate::http::problem::Problem;
 use crate::model::participant::Window;
-use crate::people::{decide::participant, refusal::Refusal};
+use crate::people::decide::participant;
 
 const KNOWN: &[&str] = &["participant", "tables", "from", "to", "since", "as_of", "revisions", "format"];
 
@@ -42,17 +47,12 @@ pub(super) fn streamed(stream: ExportStream) -> Answer {
 
 fn request(routes: &Routes, call: &Call) -> Result<ExportRequest, Problem> {
     let query = call.query(KNOWN)?;
-    let not_built = [("tables", "an export of some tables only (\"tables\")")];
-    for (name, what) in not_built {
-        if query.one(name)?.is_some() {
-            return Err(Refusal::NotBuilt(what).into());
-        }
-    }
-    match query.one("format")? {
-        None | Some("csv") => {}
-        Some("parquet" | "ndjson") => return Err(Refusal::NotBuilt("any \"format\" but csv").into()),
-        Some(_) => return Err(Problem::invalid("\"format\" must be \"csv\".")),
-    }
+    let format = match query.one("format")? {
+        None => Format::default(),
+        Some(name) => Format::named(name)
+            .ok_or_else(|| Problem::invalid("\"format\" must be \"csv\", \"parquet\" or \"ndjson\"."))?,
+    };
+    let tables = query.one("tables")?.map(tables).transpose()?.unwrap_or_default();
     let revisions = match query.one("revisions")? {
         None | Some("false") => Revisions::Current,
         Some("true") => Revisions::All,
@@ -71,7 +71,18 @@ fn request(routes: &Routes, call: &Call) -> Result<ExportRequest, Problem> {
         participants.push(participant::find(&directory, study, code)?.code.clone());
     }
     let (since, as_of) = (number(&query, "since")?, number(&query, "as_of")?);
-    Ok(ExportRequest { study: study.name.clone(), participants, window, revisions, since, as_of })
+    Ok(ExportRequest { study: study.name.clone(), participants, tables, format, window, revisions, since, as_of })
+}
+
+/// The tables of these names with commas between, in their own order.
+fn tables(text: &str) -> Result<Vec<String>, Problem> {
+    let wanted: Vec<&str> = text.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
+    if let Some(unknown) = wanted.iter().find(|name| named(name).is_none()) {
+        let known: Vec<&str> = TABLES.iter().map(|table| table.name).collect();
+        return Err(Problem::invalid(format!("There is no table \"{unknown}\"; choose among {}.", known.join(", "))));
+    }
+    let names = TABLES.iter().map(|table| table.name);
+    Ok(names.filter(|name| wanted.contains(name)).map(str::to_owned).collect())
 }
 
 /// The number of an earlier export.

@@ -6,7 +6,7 @@
 //! | GET exports/{study}/{number} | the EXPORT with `codes` and `rules` |
 //!
 //! EXPORT: `{"study", "number", "made", "manifest_sha256", "participants", "sequence", "from", "to",
-//! "some_participants", "revisions", "format", "rules_version", "recipients", "increment", "changes_since", "as_of",
+//! "some_participants", "revisions", "tables", "format", "rules_version", "recipients", "increment", "changes_since", "as_of",
 //! "software", "by"}`. `since` of an increment is its `changes_since`. Of exports that earlier versions made only the
 //! first five are known.
 
@@ -80,6 +80,7 @@ fn shown(study: &Study, export: &Export) -> Value {
             "to": terms.window.last(),
             "some_participants": terms.some_participants,
             "revisions": terms.revisions,
+            "tables": terms.tables,
             "format": terms.format,
             "rules_version": terms.rules_version,
             "recipients": terms.recipients,

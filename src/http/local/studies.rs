@@ -8,7 +8,7 @@
 //! | GET studies?limit=&after= | | `{"studies": […], "next"}` by name |
 //! | POST studies | `{"name", "recipients", "rules"?}` | 201, the study |
 //! | GET studies/S | | the study |
-//! | PATCH studies/S | `{"recipients"?, "rules"?}` | the study |
+//! | PATCH studies/S | `{"recipients"?, "rules"?}` | the study and `"notes"`: what the change cannot do, in sentences |
 //! | POST studies/S/lock | | the study |
 //! | POST studies/S/close | `{"data": "keep\|purge", "reason"}` | the study and `"purged"` |
 
@@ -21,7 +21,7 @@ use crate::http::local::{Answer, Call, Routes, json, page::Page, rules, views::S
 use crate::http::local_api::LocalResponse;
 use crate::http::problem::Problem;
 use crate::model::study::{DataFate, Rules, Study};
-use crate::people::decide::study::{NewStudy, StudyChange};
+use crate::people::decide::study::{self, NewStudy, StudyChange};
 use crate::withdrawal::Leave;
 use crate::withdrawal::course::{Haste, Word};
 use crate::withdrawal::record::Cause;
@@ -50,7 +50,8 @@ pub(super) fn add(routes: &Routes, call: &Call) -> Answer {
     };
     let added = routes.people.add_study(NewStudy { name, recipients, rules }, routes.now())?;
     let recipients = fingerprints(&added.recipients);
-    call.did(Event::of_study(Act::StudyAdded { rules_version: added.rules_version, recipients }, &added.name));
+    let (rules_version, rules) = (added.rules_version, study::listed(&added.rules));
+    call.did(Event::of_study(Act::StudyAdded { rules_version, rules, recipients }, &added.name));
     Ok(shown(routes, StatusCode::CREATED, &added))
 }
 
@@ -63,19 +64,24 @@ pub(super) fn set(routes: &Routes, call: &Call) -> Answer {
     let mut members = call.members(&["recipients", "rules"])?;
     let recipients = members.texts("recipients")?;
     let rules = members.object("rules", rules::KNOWN)?.flatten();
-    let mut recipients_before = Vec::new();
+    let (mut recipients_before, mut rules_before) = (Vec::new(), Rules::default());
     let changed = routes.people.set_study(call.study(), |before| {
         recipients_before.clone_from(&before.recipients);
+        rules_before.clone_from(&before.rules);
         let rules = rules.map(|mut members| rules::changed(before.rules.clone(), &mut members)).transpose()?;
         Ok::<_, Problem>(StudyChange { recipients, rules })
     })?;
-    call.did(Event::of_study(Act::StudySet { rules_version: changed.rules_version }, &changed.name));
+    let act =
+        Act::StudySet { rules_version: changed.rules_version, changed: study::changed(&rules_before, &changed.rules) };
+    call.did(Event::of_study(act, &changed.name));
     if changed.recipients != recipients_before {
         let (before, recipients) = (fingerprints(&recipients_before), fingerprints(&changed.recipients));
         call.did(Event::of_study(Act::RecipientsChanged { before, recipients }, &changed.name));
         routes.desk.recipients_changed(&changed.name);
     }
-    Ok(shown(routes, StatusCode::OK, &changed))
+    let mut answer = json!(StudyView::new(&routes.people.read(), &changed));
+    answer["notes"] = json!(study::notes(&rules_before, &changed.rules));
+    Ok(json(StatusCode::OK, &answer))
 }
 
 pub(super) fn lock(routes: &Routes, call: &Call) -> Answer {

@@ -99,6 +99,7 @@ pub fn add(
         consent: new.consent.map(checked_consent).transpose()?,
         added: now,
         lock: None,
+        shift: None,
     })
 }
 

@@ -2,7 +2,7 @@
 
 use crate::model::{
     id::StudyId,
-    study::{DatesRule, Rules, Study, StudyState},
+    study::{Disagreement, Keep, Rules, Study, StudyState},
     summary::KNOWN,
     time::UnixSeconds,
 };
@@ -55,7 +55,9 @@ pub fn add(directory: &Directory, new: NewStudy, id: StudyId, now: UnixSeconds) 
 
 /// The study with these changes; the same study, version included, where nothing differs.
 ///
-/// A locked study takes other recipients (who may open datasets is no rule of the data), and no other rules.
+/// A locked study takes other recipients (who may open datasets is no rule of the data), and no other rules. Dates are
+/// shifted in all datasets of a study or in none: record_id would join those that are with those that are not, and tell
+/// every shift.
 pub fn set(study: &Study, change: StudyChange) -> Result<Study, Refusal> {
     let mut changed = study.clone();
     if let Some(rules) = change.rules {
@@ -69,10 +71,57 @@ pub fn set(study: &Study, change: StudyChange) -> Result<Study, Refusal> {
         StudyState::Locked if changed.rules != study.rules => return Err(Refusal::StudyLocked(study.name.clone())),
         StudyState::Locked | StudyState::Open => {}
     }
+    if changed.rules.dates != study.rules.dates && study.exports > 0 {
+        return Err(Refusal::DatesHandedOut(study.name.clone()));
+    }
     if changed != *study {
         changed.rules_version = changed.rules_version.saturating_add(1);
     }
     Ok(changed)
+}
+
+/// The rules, each as `name: value`.
+pub fn listed(rules: &Rules) -> Vec<String> {
+    members(rules).into_iter().map(|(name, value)| format!("{name}: {value}")).collect()
+}
+
+/// The rules that differ, each as `name: value before -> value`.
+pub fn changed(before: &Rules, after: &Rules) -> Vec<String> {
+    let pairs = members(before).into_iter().zip(members(after));
+    let differing = pairs.filter(|((_, before), (_, after))| before != after);
+    differing.map(|((name, before), (_, after))| format!("{name}: {before} -> {after}")).collect()
+}
+
+/// Names and values as the gateway stores them, in one order.
+fn members(rules: &Rules) -> Vec<(String, String)> {
+    let Ok(serde_json::Value::Object(members)) = serde_json::to_value(rules) else { return Vec::new() };
+    let text = |value: serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    members.into_iter().map(|(name, value)| (name, text(value))).collect()
+}
+
+/// What whoever changes these rules to those must know of what was stored already, in sentences.
+pub fn notes(before: &Rules, after: &Rules) -> Vec<&'static str> {
+    let kept = |rules: &Rules| {
+        let rules = [rules.names, rules.files, rules.devices, rules.pregnancy, rules.unknown];
+        rules.map(|rule| rule == Keep::Keep)
+    };
+    let raised = kept(before).iter().zip(kept(after)).any(|(before, after)| after && !before)
+        || after.location > before.location
+        || (before.minimise && !after.minimise);
+    let collects_more = KNOWN.iter().any(|known| after.collects(known.name) && !before.collects(known.name));
+    let mut notes = Vec::new();
+    if before.minimise && raised {
+        notes.push(
+            "What these rules dropped was not stored and cannot come back; what they now keep is kept from here on.",
+        );
+    }
+    if collects_more {
+        notes.push("Types that were not collected were not stored; they are collected from here on.");
+    }
+    if after.minimise && !before.minimise {
+        notes.push("What was stored before stays stored; what the rules drop is not stored from here on.");
+    }
+    notes
 }
 
 /// The study, locked.
@@ -135,19 +184,11 @@ fn checked_rules(rules: Rules) -> Result<Rules, Refusal> {
             return Err(Refusal::UnknownType(name.chars().take(64).collect(), nearest_type(name)));
         }
     }
-    let not_built = [
-        (rules.dates == DatesRule::Shift, "\"dates shift\""),
-        (rules.minimise, "\"minimise\""),
-        (rules.garmin.is_some(), "invitations over a Garmin client (\"garmin\")"),
-    ];
-    if let Some((_, what)) = not_built.iter().find(|(asked, _)| *asked) {
-        return Err(Refusal::NotBuilt(what));
+    if rules.garmin.is_some() {
+        return Err(Refusal::NotBuilt("invitations over a Garmin client (\"garmin\")"));
     }
-    if rules.files_tell_positions() {
-        return Err(Refusal::RulesDisagree(
-            "Activity files hold positions, so \"files keep\" goes with \"location keep\" alone; set both, or \"files \
-             drop\".",
-        ));
+    if let Some(disagreement) = rules.disagreement() {
+        return Err(Refusal::RulesDisagree(sentence(disagreement)));
     }
     if rules.grace_days > GRACE_DAYS_MAX {
         return Err(Refusal::OutOfBounds("\"grace\" must be 0 to 30 days; give fewer."));
@@ -156,6 +197,23 @@ fn checked_rules(rules: Rules) -> Result<Rules, Refusal> {
         return Err(Refusal::OutOfBounds("\"silent-after\" must be 1 to 366 days; give another."));
     }
     Ok(Rules { types, ..rules })
+}
+
+fn sentence(disagreement: Disagreement) -> &'static str {
+    match disagreement {
+        Disagreement::FilesTellPositions => {
+            "Activity files hold positions, so \"files keep\" goes with \"location keep\" alone; set both, or \"files \
+             drop\"."
+        }
+        Disagreement::FilesTellDates => {
+            "Activity files hold dates that cannot be shifted, so \"dates shift\" goes with \"files drop\" alone; set \
+             both, or \"dates keep\"."
+        }
+        Disagreement::UnknownMayTellDates => {
+            "Fields that this version does not know may hold dates, so \"dates shift\" goes with \"unknown drop\" alone; \
+             set both, or \"dates keep\"."
+        }
+    }
 }
 
 fn nearest_type(name: &str) -> Option<&'static str> {

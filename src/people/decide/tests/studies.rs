@@ -16,13 +16,8 @@ use crate::people::{
 #[test]
 fn study_rules_that_are_not_built_are_refused_and_the_others_taken() {
     let rules = Rules::default;
-    let refused = [
-        Rules { dates: DatesRule::Shift, ..rules() },
-        Rules { dates: DatesRule::Shift, files: Keep::Keep, location: LocationRule::Keep, ..rules() },
-        Rules { minimise: true, ..rules() },
-        Rules { garmin: Some("main".into()), ..rules() },
-    ];
-    for rules in refused {
+    {
+        let rules = Rules { garmin: Some("main".into()), ..rules() };
         let new = NewStudy { rules: rules.clone(), ..new_study("S") };
         let refusal = study::add(&directory(), new, StudyId::from_bytes([1; 16]), NOW).expect_err("refused");
         assert_eq!(refusal.kind(), Kind::NotBuilt, "{rules:?}");
@@ -37,6 +32,7 @@ fn study_rules_that_are_not_built_are_refused_and_the_others_taken() {
         on_deregistration: DataFate::Retain,
         grace_days: 30,
         types: vec!["mct".into(), "activities".into(), "mct".into()],
+        minimise: true,
         ..rules()
     };
     let new = NewStudy { rules: taken, ..new_study("S") };
@@ -66,6 +62,54 @@ fn files_are_kept_together_with_positions_alone_in_whatever_order_rules_change()
         assert_eq!(set(&files_kept, with(Keep::Keep, location)), Err(refusal));
         assert!(set(&files_kept, with(Keep::Drop, location)).is_ok());
     }
+}
+
+#[test]
+fn dates_are_shifted_together_with_files_and_unknown_fields_dropped_alone() {
+    let shift = || Rules { dates: DatesRule::Shift, ..Rules::default() };
+    let add = |rules| study::add(&directory(), NewStudy { rules, ..new_study("S") }, StudyId::from_bytes([1; 16]), NOW);
+    let refused = [
+        (Rules { files: Keep::Keep, location: LocationRule::Keep, ..shift() }, "\"files drop\""),
+        (Rules { unknown: Keep::Keep, ..shift() }, "\"unknown drop\""),
+    ];
+    for (rules, remedy) in refused {
+        let refusal = add(rules).expect_err("refused");
+        assert_eq!(refusal.kind(), Kind::Invalid);
+        assert!(refusal.to_string().contains(remedy), "{refusal}");
+    }
+    assert_eq!(add(shift()).expect("taken").rules.dates, DatesRule::Shift);
+}
+
+#[test]
+fn dates_stay_as_the_first_dataset_had_them_and_everything_else_may_change() {
+    let with = |dates| StudyChange { rules: Some(Rules { dates, ..Rules::default() }), recipients: None };
+    let fresh = with_study(&mut directory(), "A", 1);
+    let shifting = study::set(&fresh, with(DatesRule::Shift)).expect("nothing was handed out");
+    for (study, other) in [(fresh, DatesRule::Shift), (shifting, DatesRule::Keep)] {
+        let handed_out = study::exported(&study, 1);
+        assert_eq!(study::set(&handed_out, with(other)), Err(Refusal::DatesHandedOut("A".into())));
+        let rules = Rules { names: Keep::Keep, ..handed_out.rules.clone() };
+        assert!(study::set(&handed_out, StudyChange { rules: Some(rules), recipients: None }).is_ok());
+    }
+}
+
+#[test]
+fn changed_rules_are_told_one_by_one_with_what_cannot_come_back() {
+    let minimised = Rules { minimise: true, types: vec!["mct".into()], ..Rules::default() };
+    let raised = Rules { location: LocationRule::Coarse, ..minimised.clone() };
+    assert_eq!(study::changed(&minimised, &raised), ["location: drop -> coarse"]);
+    assert!(study::listed(&raised).contains(&"types: [\"mct\"]".to_owned()));
+    let told = |before: &Rules, after: &Rules, wanted: &[&str]| {
+        let notes = study::notes(before, after);
+        assert_eq!(notes.len(), wanted.len(), "{notes:?}");
+        assert!(notes.iter().zip(wanted).all(|(note, wanted)| note.contains(wanted)), "{notes:?}");
+    };
+    told(&minimised, &raised, &["cannot come back"]);
+    told(&raised, &minimised, &[]);
+    told(&minimised, &Rules { minimise: false, ..minimised.clone() }, &["cannot come back"]);
+    told(&minimised, &Rules { types: vec![], ..minimised.clone() }, &["Types that were not collected"]);
+    told(&Rules::default(), &Rules { minimise: true, ..Rules::default() }, &["stays stored"]);
+    told(&Rules::default(), &Rules { names: Keep::Keep, ..Rules::default() }, &[]);
 }
 
 #[test]
