@@ -13,8 +13,8 @@ use studygate::dataset::write::{Options, Written, write};
 use studygate::model::{study::Rules, summary::SummaryType, time::UnixSeconds};
 
 const GROWTH_KIB_MAX: u64 = 8 * 1024;
-const SAMPLES: u32 = 150_000;
-const VALUES: u32 = 600_000;
+const SAMPLES: u32 = 100_000;
+const VALUES: u32 = 150_000;
 
 /// One record of each of two types, as many of them as are asked for, of 10 MB each. What each row of the activity
 /// needs stands behind its samples; the map of the day's values is not in order.

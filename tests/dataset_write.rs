@@ -344,8 +344,11 @@ fn long_table_has_a_file_for_each_participant_that_the_manifest_and_the_package_
 #[test]
 fn wanted_tables_come_alone_with_the_records_they_are_made_from() {
     let files = with(&Options { tables: vec!["activity_laps".into(), "participants".into()], ..Options::default() });
-    let found: Vec<&str> = files.keys().filter(|path| path.contains('/')).map(String::as_str).collect();
+    let holds_data = |path: &&str| path.starts_with("data/") || path.starts_with("raw/");
+    let found: Vec<&str> = files.keys().map(String::as_str).filter(holds_data).collect();
     assert_eq!(found, ["data/activity_laps.csv", "data/participants.csv", "raw/activityDetails.ndjson"]);
+    let script = String::from_utf8_lossy(&files["open/open.R"]);
+    assert!(script.contains("\"activity_laps\"") && !script.contains("\"activities\""));
 }
 
 #[test]

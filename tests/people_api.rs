@@ -142,8 +142,8 @@ fn rules_that_are_not_built_are_refused_by_name() {
         assert!(detail.starts_with("This version does not do"), "{detail}");
         site.refused(501, "POST", "studies", json!({ "name": "B", "recipients": [RECIPIENT], "rules": rules }));
     }
-    for query in ["tables=mct", "format=parquet"] {
-        site.refused(501, "GET", &format!("studies/A/export?{query}"), Value::Null);
+    for query in ["tables=mct", "format=sheet"] {
+        site.refused(400, "GET", &format!("studies/A/export?{query}"), Value::Null);
     }
 }
 

@@ -318,6 +318,8 @@ fn answers_of_a_gateway_in_use_are_those_of_its_document() {
 
     held.get("studies?limit=1");
     held.call("GET", people, "studies/A/participants?limit=1", Value::Null);
+    held.call("GET", people, "studies/A/participants?silent=3d", Value::Null);
+    held.call("GET", "studies/{study}/coverage", "studies/A/coverage?from=2026-11-01&to=2026-11-03", Value::Null);
     let unassigned = held.get("unassigned");
     let handle = unassigned["unassigned"][0]["handle"].as_str().expect("a stranger").to_owned();
     let of = |below: &str| format!("studies/A/participants/P1{below}");
@@ -347,6 +349,10 @@ fn answers_of_a_gateway_in_use_are_those_of_its_document() {
     held.call("DELETE", "pulls/{id}", &format!("pulls/{pull}"), json!({ "reason": "a test" }));
 
     held.call("GET", "studies/{study}/export", "studies/A/export", Value::Null);
+    let exports = held.get("exports?limit=1");
+    if let Some(number) = exports["exports"][0]["number"].as_u64() {
+        held.call("GET", "exports/{study}/{number}", &format!("exports/A/{number}"), Value::Null);
+    }
     let leave = |body: Value| ("POST", pattern("/withdraw"), of("/withdraw"), body);
     for (method, pattern, path, body) in [leave(json!({ "dry_run": true })), leave(json!({ "reason": "asked to" }))] {
         held.call(method, &pattern, &path, body);

@@ -6,7 +6,10 @@
 //! Never: a decision of its own; each subsystem takes its settings and makes them.
 
 pub mod at_rest;
+mod backups;
+mod caught_up;
 pub mod controls;
+mod covered;
 pub mod desk;
 mod disclosure;
 pub mod escrow;
@@ -22,7 +25,9 @@ mod pieces;
 pub mod pulling;
 mod pulls;
 mod quarantine;
+pub mod restoring;
 pub mod root;
+mod silence;
 pub mod site;
 mod start;
 mod trail;

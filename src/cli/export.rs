@@ -1,9 +1,8 @@
 //! `export`: streams a study's encrypted dataset into a file that exists only once it is whole.
 
 use std::{
-    fs::{self, File, Permissions},
+    fs::{self, File},
     io::{self, Write as _},
-    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
 };
 
@@ -59,10 +58,19 @@ pub(super) fn run(export: &Export, gateway: &Gateway, form: Form) -> Result<(), 
     take(&resource(export), &export.output, gateway, form)
 }
 
-/// Takes what streams from there into a file that exists only once it is whole.
+/// Takes what the gateway streams into a file, and says so.
 pub(super) fn take(resource: &Resource, target: &Path, gateway: &Gateway, form: Form) -> Result<(), Failure> {
+    let bytes = stream_to(target, resource, gateway)?;
+    match form {
+        Form::Json => output::thing(form, &json!({"file": target, "bytes": bytes})),
+        Form::Text => Ok(()),
+    }
+}
+
+/// Writes what the gateway streams into a file that exists once it is whole; returns its length.
+pub(super) fn stream_to(target: &Path, resource: &Resource, gateway: &Gateway) -> Result<u64, Failure> {
     if target.exists() {
-        let text = format!("{} exists and stays as it is; name another file with -o", target.display());
+        let text = format!("{} exists and stays as it is; name another file", target.display());
         return Err(Failure::new(Exit::CannotCreate, text));
     }
     let mut part = Part::create(target)?;
@@ -75,10 +83,7 @@ pub(super) fn take(resource: &Resource, target: &Path, gateway: &Gateway, form: 
     drop::<Download>(download);
     part.finish()?;
     meter.done(target);
-    match form {
-        Form::Json => output::thing(form, &json!({"file": target, "bytes": meter.bytes()})),
-        Form::Text => Ok(()),
-    }
+    Ok(meter.bytes())
 }
 
 fn resource(export: &Export) -> Resource {
@@ -117,7 +122,12 @@ impl Part {
     /// The same for what stands in clear: nobody else may read it.
     pub(super) fn private(target: &Path) -> Result<Part, Failure> {
         let part = Self::create(target)?;
-        part.file.set_permissions(Permissions::from_mode(0o600)).map_err(|error| failed(&part.part, &error))?;
+        // Elsewhere a person's own folders are theirs alone.
+        #[cfg(unix)]
+        {
+            let owner_only = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+            part.file.set_permissions(owner_only).map_err(|error| failed(&part.part, &error))?;
+        }
         Ok(part)
     }
 
@@ -137,8 +147,19 @@ impl Part {
         named.map_err(|error| cannot(&self.target, &error.to_string()))?;
         self.finished = !self.part.exists() || fs::remove_file(&self.part).is_ok();
         let folder = self.target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| failed(folder, &error))
+        synced(folder).map_err(|error| failed(folder, &error))
     }
+}
+
+#[cfg(unix)]
+fn synced(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+/// Only on Unix a folder is a file that can be synced.
+#[cfg(not(unix))]
+fn synced(_folder: &Path) -> io::Result<()> {
+    Ok(())
 }
 
 impl Drop for Part {

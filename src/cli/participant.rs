@@ -25,6 +25,9 @@ pub(super) enum Participant {
         /// The study's name
         #[arg(long, value_name = "NAME")]
         study: String,
+        /// Those alone of whom nothing covers the last days: so many, or as many as the study's rules say
+        #[arg(long, value_name = "DAYS", num_args = 0..=1, default_missing_value = "rule")]
+        silent: Option<String>,
     },
     /// Show a participant; of one who withdrew, the receipt
     Show(Who),
@@ -208,7 +211,12 @@ pub(super) struct Withdrawal {
 /// Runs one of the commands.
 pub(super) fn run(command: Participant, gateway: &Gateway, form: Form) -> Result<(), Failure> {
     let answer = match command {
-        Participant::List { study } => return list(form, &gateway.list(&of_study(&study), "participants")?),
+        Participant::List { study, silent: None } => {
+            return list(form, &gateway.list(&of_study(&study), "participants")?);
+        }
+        Participant::List { study, silent: Some(days) } => {
+            return list_silent(form, &gateway.list(&of_study(&study).with("silent", &days), "participants")?);
+        }
         Participant::Add(addition) => {
             let body = addition_body(&addition, read_user(addition.connection.garmin_user.as_deref())?);
             gateway.post(&of_study(&addition.study), &body)?
@@ -282,6 +290,13 @@ fn of_study(study: &str) -> Resource {
 
 fn at(who: &Who, rest: &[&str]) -> Resource {
     Resource::of(&[&["studies", &who.study, "participants", &who.code], rest].concat())
+}
+
+fn list_silent(form: Form, answer: &Value) -> Result<(), Failure> {
+    let participants = answer["participants"].as_array().cloned().unwrap_or_default();
+    let members = ["code", "silent_since", "last_seen"];
+    let row = |one: &Value| members.iter().map(|member| cell(&one[*member])).collect();
+    output::list(form, answer, &["CODE", "SILENT SINCE", "LAST SEEN"], participants.iter().map(row).collect())
 }
 
 fn list(form: Form, answer: &Value) -> Result<(), Failure> {

@@ -4,6 +4,7 @@
 //!
 //! Limits: a configuration file of 1 MiB, a root key file of 4 KiB.
 
+mod backup;
 mod deregistration;
 mod environment;
 mod fault;
@@ -16,6 +17,7 @@ mod root_key;
 mod settings;
 mod validate;
 
+pub use backup::Backup;
 pub use deregistration::Deregistration;
 pub use environment::Environment;
 pub use fault::{Fault, Place};
@@ -23,6 +25,6 @@ pub use grant::{GroupError, LocalGrant, read_grants};
 pub use part::{Ingress, Keys, Local, Metrics, Quarantine, Storage, Tls, Tombstones, Unassigned, UnassignedPolicy};
 pub use pull::Pull;
 pub use quantity::{MEBIBYTE, format_bytes};
-pub use reserved::{Acme, Backup, GarminClient, Join};
+pub use reserved::{Acme, GarminClient, Join};
 pub use root_key::{KeyFile, read_root_key};
 pub use settings::{Config, default_file};

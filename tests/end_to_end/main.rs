@@ -3,6 +3,7 @@
 mod audit;
 mod audit_tampering;
 mod clear_text;
+mod coverage;
 mod deregistration;
 mod disclosure;
 mod hostile;

@@ -1,6 +1,7 @@
 //! The routes of the local API over a directory in memory, with a stand-in for the rest of the gateway.
 #![allow(dead_code, reason = "each test file uses its own part of it")]
 
+use std::collections::HashMap;
 use std::io;
 use std::sync::{Arc, Mutex};
 
@@ -10,6 +11,10 @@ use serde_json::{Value, json};
 use studygate::access::{Gate, rights::Reach, socket::SocketGrants, tokens::Tokens};
 use studygate::audit::{self, Log, Who};
 use studygate::clock::Clock;
+use studygate::coverage::{
+    judge::{Gap, State},
+    report::{Asked, OfType, Report, Row},
+};
 use studygate::crypto::{
     key::Key,
     keyring::Keyring,
@@ -23,7 +28,12 @@ use studygate::http::local::{
     keys::{KeyDesk, NewRoot, RootReplaced, Rotated, Shown},
 };
 use studygate::http::local_api::StreamPiece;
-use studygate::model::{id::OwnerId, participant::Window, time::UnixSeconds};
+use studygate::model::{
+    id::OwnerId,
+    participant::{ParticipantState, Window},
+    summary::SummaryType,
+    time::UnixSeconds,
+};
 use studygate::people::{
     People, Settings,
     refusal::{Kind, Refusal},
@@ -194,12 +204,54 @@ impl Desk for FakeDesk {
         self.quarantined(id, reach).map(|_| vec![event(What::Rejected, "A", "P1")])
     }
 
+    fn coverage(&self, study: &str, asked: &Asked, _now: UnixSeconds) -> Result<Report, Refusal> {
+        let (from, to) = (asked.from.unwrap_or(20_758), asked.to.unwrap_or(20_760));
+        if to < from {
+            return Err(Refusal::Other(Kind::Invalid, "The last day is before the first.".into()));
+        }
+        let directory = self.people.read();
+        let found = directory.study(study)?;
+        let row = |code: &str| Row {
+            code: code.to_owned(),
+            state: ParticipantState::Active,
+            days: vec![State::Received, State::Missing, State::Quiet],
+            longest_gap: Some(Gap { from: from + 1, to: from + 1 }),
+            first_seen: Some(NOW.plus(-9 * 86_400)),
+            last_seen: Some(NOW),
+            silent_since: None,
+            wear_minutes: Some(720),
+            types: vec![OfType {
+                summary_type: SummaryType::named("dailies"),
+                days: vec![State::Received, State::Missing, State::Quiet],
+                minutes: vec![Some(1440), None, None],
+            }],
+        };
+        let rows = directory.participants(&found.id).map(|participant| row(&participant.code)).collect();
+        Ok(Report { from, to, rows })
+    }
+
+    fn last_seen(&self, _participants: &[OwnerId]) -> Result<HashMap<OwnerId, UnixSeconds>, Refusal> {
+        Ok(HashMap::new())
+    }
+
     fn keys(&self) -> &dyn KeyDesk {
         self
     }
 
     fn recipients_changed(&self, study: &str) {
         self.recipients_changed.lock().expect("no test panics with it").push(study.to_owned());
+    }
+
+    fn backup(&self, _who: Who) -> Result<ExportStream, Refusal> {
+        Ok(ExportStream { file_name: "studygate.sgbackup".into(), pieces: pieces(b"sgbackup") })
+    }
+
+    fn backups(&self) -> Value {
+        json!({ "backups": [] })
+    }
+
+    fn purge_log(&self) -> Result<Vec<u8>, Refusal> {
+        Ok(b"sgpurges".to_vec())
     }
 
     fn export(&self, request: ExportRequest, _who: Who) -> Result<ExportStream, Refusal> {

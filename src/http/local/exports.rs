@@ -22,6 +22,7 @@ use crate::people::register::Export;
 
 pub(super) fn list(routes: &Routes, call: &Call) -> Answer {
     let query = call.query(&["study", "limit", "after"])?;
+    let page = Page::of(&query)?;
     let directory = routes.people.read();
     let asked = query.one("study")?;
     if let Some(name) = asked.filter(|name| !call.reach.covers(name)) {
@@ -36,14 +37,9 @@ pub(super) fn list(routes: &Routes, call: &Call) -> Answer {
         exports.extend(routes.people.exports(&study.id)?.iter().map(|export| shown(study, export)));
     }
     let key = |export: &Value| {
-        // Numbers in their order, as text.
-        format!(
-            "{}~{:010}",
-            export["study"].as_str().unwrap_or_default(),
-            export["number"].as_u64().unwrap_or_default()
-        )
+        format!("{}~{:010}", export["study"].as_str().unwrap_or_default(), export["number"].as_u64().unwrap_or(0))
     };
-    let (exports, next) = Page::of(&query)?.cut(exports, key);
+    let (exports, next) = page.cut(exports, key);
     let listed = Act::ExportsListed {};
     call.did(asked.map_or_else(|| Event::new(listed.clone()), |name| Event::of_study(listed.clone(), name)));
     Ok(json(StatusCode::OK, &json!({ "exports": exports, "next": next })))

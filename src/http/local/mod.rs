@@ -6,6 +6,8 @@
 //! Never: a userId in an answer; a participant's code in the log.
 
 mod audit;
+mod backups;
+mod coverage;
 pub mod desk;
 mod disclose;
 mod export;

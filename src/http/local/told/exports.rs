@@ -30,6 +30,7 @@ const MEMBERS: &[Member] = &[
     may("to", NULL_MOMENT),
     may("some_participants", Schema::Flag),
     may("revisions", Schema::Flag),
+    may("tables", TEXTS),
     may("format", Schema::Text),
     may("rules_version", COUNT),
     may("recipients", TEXTS),

@@ -1,5 +1,6 @@
 //! What each route is: its query, body and answer, for the OpenAPI document.
 
+pub(super) mod coverage;
 pub(super) mod exports;
 pub(super) mod keys;
 pub(super) mod lists;
