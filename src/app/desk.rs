@@ -11,6 +11,7 @@ use crate::access::rights::Reach;
 use crate::app::backups::Handing;
 use crate::app::caught_up::caught_up;
 use crate::app::covered;
+use crate::app::disclosure::Disclosures;
 use crate::app::handout::Handout;
 use crate::app::keys::Keys;
 use crate::app::leaving::Leaving;
@@ -24,6 +25,7 @@ use crate::config::Config;
 use crate::coverage::last_seen::LastSeen;
 use crate::coverage::report::{Asked, Report};
 use crate::crypto::keyring::Keyring;
+use crate::dataset::recipient::Recipient;
 use crate::disk::Space;
 use crate::export::job::Export;
 use crate::export::select::Scope;
@@ -48,6 +50,7 @@ use crate::withdrawal::{self, Leave, Withdrawal};
 
 /// The gateway behind the local API.
 pub struct GatewayDesk {
+    disclosures: Disclosures,
     people: Arc<People>,
     catalog: Arc<Catalog>,
     keyring: Arc<Keyring>,
@@ -85,6 +88,7 @@ impl GatewayDesk {
         certificate: Arc<Certificate>,
     ) -> Self {
         Self {
+            disclosures: Disclosures::new(site),
             people: Arc::clone(&site.people),
             catalog: Arc::clone(&site.catalog),
             keyring: Arc::clone(&site.keyring),
@@ -290,6 +294,11 @@ impl Desk for GatewayDesk {
         let run = move || handout.run(export, head);
         thread::Builder::new().name("export".to_owned()).spawn(run).map_err(|cause| unavailable(&cause))?;
         Ok(ExportStream { file_name, pieces: receiver })
+    }
+
+    fn disclose(&self, participant: &OwnerId, recipient: &Recipient, who: Who) -> Result<ExportStream, Refusal> {
+        caught_up(&self.people, &self.journal)?;
+        self.disclosures.begin(participant, recipient, who)
     }
 }
 

@@ -11,6 +11,7 @@ mod caught_up;
 pub mod controls;
 mod covered;
 pub mod desk;
+mod disclosure;
 pub mod escrow;
 pub mod failure;
 mod filing;

@@ -116,7 +116,10 @@ acts! {
     /// What a withdrawal would destroy was shown.
     WithdrawalPreviewed = "withdrawal-previewed" {}
     /// Everything held on one participant was handed out.
-    ParticipantDisclosed = "participant-disclosed" {}
+    ParticipantDisclosed = "participant-disclosed" {
+        /// SHA-256 of the text of the recipient whom it was encrypted to.
+        recipient: String,
+    }
     /// A dataset is being handed out.
     ExportBegun = "export-begun" {
         /// The number it will have.

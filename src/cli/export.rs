@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File},
-    io::{self, IsTerminal as _, Write as _},
+    io::{self, Write as _},
     path::{Path, PathBuf},
 };
 
@@ -12,11 +12,11 @@ use serde_json::json;
 use crate::cli::{
     exit::{Exit, Failure},
     gateway::{Download, Gateway},
+    meter::{Instruments, Meter},
     output::{self, Form},
     resource::Resource,
 };
-
-const PROGRESS_STEP_BYTES: u64 = 1 << 20;
+use crate::clock::{Clock as _, SystemClock};
 
 /// What to export, and where to.
 #[derive(Debug, Args)]
@@ -33,7 +33,7 @@ pub(super) struct Export {
     /// The format of the tables
     #[arg(long, value_name = "FORMAT", value_parser = ["csv", "parquet", "ndjson"])]
     format: Option<String>,
-    /// Only records from this day on
+    /// Only records from this day on, by the participant's own clock
     #[arg(long, value_name = "DATE")]
     from: Option<String>,
     /// Only records until this day, included
@@ -55,9 +55,14 @@ pub(super) struct Export {
 
 /// Exports.
 pub(super) fn run(export: &Export, gateway: &Gateway, form: Form) -> Result<(), Failure> {
-    let bytes = stream_to(&export.output, &resource(export), gateway)?;
+    take(&resource(export), &export.output, gateway, form)
+}
+
+/// Takes what the gateway streams into a file, and says so.
+pub(super) fn take(resource: &Resource, target: &Path, gateway: &Gateway, form: Form) -> Result<(), Failure> {
+    let bytes = stream_to(target, resource, gateway)?;
     match form {
-        Form::Json => output::thing(form, &json!({"file": export.output, "bytes": bytes})),
+        Form::Json => output::thing(form, &json!({"file": target, "bytes": bytes})),
         Form::Text => Ok(()),
     }
 }
@@ -70,15 +75,15 @@ pub(super) fn stream_to(target: &Path, resource: &Resource, gateway: &Gateway) -
     }
     let mut part = Part::create(target)?;
     let mut download = gateway.download(resource)?;
-    let mut meter = Meter::new();
+    let mut meter = Meter::new(Instruments::of_this_terminal(), SystemClock.monotonic());
     while let Some(bytes) = gateway.next(&mut download)? {
         part.write(&bytes)?;
-        meter.add(bytes.len());
+        meter.add(bytes.len(), SystemClock.monotonic());
     }
     drop::<Download>(download);
     part.finish()?;
     meter.done(target);
-    Ok(meter.bytes)
+    Ok(meter.bytes())
 }
 
 fn resource(export: &Export) -> Resource {
@@ -161,33 +166,6 @@ impl Drop for Part {
     fn drop(&mut self) {
         // There is nothing left to tell where even the removal fails.
         if !self.finished && fs::remove_file(&self.part).is_err() {}
-    }
-}
-
-/// Progress on a terminal, and the sum at the end.
-struct Meter {
-    bytes: u64,
-    shown: u64,
-    on_terminal: bool,
-}
-
-impl Meter {
-    fn new() -> Meter {
-        Meter { bytes: 0, shown: 0, on_terminal: io::stderr().is_terminal() }
-    }
-
-    fn add(&mut self, bytes: usize) {
-        self.bytes += bytes as u64;
-        if self.on_terminal && self.bytes - self.shown >= PROGRESS_STEP_BYTES {
-            self.shown = self.bytes;
-            // Progress that cannot be shown is no reason to stop.
-            if write!(io::stderr().lock(), "\r{} MiB", self.bytes >> 20).is_err() {}
-        }
-    }
-
-    fn done(&self, target: &Path) {
-        let clear = if self.shown > 0 { "\r" } else { "" };
-        output::message(&format!("{clear}{} ({} bytes)", target.display(), self.bytes));
     }
 }
 

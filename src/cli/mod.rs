@@ -27,6 +27,7 @@ mod init;
 #[cfg(target_os = "linux")]
 mod keys;
 mod listing;
+mod meter;
 mod output;
 mod participant;
 mod pulls;

@@ -7,6 +7,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use serde_json::Value;
 
 use crate::cli::exit::Failure;
+use crate::config::Environment;
 
 /// How data are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +56,11 @@ pub(super) fn complain(text: &str) {
     for sentence in text.lines() {
         message(&format!("studygate: {}", harmless(sentence)));
     }
+}
+
+/// Whether a terminal is not to be given control characters.
+pub(super) fn is_plain() -> bool {
+    Environment::read().no_color
 }
 
 /// Prints text that consists of whole lines.

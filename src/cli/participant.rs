@@ -1,6 +1,6 @@
 //! `participant`: who takes part, under which code, linked to which Garmin connection, and how they leave.
 
-use std::{fmt, io};
+use std::{fmt, io, path::PathBuf};
 
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::cli::{
     confirm::{Consent, read_line},
     exit::{Exit, Failure},
+    export::take,
     gateway::Gateway,
     output::{self, Form, cell},
     resource::Resource,
@@ -58,6 +59,17 @@ pub(super) enum Participant {
     Resume(Moment),
     /// Let a participant's part end; the data stay
     Complete(Moment),
+    /// Write everything that is held on a participant, for the participant, encrypted
+    Disclose {
+        #[command(flatten)]
+        who: Who,
+        /// Whom it is encrypted to, as `studygate dataset keygen` prints it
+        #[arg(long, value_name = "age1…")]
+        recipient: String,
+        /// The file to write; one that exists is left alone
+        #[arg(short, long, value_name = "FILE")]
+        output: PathBuf,
+    },
     /// Let a participant leave: the data go as the study's rules say
     Withdraw(Withdrawal),
 }
@@ -120,7 +132,7 @@ impl fmt::Debug for Connection {
 /// A window of time.
 #[derive(Debug, Default, Args)]
 struct Window {
-    /// The first day, as a date or a time in UTC; with `set`, "open" takes it away
+    /// The first day, by the participant's own clock, or a time; with `set`, "open" takes it away
     #[arg(long, value_name = "DATE")]
     from: Option<String>,
     /// The last day, included; with `set`, "open" takes it away
@@ -230,6 +242,10 @@ pub(super) fn run(command: Participant, gateway: &Gateway, form: Form) -> Result
         Participant::Pause(moment) => turn(gateway, &moment, "pause")?,
         Participant::Resume(moment) => turn(gateway, &moment, "resume")?,
         Participant::Complete(moment) => turn(gateway, &moment, "complete")?,
+        Participant::Disclose { who, recipient, output } => {
+            let resource = at(&who, &["disclose"]).with("recipient", &recipient);
+            return take(&resource, &output, gateway, form);
+        }
         Participant::Withdraw(withdrawal) => withdraw(&withdrawal, gateway)?,
     };
     output::thing(form, &answer)

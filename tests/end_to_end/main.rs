@@ -5,6 +5,7 @@ mod audit_tampering;
 mod clear_text;
 mod coverage;
 mod deregistration;
+mod disclosure;
 mod hostile;
 mod identity;
 mod keys;

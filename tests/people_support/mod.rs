@@ -20,6 +20,7 @@ use studygate::crypto::{
     keyring::Keyring,
     root_key::{Fingerprint, is_proof},
 };
+use studygate::dataset::recipient::Recipient;
 use studygate::disk::Space;
 use studygate::http::local::{
     Routes,
@@ -66,6 +67,7 @@ impl Clock for Noon {
 pub(crate) struct FakeDesk {
     people: Arc<People>,
     pub(crate) exports: Mutex<Vec<ExportRequest>>,
+    pub(crate) disclosed: Mutex<Vec<String>>,
     pub(crate) recipients_changed: Mutex<Vec<String>>,
     pub(crate) retried: Mutex<Vec<Retry>>,
     pub(crate) left: Mutex<Vec<Leave>>,
@@ -259,6 +261,11 @@ impl Desk for FakeDesk {
         self.exports.lock().expect("no test panics with it").push(request);
         Ok(ExportStream { file_name: "A_0001_2026-11-01.zip.age".into(), pieces: pieces(b"sealed") })
     }
+
+    fn disclose(&self, _participant: &OwnerId, recipient: &Recipient, _who: Who) -> Result<ExportStream, Refusal> {
+        self.disclosed.lock().expect("no test panics with it").push(recipient.as_str().to_owned());
+        Ok(ExportStream { file_name: "A_P1_2026-11-01_disclosure.zip.age".into(), pieces: pieces(b"sealed") })
+    }
 }
 
 /// This happened to a participant.
@@ -343,6 +350,7 @@ impl Site {
         let desk = Arc::new(FakeDesk {
             people: Arc::clone(&people),
             exports: Mutex::default(),
+            disclosed: Mutex::default(),
             recipients_changed: Mutex::default(),
             retried: Mutex::default(),
             left: Mutex::default(),

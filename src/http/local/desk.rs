@@ -10,6 +10,7 @@ use crate::access::rights::Reach;
 use crate::audit::Who;
 use crate::coverage::report::{Asked, Report};
 use crate::dataset::format::Format;
+use crate::dataset::recipient::Recipient;
 use crate::http::local::keys::KeyDesk;
 use crate::http::local_api::StreamPiece;
 use crate::model::{id::OwnerId, participant::Window, time::UnixSeconds};
@@ -96,6 +97,10 @@ pub trait Desk: Send + Sync {
     /// Begins an export for this caller; refused before its first byte, or a stream. Its beginning is in the audit log
     /// before its first byte is made, and how it ends before its end is told.
     fn export(&self, request: ExportRequest, who: Who) -> Result<ExportStream, Refusal>;
+
+    /// Begins to hand out everything that is held on a participant of a study, encrypted to this recipient; refused for
+    /// one who has left. It is in the audit log before its first byte is made.
+    fn disclose(&self, participant: &OwnerId, recipient: &Recipient, who: Who) -> Result<ExportStream, Refusal>;
 
     /// Begins a backup for this caller, as [`export`](Self::export) does an export.
     fn backup(&self, who: Who) -> Result<ExportStream, Refusal>;

@@ -9,6 +9,7 @@ mod audit;
 mod backups;
 mod coverage;
 pub mod desk;
+mod disclose;
 mod export;
 mod exports;
 pub mod keys;

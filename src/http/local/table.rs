@@ -6,12 +6,12 @@
 use crate::access::rights::Bounds;
 use crate::access::role::Permission;
 use crate::access::role::Permission::{
-    Audit, Enrol, Export, Keys, Read, Registers, Resolve, Rules, Status, Tokens, Withdraw,
+    Audit, Disclose, Enrol, Export, Keys, Read, Registers, Resolve, Rules, Status, Tokens, Withdraw,
 };
 use crate::http::local::schema::Told;
 use crate::http::local::{
-    Handler, audit, backups, coverage, export, exports, keys, lists, openapi, participants, pulls, purges, quarantine,
-    studies, tokens, told,
+    Handler, audit, backups, coverage, disclose, export, exports, keys, lists, openapi, participants, pulls, purges,
+    quarantine, studies, tokens, told,
 };
 
 /// Every route. A segment in braces takes any text.
@@ -34,6 +34,8 @@ pub(super) const ROUTES: &[Route] = &[
     post("studies/{study}/participants/{code}/complete", Enrol, participants::complete, &told::participants::COMPLETE),
     post("studies/{study}/participants/{code}/withdraw", Withdraw, purges::withdraw, &told::purges::WITHDRAW),
     get("studies/{study}/participants/{code}/receipt", Registers, purges::receipt, &told::purges::RECEIPT),
+    get("studies/{study}/participants/{code}/disclose", Disclose, disclose::begin, &told::participants::DISCLOSE)
+        .by_desk(),
     get("studies/{study}/coverage", Read, coverage::show, &told::coverage::SHOW),
     get("studies/{study}/export", Export, export::begin, &told::site::EXPORT).by_desk(),
     get("exports", Registers, exports::list, &told::exports::LIST).reached(),

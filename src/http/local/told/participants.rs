@@ -18,6 +18,9 @@ pub(in crate::http::local) const SET: Told =
         may("to", NULL_MOMENT),
         may("consent", CONSENT),
     ]));
+pub(in crate::http::local) const DISCLOSE: Told =
+    Told::new("Take everything that is held on a participant, encrypted", Answered::Bytes)
+        .query(&[needed("recipient", Schema::Text)]);
 pub(in crate::http::local) const RENAME: Told =
     Told::new("Give a participant another code", CHANGED).body(Schema::Object(&[needed("new_code", Schema::Name)]));
 pub(in crate::http::local) const LINK: Told =

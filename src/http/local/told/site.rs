@@ -10,8 +10,8 @@ pub(in crate::http::local) const EXPORT: Told = Told::new("Take the encrypted da
         may("tables", Schema::Text),
         may("from", Schema::Moment),
         may("to", Schema::Moment),
-        may("since", Schema::Number(4_294_967_295)),
-        may("as_of", Schema::Number(4_294_967_295)),
+        may("since", Schema::Between(1, 4_294_967_295)),
+        may("as_of", Schema::Between(1, 4_294_967_295)),
         may("revisions", Schema::Flag),
         may("format", Schema::Choice(&["csv", "parquet", "ndjson"])),
     ]);
