@@ -201,6 +201,7 @@ fn bad_tokens_are_answered_401_counted_and_slowed_down() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "the body has a limit of its own")]
 fn http_2_is_spoken_where_a_client_offers_it() {
     let site = Site::new();
     let remote = Remote::new(&site, "viewer", "*", "viewer");
