@@ -99,7 +99,8 @@ def rows_of(lines, kind, place, time, maps):
             for number, holder in enumerate(holders or [], 1):
                 joined = {}
                 for path in maps:
-                    for at, value in (holder.get(path) or {}).items():
+                    values = holder.get(path)
+                    for at, value in values.items() if isinstance(values, dict) else ():
                         joined.setdefault(int(at), {})[path] = value
                 for at in sorted(joined):
                     yield *head, None if start is None else start + at, offset, number, at, None, holder | joined[at]
