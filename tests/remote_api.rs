@@ -350,6 +350,8 @@ fn answers_of_a_gateway_in_use_are_those_of_its_document() {
     held.call("DELETE", "pulls/{id}", &format!("pulls/{pull}"), json!({ "reason": "a test" }));
 
     held.call("GET", "studies/{study}/export", "studies/A/export", Value::Null);
+    let disclose = of(&format!("/disclose?recipient={recipient}"));
+    held.call("GET", &pattern("/disclose"), &disclose, Value::Null);
     held.call("GET", "studies/{study}/coverage", "studies/A/coverage", Value::Null);
     let exports = held.get("exports?limit=1");
     if let Some(number) = exports["exports"][0]["number"].as_u64() {
@@ -386,6 +388,9 @@ fn answers_of_a_gateway_in_use_are_those_of_its_document() {
     let escrowed = json!({ "at": at.0, "proof": proved, "recipients": ["5e".repeat(32)] });
     held.call("POST", "keys/escrow/create", "keys/escrow/create", escrowed);
     held.call("POST", "keys/escrow/verify", "keys/escrow/verify", json!({ "at": at.0, "proof": proved }));
+    held.get("backups");
+    held.call("GET", "backups/new", "backups/new", Value::Null);
+    held.call("GET", "backups/purge-log", "backups/purge-log", Value::Null);
     held.get("status");
     held.get("openapi.json");
     held.call("POST", "studies/{study}/lock", "studies/A/lock", Value::Null);
