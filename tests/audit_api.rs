@@ -62,6 +62,8 @@ fn every_call_that_reads_participants_or_changes_something_is_entered_once() {
     site.handed_over("A");
     let calls = [
         ("GET", "studies/A/participants", Value::Null, "participants-listed"),
+        ("GET", "studies/A/participants?silent=rule", Value::Null, "participants-listed"),
+        ("GET", "studies/A/coverage", Value::Null, "coverage-shown"),
         ("GET", "studies/A/participants/P1", Value::Null, "participant-shown"),
         ("PATCH", "studies/A/participants/P1", json!({ "from": "2026-10-01" }), "participant-set"),
         ("POST", "studies/A/participants/P1/pause", json!({}), "participant-paused"),

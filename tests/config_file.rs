@@ -244,10 +244,25 @@ fn callbacks_lead_only_where_the_site_may_send_them() {
 fn setting_without_effect_in_this_version_is_refused() {
     let garmin = "[garmin.main]\nclient_id = \"x\"\nclient_secret = \"/s\"\n";
     let join = "[join]\npublic_url = \"https://study.example.org\"\nconsent_dir = \"/c\"\n";
-    for text in ["[ingress.acme]\ndomains = [\"study.example.org\"]\n", "[backup]\ndir = \"/backup\"\n", garmin, join] {
+    for text in ["[ingress.acme]\ndomains = [\"study.example.org\"]\n", garmin, join] {
         let faults = Site::new(&format!("{text}{TLS}")).load().expect_err(text);
         assert_eq!(faults.len(), 1, "{text}: {faults:?}");
         assert!(faults[0].starts_with("line ") && faults[0].contains("not part of this version; "), "{faults:?}");
+    }
+}
+
+#[test]
+fn backups_are_kept_elsewhere_and_no_longer_than_tombstones() {
+    let faults = |text: &str| Site::new(&format!("{text}{TLS}")).load().err().unwrap_or_default();
+    assert!(faults("[backup]\ndir = \"/backup\"\nkeep = 90\n").is_empty());
+    for (text, what) in [
+        ("[backup]\nkeep = 91\n", "tombstones.keep_for is less than the 91 days"),
+        ("[tombstones]\nkeep_for = \"13d\"\n", "tombstones.keep_for is less than the 14 days"),
+        ("[backup]\nkeep = 0\n", "backup.keep is zero"),
+        ("data_dir = \"/d\"\n[backup]\ndir = \"/d/backup\"\n", "backup.dir is within data_dir"),
+    ] {
+        let faults = faults(text);
+        assert!(faults.len() == 1 && faults[0].contains(what), "{text}: {faults:?}");
     }
 }
 

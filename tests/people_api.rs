@@ -142,8 +142,8 @@ fn rules_that_are_not_built_are_refused_by_name() {
         assert!(detail.starts_with("This version does not do"), "{detail}");
         site.refused(501, "POST", "studies", json!({ "name": "B", "recipients": [RECIPIENT], "rules": rules }));
     }
-    for query in ["tables=mct", "format=parquet"] {
-        site.refused(501, "GET", &format!("studies/A/export?{query}"), Value::Null);
+    for query in ["tables=mct", "format=sheet"] {
+        site.refused(400, "GET", &format!("studies/A/export?{query}"), Value::Null);
     }
 }
 
@@ -373,7 +373,7 @@ fn closing_with_purge_withdraws_everyone_and_may_be_asked_for_again() {
 #[test]
 fn export_streams_what_was_asked_for() {
     let site = Site::with_participant();
-    let path = "studies/A/export?participant=P1&from=2026-10-01&to=2026-10-31&revisions=true&format=parquet&tables=sleeps,participants";
+    let path = "studies/A/export?participant=P1&from=2026-10-01&to=2026-10-31&revisions=true&format=csv";
     let answer = site.ask("GET", path, "");
     assert_eq!((answer.status, answer.content_type), (StatusCode::OK, "application/octet-stream"));
     let disposition = answer.headers[0].1.to_str().expect("text");
@@ -388,8 +388,8 @@ fn export_streams_what_was_asked_for() {
     let asked = ExportRequest {
         study: "A".into(),
         participants,
-        tables: vec!["participants".into(), "sleeps".into()],
-        format: Format::Parquet,
+        tables: Vec::new(),
+        format: Format::Csv,
         window,
         revisions: Revisions::All,
         since: None,
@@ -400,8 +400,6 @@ fn export_streams_what_was_asked_for() {
     site.ask("GET", "studies/A/export?as_of=4", "");
     let plain = ExportRequest {
         participants: Vec::new(),
-        tables: Vec::new(),
-        format: Format::Csv,
         window: Window::default(),
         revisions: Revisions::Current,
         ..asked.clone()
@@ -418,11 +416,43 @@ fn export_streams_what_was_asked_for() {
     site.refused(400, "GET", "studies/A/export?from=2026-10-02&to=2026-10-01T00:00:00Z", Value::Null);
     site.refused(400, "GET", "studies/A/export?revisions=yes", Value::Null);
     site.refused(400, "GET", "studies/A/export?format=xls", Value::Null);
-    site.refused(400, "GET", "studies/A/export?tables=sleeps,dreams", Value::Null);
     site.expect(201, "POST", "studies", json!({ "name": "BUSY", "recipients": [RECIPIENT] }));
     let busy = site.ask("GET", "studies/BUSY/export", "");
     assert_eq!(busy.status, StatusCode::SERVICE_UNAVAILABLE);
     assert!(busy.headers.iter().any(|(name, _)| name == "retry-after"));
+}
+
+#[test]
+fn everything_held_on_a_participant_streams_to_one_recipient_and_not_on_who_has_left() {
+    let site = Site::with_participant();
+    let path = format!("studies/A/participants/P1/disclose?recipient={RECIPIENT}");
+    let answer = site.ask("GET", &path, "");
+    assert_eq!((answer.status, answer.content_type), (StatusCode::OK, "application/octet-stream"));
+    assert!(answer.headers[0].1.to_str().expect("text").contains("A_P1_2026-11-01_disclosure.zip.age"));
+    assert_eq!(*site.desk.disclosed.lock().expect("unpoisoned"), [RECIPIENT]);
+    for wrong in ["", "?recipient=age1x", "?recipient=AGE-SECRET-KEY-1X", "?to=x"] {
+        let detail = site.refused(400, "GET", &format!("studies/A/participants/P1/disclose{wrong}"), Value::Null);
+        assert!(!detail.contains("SECRET"), "{detail}");
+    }
+    site.refused(404, "GET", &path.replace("P1", "P9"), Value::Null);
+    let id = {
+        let directory = site.people.read();
+        let study = directory.study("A").expect("a study");
+        directory.participant_coded(&study.id, "P1").expect("a participant").id
+    };
+    let lock = Lock { since: NOW, until: NOW.plus(86_400) };
+    for step in ["locked", "erased"] {
+        let mut turn = site.people.turn();
+        if step == "locked" {
+            turn.lock(&id, Some(lock))
+        } else {
+            turn.erase(&id, NOW)
+        }
+        turn.commit().expect("committed");
+        let detail = site.refused(409, "GET", &path, Value::Null);
+        assert!(detail.contains("`studygate participant show --study A --code P1` gives the receipt"), "{detail}");
+    }
+    assert_eq!(site.desk.disclosed.lock().expect("unpoisoned").len(), 1);
 }
 
 #[test]

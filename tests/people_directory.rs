@@ -285,6 +285,9 @@ fn store_that_fails_changes_nothing_in_memory() {
         fn scan(&self, _: &[u8], _: &mut dyn FnMut(&[u8], &[u8]) -> bool) -> Result<(), EngineError> {
             Ok(())
         }
+        fn scan_from(&self, _: &[u8], _: &mut dyn FnMut(&[u8], &[u8]) -> bool) -> Result<(), EngineError> {
+            Ok(())
+        }
         fn commit(&self, _: Batch) -> Result<(), EngineError> {
             Err(EngineError::Poisoned)
         }

@@ -7,7 +7,9 @@ use std::fmt;
 use data_encoding::BASE32_NOPAD;
 use zeroize::{Zeroize, Zeroizing};
 
+#[cfg(target_os = "linux")]
 use crate::crypto::digest::DigestKey;
+#[cfg(target_os = "linux")]
 use crate::crypto::key::{Rng, random};
 
 const PREFIX: &str = "sg_";
@@ -18,10 +20,12 @@ const TEXT_BYTES: usize = PREFIX.len() + 52;
 /// The secret that whoever holds a token shows.
 pub struct Secret(Zeroizing<[u8; SECRET_BYTES]>);
 
+#[cfg(target_os = "linux")]
 /// The keyed digest of a secret.
 pub(super) type Digest = [u8; 32];
 
 impl Secret {
+    #[cfg(target_os = "linux")]
     /// A new one.
     pub(super) fn random(rng: &Rng) -> Self {
         Self(Zeroizing::new(random(rng)))
@@ -46,6 +50,7 @@ impl Secret {
         Zeroizing::new(format!("{PREFIX}{}", letters.to_ascii_lowercase()))
     }
 
+    #[cfg(target_os = "linux")]
     pub(super) fn digest(&self, key: &DigestKey) -> Digest {
         key.digest(&[&self.0[..]])
     }

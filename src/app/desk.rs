@@ -1,13 +1,17 @@
 //! What the local API asks of the gateway beside the directory of people: status, quarantine, withdrawal, export.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use crate::access::rights::Reach;
+use crate::app::backups::Handing;
+use crate::app::caught_up::caught_up;
+use crate::app::covered;
+use crate::app::disclosure::Disclosures;
 use crate::app::handout::Handout;
 use crate::app::keys::Keys;
 use crate::app::leaving::Leaving;
@@ -18,7 +22,10 @@ use crate::app::site::Site;
 use crate::audit::{Act, Event, Log, Who};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
+use crate::coverage::last_seen::LastSeen;
+use crate::coverage::report::{Asked, Report};
 use crate::crypto::keyring::Keyring;
+use crate::dataset::recipient::Recipient;
 use crate::disk::Space;
 use crate::export::job::Export;
 use crate::export::select::Scope;
@@ -41,12 +48,9 @@ use crate::tls::server::Certificate;
 use crate::withdrawal::course::Word;
 use crate::withdrawal::{self, Leave, Withdrawal};
 
-/// How long an export waits for filing to catch up with what was answered before it was asked for.
-const CATCH_UP: Duration = Duration::from_secs(60);
-const LOOK_AGAIN: Duration = Duration::from_millis(20);
-
 /// The gateway behind the local API.
 pub struct GatewayDesk {
+    disclosures: Disclosures,
     people: Arc<People>,
     catalog: Arc<Catalog>,
     keyring: Arc<Keyring>,
@@ -57,7 +61,9 @@ pub struct GatewayDesk {
     pulls: Pulls,
     withdrawal: Arc<Withdrawal>,
     leaving: Leaving,
+    handing: Handing,
     keys: Keys,
+    last_seen: Arc<LastSeen>,
     journal: Journal,
     audit: Arc<Log>,
     space: Arc<Space>,
@@ -82,6 +88,7 @@ impl GatewayDesk {
         certificate: Arc<Certificate>,
     ) -> Self {
         Self {
+            disclosures: Disclosures::new(site),
             people: Arc::clone(&site.people),
             catalog: Arc::clone(&site.catalog),
             keyring: Arc::clone(&site.keyring),
@@ -92,6 +99,8 @@ impl GatewayDesk {
             decisions: Decisions::new(site),
             withdrawal: Arc::clone(&site.withdrawal),
             leaving: Leaving::new(Arc::clone(&site.withdrawal), Arc::clone(&site.audit)),
+            last_seen: Arc::clone(&site.last_seen),
+            handing: Handing::new(site),
             keys: Keys::new(site, config, Arc::clone(&readiness)),
             journal: site.journal.clone(),
             audit: Arc::clone(&site.audit),
@@ -109,25 +118,6 @@ impl GatewayDesk {
             }),
             reserve: config.storage.disk_reserve,
             per_study: config.metrics.per_study,
-        }
-    }
-
-    /// Waits until everything that was answered before is filed, held data that were linked included.
-    fn caught_up(&self) -> Result<(), Refusal> {
-        let started = SystemClock.monotonic();
-        let mut answered = self.journal.newest();
-        loop {
-            let picked_up = self.people.read().pickups().is_empty();
-            if picked_up && self.journal.filed() >= answered {
-                return Ok(());
-            }
-            if !picked_up {
-                answered = self.journal.newest();
-            }
-            if SystemClock.monotonic().saturating_sub(started) > CATCH_UP {
-                return Err(Refusal::FilingBehind);
-            }
-            thread::sleep(LOOK_AGAIN);
         }
     }
 
@@ -167,6 +157,7 @@ impl Desk for GatewayDesk {
             "pulls": self.pulls.status(),
             "purges_pending": self.withdrawal.pending(),
             "purges_awaiting_confirmation": self.withdrawal.in_numbers().awaiting,
+            "backup": self.handing.status(),
             "last_notification": self.last_notifications(),
             "disk": { "available_bytes": self.space.available(), "reserve_bytes": self.reserve },
             "certificate": { "not_after": self.certificate.identity().not_after.to_string() },
@@ -175,6 +166,14 @@ impl Desk for GatewayDesk {
 
     fn keys(&self) -> &dyn KeyDesk {
         &self.keys
+    }
+
+    fn coverage(&self, study: &str, asked: &Asked, now: UnixSeconds) -> Result<Report, Refusal> {
+        covered::coverage(&self.people, &self.catalog, study, asked, now)
+    }
+
+    fn last_seen(&self, participants: &[OwnerId]) -> Result<HashMap<OwnerId, UnixSeconds>, Refusal> {
+        covered::last_seen(&self.last_seen, participants)
     }
 
     fn recipients_changed(&self, study: &str) {
@@ -249,6 +248,19 @@ impl Desk for GatewayDesk {
         self.leaving.reject(id, now, reach)
     }
 
+    fn backups(&self) -> Value {
+        self.handing.list()
+    }
+
+    fn backup(&self, who: Who) -> Result<ExportStream, Refusal> {
+        caught_up(&self.people, &self.journal)?;
+        self.handing.begin(who)
+    }
+
+    fn purge_log(&self) -> Result<Vec<u8>, Refusal> {
+        self.handing.purge_log()
+    }
+
     fn export(&self, request: ExportRequest, who: Who) -> Result<ExportStream, Refusal> {
         let scope = Scope {
             participants: request.participants.clone(),
@@ -259,7 +271,7 @@ impl Desk for GatewayDesk {
             since: request.since,
             as_of: request.as_of,
         };
-        self.caught_up()?;
+        caught_up(&self.people, &self.journal)?;
         let (people, catalog, keyring) =
             (Arc::clone(&self.people), Arc::clone(&self.catalog), Arc::clone(&self.keyring));
         let export =
@@ -282,6 +294,11 @@ impl Desk for GatewayDesk {
         let run = move || handout.run(export, head);
         thread::Builder::new().name("export".to_owned()).spawn(run).map_err(|cause| unavailable(&cause))?;
         Ok(ExportStream { file_name, pieces: receiver })
+    }
+
+    fn disclose(&self, participant: &OwnerId, recipient: &Recipient, who: Who) -> Result<ExportStream, Refusal> {
+        caught_up(&self.people, &self.journal)?;
+        self.disclosures.begin(participant, recipient, who)
     }
 }
 

@@ -13,6 +13,8 @@ pub enum Kind {
     Storage,
     /// A listener could not be opened.
     Listener,
+    /// What was asked for is not done, because of something that was found.
+    Refused,
 }
 
 /// Why the gateway cannot start or go on.

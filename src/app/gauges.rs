@@ -11,7 +11,7 @@ use crate::telemetry::keys::KeyMetrics;
 use crate::telemetry::people::{ExportMetrics, PeopleMetrics, PurgeMetrics};
 use crate::telemetry::process::ProcessMetrics;
 use crate::telemetry::registry::Registry;
-use crate::telemetry::store::{DiskMetrics, JournalMetrics, StoreMetrics};
+use crate::telemetry::store::{BackupMetrics, DiskMetrics, JournalMetrics, StoreMetrics};
 use crate::withdrawal::Pending;
 
 const STATES: [ParticipantState; 5] = [
@@ -39,8 +39,23 @@ pub fn install(
     store(registry, site);
     people(registry, site, config.metrics.per_study, shown, exports);
     purges(registry, site);
+    backups(registry, site);
     let (keys, escrow) = (KeyMetrics::register(registry), Arc::clone(&site.escrow));
     registry.on_scrape(Box::new(move || keys.escrow_verified(escrow.verified())));
+}
+
+fn backups(registry: &Registry, site: &Site) {
+    let (metrics, backups) = (BackupMetrics::register(registry), Arc::clone(&site.backups));
+    registry.on_scrape(Box::new(move || {
+        for (gauge, time) in
+            [(&metrics.last_success, backups.last_success()), (&metrics.last_verified, backups.last_verified())]
+        {
+            gauge.reset();
+            if let Some(time) = time {
+                gauge.with_label_values::<&str>(&[]).set(time.0);
+            }
+        }
+    }));
 }
 
 fn purges(registry: &Registry, site: &Site) {

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use crate::app::desk::unavailable;
 use crate::app::escrow::Escrow;
-use crate::app::root;
 use crate::app::site::Site;
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::Config;
@@ -35,7 +34,7 @@ pub(super) struct Keys {
     journal: Journal,
     escrow: Arc<Escrow>,
     root_key_file: PathBuf,
-    others: Box<dyn UnderRoot>,
+    others: Arc<dyn UnderRoot>,
     readiness: Arc<Readiness>,
     rng: Arc<Rng>,
 }
@@ -48,7 +47,7 @@ impl Keys {
             journal: site.journal.clone(),
             escrow: Arc::clone(&site.escrow),
             root_key_file: config.root_key_file().to_owned(),
-            others: root::others(config),
+            others: Arc::clone(&site.backups) as _,
             readiness,
             rng: Arc::clone(&site.rng),
         }

@@ -6,8 +6,12 @@
 //! Never: a decision of its own; each subsystem takes its settings and makes them.
 
 pub mod at_rest;
+mod backups;
+mod caught_up;
 pub mod controls;
+mod covered;
 pub mod desk;
+mod disclosure;
 pub mod escrow;
 pub mod failure;
 mod filing;
@@ -21,7 +25,9 @@ mod pieces;
 pub mod pulling;
 mod pulls;
 mod quarantine;
+pub mod restoring;
 pub mod root;
+mod silence;
 pub mod site;
 mod start;
 mod trail;

@@ -8,9 +8,10 @@ use ring::rand::SystemRandom;
 
 use crate::app::failure::Failure;
 use crate::app::site::{directory_failure, keyring_failure};
+use crate::backup::under_root::Capsules;
 use crate::config::Config;
 use crate::crypto::key::{Key, Rng};
-use crate::crypto::keyring::root::{NothingElse, Settled, UnderRoot, settle};
+use crate::crypto::keyring::root::{Settled, UnderRoot, settle};
 use crate::crypto::root_key::file::{RootKeyFile, Staged};
 use crate::store::format::DataDirectory;
 
@@ -24,7 +25,7 @@ pub fn in_force(config: &Config, configured: Key) -> Result<Key, Failure> {
     }
     let _held = DataDirectory::open(dir).map_err(|error| directory_failure(dir, &error))?;
     let rng: Arc<Rng> = Arc::new(SystemRandom::new());
-    let settled = settle(&keyring, &file, configured, &*others(config), &rng).map_err(keyring_failure)?;
+    let settled = settle(&keyring, &file, configured, &others(config, &rng), &rng).map_err(keyring_failure)?;
     match &settled {
         Settled::AsConfigured(_) => {}
         Settled::Undone(_) => tracing::warn!("a replacement of the root key had been interrupted, and is undone"),
@@ -37,6 +38,7 @@ pub fn in_force(config: &Config, configured: Key) -> Result<Key, Failure> {
 }
 
 /// What else lies under the root key of a site.
-pub(super) fn others(_config: &Config) -> Box<dyn UnderRoot> {
-    Box::new(NothingElse)
+fn others(config: &Config, rng: &Arc<Rng>) -> impl UnderRoot + use<> {
+    let dir = Some(config.backup.dir.clone()).filter(|dir| !dir.as_os_str().is_empty());
+    Capsules { dir, rng: Arc::clone(rng) }
 }

@@ -14,8 +14,10 @@ use std::time::Duration;
 use crate::app::escrow::Escrow;
 use crate::app::failure::{Failure, Kind};
 use crate::audit::{self, Log};
+use crate::backup::{self, Backups};
 use crate::clock::Clock;
 use crate::config::{Config, Deregistration};
+use crate::coverage::last_seen::LastSeen;
 use crate::crypto::key::{Key, Rng};
 use crate::crypto::keyring::{self, Keyring};
 use crate::disk::{BALLAST_BYTES, Ballast, Space, copies_on_write};
@@ -29,6 +31,7 @@ use crate::store::blobs::Blobs;
 use crate::store::engine::Engine;
 use crate::store::format::{DataDirectory, Error as FormatError};
 use crate::store::sled::Sled;
+use crate::store::snapshot::Snapshots;
 use crate::telemetry::audit::AuditMetrics;
 use crate::upstream::rules::Rules;
 use crate::withdrawal::course::Brake;
@@ -47,6 +50,8 @@ pub struct Site {
     pub space: Arc<Space>,
     /// The rows.
     pub engine: Arc<dyn Engine>,
+    /// The same, as of one moment.
+    pub rows: Arc<Snapshots>,
     /// The files.
     pub blobs: Arc<Blobs>,
     /// What nobody could read.
@@ -67,8 +72,12 @@ pub struct Site {
     pub progress: Progress,
     /// Who leaves.
     pub withdrawal: Arc<Withdrawal>,
+    /// The backups.
+    pub backups: Arc<Backups>,
     /// Who did what.
     pub audit: Arc<Log>,
+    /// What covers whose last days.
+    pub last_seen: Arc<LastSeen>,
     /// Whether the root key could be had back.
     pub escrow: Arc<Escrow>,
     /// Randomness.
@@ -95,7 +104,8 @@ impl Site {
         let ballast = Ballast::new(dir, BALLAST_BYTES);
         make_room(&ballast, &space).map_err(Failure::storage)?;
         warn_of_copies(&dir.join("keyring")).map_err(Failure::storage)?;
-        let engine: Arc<dyn Engine> = Arc::new(Sled::open(&dir.join("db")).map_err(Failure::storage)?);
+        let rows = Arc::new(Snapshots::new(Arc::new(Sled::open(&dir.join("db")).map_err(Failure::storage)?)));
+        let engine: Arc<dyn Engine> = Arc::clone(&rows) as _;
         let trail = audit::Parts {
             space: Arc::clone(&space),
             engine: Arc::clone(&engine),
@@ -123,6 +133,8 @@ impl Site {
             Catalog::open(Arc::clone(&engine), Arc::clone(&blobs), Arc::clone(&keyring), Arc::clone(rng), kept);
         let catalog = Arc::new(catalog.map_err(Failure::storage)?);
 
+        let last_seen = Arc::new(LastSeen::new(Arc::clone(&catalog)));
+
         let (journal, reader) = Journal::open(
             &journal::Settings { dir: dir.join("journal") },
             journal::Limits::default(),
@@ -144,7 +156,16 @@ impl Site {
         };
         let queue = Queue::open_store(queue_settings(config), pulls, &callbacks, clock.now());
         let queue = Arc::new(queue.map_err(Failure::storage)?);
+        let backups = Backups::open(backup::Parts {
+            settings: backup_settings(config),
+            engine: Arc::clone(&engine),
+            keyring: Arc::clone(&keyring),
+            rng: Arc::clone(rng),
+            clock: Arc::clone(clock),
+        });
+        let backups = Arc::new(backups.map_err(Failure::storage)?);
         let withdrawal = Withdrawal::new(withdrawal::Parts {
+            backups: Arc::clone(&backups),
             settings: withdrawal_settings(config),
             people: Arc::clone(&people),
             catalog: Arc::clone(&catalog),
@@ -165,6 +186,7 @@ impl Site {
             keyring,
             space,
             engine,
+            rows,
             blobs,
             quarantine,
             people,
@@ -175,7 +197,9 @@ impl Site {
             reader,
             progress,
             withdrawal,
+            backups,
             audit,
+            last_seen,
             escrow,
             rng: Arc::clone(rng),
         })
@@ -190,6 +214,11 @@ pub fn audit_folder(data_dir: &Path) -> PathBuf {
 fn queue_settings(config: &Config) -> queue::Settings {
     let schedule = schedule::Settings { concurrency: config.pull.concurrency, ..schedule::Settings::default() };
     queue::Settings { schedule, ..queue::Settings::default() }
+}
+
+fn backup_settings(config: &Config) -> backup::Settings {
+    let dir = Some(config.backup.dir.clone()).filter(|dir| !dir.as_os_str().is_empty());
+    backup::Settings { dir, disk_reserve: config.storage.disk_reserve }
 }
 
 fn withdrawal_settings(config: &Config) -> withdrawal::Settings {
@@ -237,7 +266,7 @@ pub fn seconds(duration: std::time::Duration) -> i64 {
 pub(super) fn directory_failure(dir: &Path, error: &FormatError) -> Failure {
     let kind = match error {
         FormatError::Locked => Kind::Busy,
-        FormatError::Newer(_) | FormatError::Unmarked => Kind::Configuration,
+        FormatError::Newer(_) | FormatError::Unmarked | FormatError::Occupied => Kind::Configuration,
         FormatError::Io(_) => Kind::Storage,
     };
     Failure::new(kind, format!("{}: {error}", dir.display()))

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use jiff::tz::TimeZone;
 use ring::rand::SystemRandom;
 
 use crate::access::Gate;
 use crate::access::socket::SocketGrants;
 use crate::access::tokens::Tokens;
+use crate::app::backups::{self, Keeper};
 use crate::app::controls::ControlDesk;
 use crate::app::desk::GatewayDesk;
 use crate::app::failure::{Failure, Kind};
@@ -15,6 +17,7 @@ use crate::app::gateway::Gateway;
 use crate::app::gauges;
 use crate::app::listeners::{Behind, Certificates, Listeners};
 use crate::app::pulling::Pulling;
+use crate::app::silence::Silence;
 use crate::app::site::Site;
 use crate::app::trail;
 use crate::app::watch::Watch;
@@ -59,6 +62,7 @@ pub(super) async fn start(config: &Config, root_key: &Key, clock: Arc<dyn Clock>
     let Given { rng, clock, readiness, registry, .. } = &given;
     let pulling = Pulling::new(&site, config, registry, &ingest, rng, clock)?;
     let door = door(&given, &site, &ingest);
+    let silence = Silence::install(&site, config, people.clone(), registry, clock);
     let told = (people, exports);
     let certificate = Arc::clone(&certificates.ingress);
     let desk = GatewayDesk::new(&site, config, told, Arc::clone(&door), Arc::clone(readiness), certificate);
@@ -80,6 +84,7 @@ pub(super) async fn start(config: &Config, root_key: &Key, clock: Arc<dyn Clock>
         http,
         stopped: stopped.clone(),
     };
+    let keeper = Keeper::new(&site, config, clock, TimeZone::system());
     let (rng, clock) = (Arc::clone(rng), Arc::clone(clock));
     let making = {
         let (config, clock) = (config.clone(), Arc::clone(&clock));
@@ -88,7 +93,9 @@ pub(super) async fn start(config: &Config, root_key: &Key, clock: Arc<dyn Clock>
     // What was begun before is done before anybody can ask.
     let (directory, filing) = tokio::task::spawn_blocking(making).await.map_err(Failure::storage)??;
     let Listeners { running: mut listeners, ingress, metrics, api } = Listeners::open(config, &behind).await?;
+    listeners.spawn(backups::keep(keeper, stopped.clone()));
     listeners.spawn(trail::keep(Arc::clone(&audit), clock, stopped.clone()));
+    listeners.spawn(silence.keep(stopped.clone()));
     let (filing_stop, filing_stopped) = Stop::new();
     let filing = filing::start(filing, readiness, filing_stopped)?;
     watch.look();

@@ -74,6 +74,8 @@ acts! {
     }
     /// A study's participants were listed.
     ParticipantsListed = "participants-listed" {}
+    /// What came of a study's participants, day by day, was shown.
+    CoverageShown = "coverage-shown" {}
     /// A participant was shown.
     ParticipantShown = "participant-shown" {}
     /// A participant's window or consent was set.
@@ -114,7 +116,10 @@ acts! {
     /// What a withdrawal would destroy was shown.
     WithdrawalPreviewed = "withdrawal-previewed" {}
     /// Everything held on one participant was handed out.
-    ParticipantDisclosed = "participant-disclosed" {}
+    ParticipantDisclosed = "participant-disclosed" {
+        /// SHA-256 of the text of the recipient whom it was encrypted to.
+        recipient: String,
+    }
     /// A dataset is being handed out.
     ExportBegun = "export-begun" {
         /// The number it will have.
@@ -309,6 +314,40 @@ acts! {
         root_key: String,
         /// Whether it held this key.
         matches: bool,
+    }
+    /// A backup is being handed out.
+    BackupBegun = "backup-begun" {
+        /// The backup.
+        backup: String,
+    }
+    /// A backup was made, whole.
+    BackupMade = "backup-made" {
+        /// The backup.
+        backup: String,
+        /// Its length.
+        bytes: u64,
+        /// Its name in the folder of backups; none where it was handed out.
+        file: Option<String>,
+    }
+    /// A backup could not be made.
+    BackupFailed = "backup-failed" {
+        /// The backup, where it was begun.
+        backup: Option<String>,
+    }
+    /// The purge log that a restore needs was handed out.
+    PurgeLogHandedOut = "purge-log-handed-out" {}
+    /// The data directory was restored from a backup; what came after that is lost, but for what the purge log said.
+    Restored = "restored" {
+        /// The backup.
+        backup: String,
+        /// When it was begun.
+        made_at: String,
+        /// Up to when the purge log said everything; none where none was there.
+        purge_log_to: Option<String>,
+        /// Whether it was restored though no current purge log was there.
+        forced: bool,
+        /// Purges since, that were carried out again.
+        purges: u64,
     }
     /// This log was read.
     AuditListed = "audit-listed" {}

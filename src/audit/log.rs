@@ -269,8 +269,8 @@ impl Log {
         verify(pieces(&settings.dir).map_err(failed)?, &trust).map_err(failed)
     }
 
-    /// What is durable: nothing is written meanwhile.
-    fn pieces(&self) -> io::Result<Vec<Piece>> {
+    /// What is durable, opened to be read: nothing is written meanwhile.
+    pub fn pieces(&self) -> io::Result<Vec<Piece>> {
         let _nobody_writes = self.writer();
         pieces(&self.dir)
     }

@@ -2,6 +2,7 @@
 
 use std::{fmt, io, process::ExitCode};
 
+#[cfg(target_os = "linux")]
 use crate::config::Fault;
 
 /// Exit codes; contract §1.
@@ -23,6 +24,7 @@ pub(super) enum Exit {
     Storage = 74,
     /// Try again later.
     TryAgain = 75,
+    #[cfg(target_os = "linux")]
     /// The configuration is wrong.
     Configuration = 78,
 }
@@ -55,12 +57,14 @@ impl fmt::Display for Failure {
     }
 }
 
+#[cfg(target_os = "linux")]
 impl From<Fault> for Failure {
     fn from(fault: Fault) -> Failure {
         Failure::new(Exit::Configuration, fault.to_string())
     }
 }
 
+#[cfg(target_os = "linux")]
 impl From<Vec<Fault>> for Failure {
     fn from(faults: Vec<Fault>) -> Failure {
         let lines: Vec<_> = faults.iter().map(ToString::to_string).collect();

@@ -1,9 +1,8 @@
 //! `export`: streams a study's encrypted dataset into a file that exists only once it is whole.
 
 use std::{
-    fs::{self, File, Permissions},
-    io::{self, IsTerminal as _, Write as _},
-    os::unix::fs::PermissionsExt as _,
+    fs::{self, File},
+    io::{self, Write as _},
     path::{Path, PathBuf},
 };
 
@@ -13,11 +12,11 @@ use serde_json::json;
 use crate::cli::{
     exit::{Exit, Failure},
     gateway::{Download, Gateway},
+    meter::{Instruments, Meter},
     output::{self, Form},
     resource::Resource,
 };
-
-const PROGRESS_STEP_BYTES: u64 = 1 << 20;
+use crate::clock::{Clock as _, SystemClock};
 
 /// What to export, and where to.
 #[derive(Debug, Args)]
@@ -34,7 +33,7 @@ pub(super) struct Export {
     /// The format of the tables
     #[arg(long, value_name = "FORMAT", value_parser = ["csv", "parquet", "ndjson"])]
     format: Option<String>,
-    /// Only records from this day on
+    /// Only records from this day on, by the participant's own clock
     #[arg(long, value_name = "DATE")]
     from: Option<String>,
     /// Only records until this day, included
@@ -56,24 +55,35 @@ pub(super) struct Export {
 
 /// Exports.
 pub(super) fn run(export: &Export, gateway: &Gateway, form: Form) -> Result<(), Failure> {
-    if export.output.exists() {
-        let text = format!("{} exists and stays as it is; name another file with -o", export.output.display());
+    take(&resource(export), &export.output, gateway, form)
+}
+
+/// Takes what the gateway streams into a file, and says so.
+pub(super) fn take(resource: &Resource, target: &Path, gateway: &Gateway, form: Form) -> Result<(), Failure> {
+    let bytes = stream_to(target, resource, gateway)?;
+    match form {
+        Form::Json => output::thing(form, &json!({"file": target, "bytes": bytes})),
+        Form::Text => Ok(()),
+    }
+}
+
+/// Writes what the gateway streams into a file that exists once it is whole; returns its length.
+pub(super) fn stream_to(target: &Path, resource: &Resource, gateway: &Gateway) -> Result<u64, Failure> {
+    if target.exists() {
+        let text = format!("{} exists and stays as it is; name another file", target.display());
         return Err(Failure::new(Exit::CannotCreate, text));
     }
-    let mut part = Part::create(&export.output)?;
-    let mut download = gateway.download(&resource(export))?;
-    let mut meter = Meter::new();
+    let mut part = Part::create(target)?;
+    let mut download = gateway.download(resource)?;
+    let mut meter = Meter::new(Instruments::of_this_terminal(), SystemClock.monotonic());
     while let Some(bytes) = gateway.next(&mut download)? {
         part.write(&bytes)?;
-        meter.add(bytes.len());
+        meter.add(bytes.len(), SystemClock.monotonic());
     }
     drop::<Download>(download);
     part.finish()?;
-    meter.done(&export.output);
-    match form {
-        Form::Json => output::thing(form, &json!({"file": export.output, "bytes": meter.bytes})),
-        Form::Text => Ok(()),
-    }
+    meter.done(target);
+    Ok(meter.bytes())
 }
 
 fn resource(export: &Export) -> Resource {
@@ -112,7 +122,12 @@ impl Part {
     /// The same for what stands in clear: nobody else may read it.
     pub(super) fn private(target: &Path) -> Result<Part, Failure> {
         let part = Self::create(target)?;
-        part.file.set_permissions(Permissions::from_mode(0o600)).map_err(|error| failed(&part.part, &error))?;
+        // Elsewhere a person's own folders are theirs alone.
+        #[cfg(unix)]
+        {
+            let owner_only = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+            part.file.set_permissions(owner_only).map_err(|error| failed(&part.part, &error))?;
+        }
         Ok(part)
     }
 
@@ -132,41 +147,25 @@ impl Part {
         named.map_err(|error| cannot(&self.target, &error.to_string()))?;
         self.finished = !self.part.exists() || fs::remove_file(&self.part).is_ok();
         let folder = self.target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| failed(folder, &error))
+        synced(folder).map_err(|error| failed(folder, &error))
     }
+}
+
+#[cfg(unix)]
+fn synced(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+/// Only on Unix a folder is a file that can be synced.
+#[cfg(not(unix))]
+fn synced(_folder: &Path) -> io::Result<()> {
+    Ok(())
 }
 
 impl Drop for Part {
     fn drop(&mut self) {
         // There is nothing left to tell where even the removal fails.
         if !self.finished && fs::remove_file(&self.part).is_err() {}
-    }
-}
-
-/// Progress on a terminal, and the sum at the end.
-struct Meter {
-    bytes: u64,
-    shown: u64,
-    on_terminal: bool,
-}
-
-impl Meter {
-    fn new() -> Meter {
-        Meter { bytes: 0, shown: 0, on_terminal: io::stderr().is_terminal() }
-    }
-
-    fn add(&mut self, bytes: usize) {
-        self.bytes += bytes as u64;
-        if self.on_terminal && self.bytes - self.shown >= PROGRESS_STEP_BYTES {
-            self.shown = self.bytes;
-            // Progress that cannot be shown is no reason to stop.
-            if write!(io::stderr().lock(), "\r{} MiB", self.bytes >> 20).is_err() {}
-        }
-    }
-
-    fn done(&self, target: &Path) {
-        let clear = if self.shown > 0 { "\r" } else { "" };
-        output::message(&format!("{clear}{} ({} bytes)", target.display(), self.bytes));
     }
 }
 

@@ -42,7 +42,7 @@ pub(super) fn run(command: Exports, gateway: &Gateway, form: Form) -> Result<(),
 }
 
 fn list(study: Option<&str>, gateway: &Gateway, form: Form) -> Result<(), Failure> {
-    let answer = gateway.get(&Resource::of(&["exports"]).with_some("study", study))?;
+    let answer = gateway.list(&Resource::of(&["exports"]).with_some("study", study), "exports")?;
     let exports = answer["exports"].as_array().cloned().unwrap_or_default();
     let row = |export: &Value| {
         let text = |name: &str| cell(&export[name]);

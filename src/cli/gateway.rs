@@ -2,24 +2,20 @@
 //!
 //! Limits: an answer of 64 MiB (an export is a stream and has none), 10 minutes until an answer begins.
 
-use std::{
-    io,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+#[cfg(target_os = "linux")]
+use std::path::{Path, PathBuf};
+use std::{io, time::Duration};
 
 use bytes::Bytes;
 use hyper::{Method, StatusCode};
 use serde_json::{Map, Value};
-use tokio::{
-    runtime::Runtime,
-    signal::unix::{Signal, SignalKind, signal},
-};
+use tokio::runtime::Runtime;
 
 use crate::cli::{
     exit::{Exit, Failure},
     remote::Remote,
     resource::Resource,
+    signals::Signals,
 };
 use crate::client::connection::{Answer, Connection, Error, Outgoing};
 
@@ -35,6 +31,7 @@ pub(super) struct Gateway {
 
 /// Where the gateway is spoken to.
 enum Place {
+    #[cfg(target_os = "linux")]
     Socket(PathBuf),
     Https(Remote),
 }
@@ -44,12 +41,12 @@ pub(super) struct Download {
     answer: Answer,
     // The body ends with the connection it comes over.
     _connection: Connection,
-    interrupt: Signal,
-    terminate: Signal,
+    signals: Signals,
 }
 
 impl Gateway {
     /// The gateway that listens on this socket; nothing is sent yet.
+    #[cfg(target_os = "linux")]
     pub(super) fn at(socket: &Path) -> Result<Gateway, Failure> {
         Self::of(Place::Socket(socket.to_owned()))
     }
@@ -107,11 +104,10 @@ impl Gateway {
     /// Opens the stream at this path.
     pub(super) fn download(&self, path: &Resource) -> Result<Download, Failure> {
         self.runtime.block_on(async {
-            let listen = |kind| signal(kind).map_err(|error| impossible(&error));
-            let (interrupt, terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
+            let signals = Signals::listen().map_err(|error| impossible(&error))?;
             let (connection, answer) = self.send(Outgoing::get(target(path))).await?;
             if answer.status == StatusCode::OK {
-                return Ok(Download { answer, _connection: connection, interrupt, terminate });
+                return Ok(Download { answer, _connection: connection, signals });
             }
             let status = answer.status;
             Err(refusal(status, &self.whole(answer).await?))
@@ -120,13 +116,12 @@ impl Gateway {
 
     /// The next piece of a stream, `None` after its last; an interrupt or a broken stream is a failure.
     pub(super) fn next(&self, download: &mut Download) -> Result<Option<Bytes>, Failure> {
-        let Download { answer, interrupt, terminate, .. } = download;
+        let Download { answer, signals, .. } = download;
         let cut = "the gateway ended the stream before it was complete; see its log, then run it again";
         self.runtime.block_on(async {
             tokio::select! {
                 piece = answer.chunk() => piece.map_err(|_| Failure::new(Exit::Failed, cut)),
-                _ = interrupt.recv() => Err(interrupted()),
-                _ = terminate.recv() => Err(interrupted()),
+                () = signals.recv() => Err(interrupted()),
             }
         })
     }
@@ -146,6 +141,7 @@ impl Gateway {
 
     async fn send(&self, outgoing: Outgoing) -> Result<(Connection, Answer), Failure> {
         let (connected, outgoing) = match &self.place {
+            #[cfg(target_os = "linux")]
             Place::Socket(socket) => (Connection::unix(socket).await, outgoing),
             Place::Https(remote) => (remote.connect().await, remote.with_token(outgoing)),
         };
@@ -168,7 +164,9 @@ impl Gateway {
         }
         match (&self.place, error) {
             (Place::Https(remote), error) => remote.failure(error),
+            #[cfg(target_os = "linux")]
             (Place::Socket(socket), Error::Unreachable(_, cause)) => unreachable(socket, cause),
+            #[cfg(target_os = "linux")]
             (Place::Socket(_), _) => foreign(),
         }
     }
@@ -206,6 +204,7 @@ fn refusal(status: StatusCode, body: &[u8]) -> Failure {
     }
 }
 
+#[cfg(target_os = "linux")]
 fn unreachable(socket: &Path, error: &io::Error) -> Failure {
     let (kind, socket) = (error.kind(), socket.display());
     let text = if matches!(kind, io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) {

@@ -7,6 +7,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use serde_json::Value;
 
 use crate::cli::exit::Failure;
+use crate::config::Environment;
 
 /// How data are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +39,7 @@ pub(super) fn list(form: Form, answer: &Value, head: &[&str], rows: Vec<Vec<Stri
     }
 }
 
+#[cfg(target_os = "linux")]
 /// Prints a table.
 pub(super) fn rows(head: &[&str], rows: &[Vec<String>]) -> Result<(), Failure> {
     write_out(&table(head, rows))
@@ -54,6 +56,21 @@ pub(super) fn complain(text: &str) {
     for sentence in text.lines() {
         message(&format!("studygate: {}", harmless(sentence)));
     }
+}
+
+/// Whether a terminal is not to be given control characters.
+pub(super) fn is_plain() -> bool {
+    Environment::read().no_color
+}
+
+/// Prints text that consists of whole lines.
+pub(super) fn lines(text: &str) -> Result<(), Failure> {
+    write_out(text)
+}
+
+/// Whether a person sees stdout.
+pub(super) fn is_seen() -> bool {
+    io::stdout().is_terminal()
 }
 
 /// Whether a person sees stderr and may answer on stdin.
@@ -88,7 +105,7 @@ fn write_out(text: &str) -> Result<(), Failure> {
     }
 }
 
-fn table(head: &[&str], rows: &[Vec<String>]) -> String {
+pub(super) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
     let head: Vec<_> = head.iter().map(ToString::to_string).collect();
     let all = || std::iter::once(&head).chain(rows);
     let width = |column: usize| all().filter_map(|row| row.get(column)).map(|c| c.chars().count()).max().unwrap_or(0);

@@ -1,6 +1,6 @@
 //! `participant`: who takes part, under which code, linked to which Garmin connection, and how they leave.
 
-use std::{fmt, io};
+use std::{fmt, io, path::PathBuf};
 
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::cli::{
     confirm::{Consent, read_line},
     exit::{Exit, Failure},
+    export::take,
     gateway::Gateway,
     output::{self, Form, cell},
     resource::Resource,
@@ -24,6 +25,9 @@ pub(super) enum Participant {
         /// The study's name
         #[arg(long, value_name = "NAME")]
         study: String,
+        /// Those alone of whom nothing covers the last days: so many, or as many as the study's rules say
+        #[arg(long, value_name = "DAYS", num_args = 0..=1, default_missing_value = "rule")]
+        silent: Option<String>,
     },
     /// Show a participant; of one who withdrew, the receipt
     Show(Who),
@@ -55,6 +59,17 @@ pub(super) enum Participant {
     Resume(Moment),
     /// Let a participant's part end; the data stay
     Complete(Moment),
+    /// Write everything that is held on a participant, for the participant, encrypted
+    Disclose {
+        #[command(flatten)]
+        who: Who,
+        /// Whom it is encrypted to, as `studygate dataset keygen` prints it
+        #[arg(long, value_name = "age1…")]
+        recipient: String,
+        /// The file to write; one that exists is left alone
+        #[arg(short, long, value_name = "FILE")]
+        output: PathBuf,
+    },
     /// Let a participant leave: the data go as the study's rules say
     Withdraw(Withdrawal),
 }
@@ -117,7 +132,7 @@ impl fmt::Debug for Connection {
 /// A window of time.
 #[derive(Debug, Default, Args)]
 struct Window {
-    /// The first day, as a date or a time in UTC; with `set`, "open" takes it away
+    /// The first day, by the participant's own clock, or a time; with `set`, "open" takes it away
     #[arg(long, value_name = "DATE")]
     from: Option<String>,
     /// The last day, included; with `set`, "open" takes it away
@@ -196,7 +211,12 @@ pub(super) struct Withdrawal {
 /// Runs one of the commands.
 pub(super) fn run(command: Participant, gateway: &Gateway, form: Form) -> Result<(), Failure> {
     let answer = match command {
-        Participant::List { study } => return list(form, &gateway.list(&of_study(&study), "participants")?),
+        Participant::List { study, silent: None } => {
+            return list(form, &gateway.list(&of_study(&study), "participants")?);
+        }
+        Participant::List { study, silent: Some(days) } => {
+            return list_silent(form, &gateway.list(&of_study(&study).with("silent", &days), "participants")?);
+        }
         Participant::Add(addition) => {
             let body = addition_body(&addition, read_user(addition.connection.garmin_user.as_deref())?);
             gateway.post(&of_study(&addition.study), &body)?
@@ -222,6 +242,10 @@ pub(super) fn run(command: Participant, gateway: &Gateway, form: Form) -> Result
         Participant::Pause(moment) => turn(gateway, &moment, "pause")?,
         Participant::Resume(moment) => turn(gateway, &moment, "resume")?,
         Participant::Complete(moment) => turn(gateway, &moment, "complete")?,
+        Participant::Disclose { who, recipient, output } => {
+            let resource = at(&who, &["disclose"]).with("recipient", &recipient);
+            return take(&resource, &output, gateway, form);
+        }
         Participant::Withdraw(withdrawal) => withdraw(&withdrawal, gateway)?,
     };
     output::thing(form, &answer)
@@ -266,6 +290,13 @@ fn of_study(study: &str) -> Resource {
 
 fn at(who: &Who, rest: &[&str]) -> Resource {
     Resource::of(&[&["studies", &who.study, "participants", &who.code], rest].concat())
+}
+
+fn list_silent(form: Form, answer: &Value) -> Result<(), Failure> {
+    let participants = answer["participants"].as_array().cloned().unwrap_or_default();
+    let members = ["code", "silent_since", "last_seen"];
+    let row = |one: &Value| members.iter().map(|member| cell(&one[*member])).collect();
+    output::list(form, answer, &["CODE", "SILENT SINCE", "LAST SEEN"], participants.iter().map(row).collect())
 }
 
 fn list(form: Form, answer: &Value) -> Result<(), Failure> {

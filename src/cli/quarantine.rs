@@ -15,7 +15,7 @@ use crate::cli::{
     resource::Resource,
     several::each,
 };
-use crate::filing::quarantine::Reason;
+use crate::model::quarantine::Reason;
 
 const UNEXPECTED_FILE: &str = Reason::UnexpectedFile.name();
 

@@ -52,5 +52,6 @@ pub(super) fn exit_of(kind: Kind) -> Exit {
         Kind::Busy => Exit::TryAgain,
         Kind::Storage => Exit::Storage,
         Kind::Listener => Exit::Failed,
+        Kind::Refused => Exit::Findings,
     }
 }

@@ -2,7 +2,6 @@
 
 use std::{
     fmt, io,
-    path::{Path, PathBuf},
     pin::Pin,
     task::{Context, Poll},
 };
@@ -19,7 +18,7 @@ use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::{TcpStream, UnixStream},
+    net::TcpStream,
     sync::mpsc,
     task::JoinHandle,
 };
@@ -101,9 +100,10 @@ impl Connection {
     }
 
     /// Connects to a Unix socket.
-    pub async fn unix(path: &Path) -> Result<Self, Error> {
-        let unreachable = |cause| Error::Unreachable(PathBuf::from(path).display().to_string(), cause);
-        Self::over(UnixStream::connect(path).await.map_err(unreachable)?, "localhost").await
+    #[cfg(unix)]
+    pub async fn unix(path: &std::path::Path) -> Result<Self, Error> {
+        let unreachable = |cause| Error::Unreachable(path.display().to_string(), cause);
+        Self::over(tokio::net::UnixStream::connect(path).await.map_err(unreachable)?, "localhost").await
     }
 
     /// Speaks HTTP/1.1 over this stream to the host of this name.

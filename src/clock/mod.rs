@@ -30,6 +30,7 @@ impl Clock for SystemClock {
         }
     }
 
+    #[cfg(target_os = "linux")]
     fn monotonic(&self) -> Duration {
         let time = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
         let nanoseconds = u32::try_from(time.tv_nsec).unwrap_or(0);

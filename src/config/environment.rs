@@ -15,6 +15,8 @@ pub struct Environment {
     pub journal_stream: Option<String>,
     /// Whether the user wants no colour (`NO_COLOR` is set to anything).
     pub no_color: bool,
+    /// Whether the user's terminal shows UTF-8, as `LC_ALL`, `LC_CTYPE` or `LANG` says, the first that is set.
+    pub utf8: bool,
 }
 
 impl Environment {
@@ -26,8 +28,15 @@ impl Environment {
             credentials_directory: variable("CREDENTIALS_DIRECTORY").map(PathBuf::from),
             journal_stream: variable("JOURNAL_STREAM").map(|text| text.to_string_lossy().into_owned()),
             no_color: variable("NO_COLOR").is_some(),
+            utf8: ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(variable).is_some_and(|text| is_utf8(&text)),
         }
     }
+}
+
+/// Whether a locale's name, such as `en_GB.UTF-8`, names that encoding.
+fn is_utf8(locale: &OsString) -> bool {
+    let name = locale.to_string_lossy().to_ascii_lowercase();
+    name.contains("utf-8") || name.contains("utf8")
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the place")]

@@ -20,18 +20,6 @@ pub struct Acme {
     pub directory: String,
 }
 
-/// `[backup]`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Backup {
-    /// Where backups go; empty = none are made.
-    pub dir: PathBuf,
-    /// How many daily ones are kept.
-    pub keep: u32,
-    /// The local time of day, `HH:MM`.
-    pub at: String,
-}
-
 /// One `[garmin.NAME]`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -74,12 +62,6 @@ pub struct Join {
     /// How long an invitation holds.
     #[serde(default = "link_expires", deserialize_with = "quantity::span")]
     pub link_expires: Duration,
-}
-
-impl Default for Backup {
-    fn default() -> Self {
-        Self { dir: PathBuf::new(), keep: 14, at: "02:30".to_owned() }
-    }
 }
 
 fn link_expires() -> Duration {

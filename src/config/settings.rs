@@ -11,11 +11,12 @@ use serde::Deserialize;
 
 use crate::config::{
     Environment, Fault, Place,
+    backup::Backup,
     deregistration::Deregistration,
     fault::{position, with_nearest_key},
     part::{Ingress, Keys, Local, Metrics, Quarantine, Storage, Tls, Tombstones, Unassigned},
     pull::Pull,
-    reserved::{Backup, GarminClients, Join},
+    reserved::{GarminClients, Join},
     validate,
 };
 
@@ -126,11 +127,11 @@ impl Config {
         anchor(&mut self.data_dir);
         anchor(&mut self.local.socket);
         anchor(&mut self.pull.ca_file);
-        for tls in [&mut self.ingress.tls, &mut self.local.tls, &mut self.metrics.tls] {
-            if let Some(Tls { certificate, private_key }) = tls {
-                anchor(certificate);
-                anchor(private_key);
-            }
+        anchor(&mut self.backup.dir);
+        let all = [&mut self.ingress.tls, &mut self.local.tls, &mut self.metrics.tls];
+        for Tls { certificate, private_key } in all.into_iter().flatten() {
+            anchor(certificate);
+            anchor(private_key);
         }
         match &mut self.keys.root_key {
             Some(path) => anchor(path),

@@ -180,6 +180,16 @@ impl Checks<'_> {
             ),
         );
         self.require(
+            config.backup.keep > 0,
+            &["backup", "keep"],
+            "backup.keep is zero, so no backup would stay; set it to 1 or more, or take backup.dir out",
+        );
+        self.require(
+            !config.backup.lies_below(&config.data_dir),
+            &["backup", "dir"],
+            "backup.dir is within data_dir and would be lost with it; name a folder elsewhere, best on another disk",
+        );
+        self.require(
             is_time_of_day(&config.backup.at),
             &["backup", "at"],
             "backup.at is no time of day; write it as \"02:30\"",
@@ -192,11 +202,6 @@ impl Checks<'_> {
         let certificate = "a certificate by ACME is not part of this version; take ingress.acme.domains out and name \
                            certificate and private_key under [ingress.tls]";
         self.require(config.ingress.acme.domains.is_empty(), &["ingress", "acme", "domains"], certificate);
-        self.require(
-            config.backup.dir.as_os_str().is_empty(),
-            &["backup", "dir"],
-            absent("the daily backup (backup.dir)"),
-        );
         self.require(config.garmin.is_empty(), &["garmin"], absent("a Garmin client ([garmin.NAME])"));
         self.require(config.join.is_none(), &["join"], absent("connecting participants ([join])"));
     }

@@ -5,6 +5,7 @@
 //! `keyring/codec.rs` is the content as bytes, `keyring/vault.rs` the files and the order in which they are written.
 
 mod codec;
+mod copy;
 pub mod root;
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,7 @@ use std::{
 
 use ring::rand::SecureRandom;
 
+pub use crate::crypto::keyring::copy::KeysCopy;
 use crate::crypto::{
     key::Key,
     keyring::vault::Vault,

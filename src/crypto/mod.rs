@@ -5,8 +5,11 @@
 pub(crate) mod cipher;
 pub mod digest;
 pub mod key;
+#[cfg(target_os = "linux")]
 pub mod keyring;
+#[cfg(target_os = "linux")]
 pub mod root_key;
 pub mod seal;
+#[cfg(target_os = "linux")]
 pub(crate) mod slots;
 pub mod stream;

@@ -140,24 +140,13 @@ impl Slots {
     pub(crate) fn destroy(&self, which: usize, rng: &dyn SecureRandom) -> io::Result<()> {
         let file = self.open(which)?;
         let length = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX).max(self.step);
-        let mut bytes = vec![0; length - DIGEST_BYTES];
-        rng.fill(&mut bytes).map_err(|_| io::Error::other("the random source failed"))?;
-        let mark = destroyed_mark(&bytes);
-        bytes.extend_from_slice(&mark);
-        self.overwrite(&file, &bytes)
+        self.overwrite(&file, &destroyed(length, rng)?)
     }
 
     fn overwrite(&self, file: &File, bytes: &[u8]) -> io::Result<()> {
         self.layer.write(file, bytes)?;
         self.layer.sync(file)?;
-        // Drops clean pages, so that the read asks the disk; where the hint is not taken, the cache answers.
-        fadvise(file, 0, None, Advice::DontNeed)?;
-        let mut back = vec![0; bytes.len()];
-        file.read_exact_at(&mut back, 0)?;
-        if back != bytes {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "a slot does not read back as written"));
-        }
-        Ok(())
+        read_back(file, bytes, 0)
     }
 
     fn open(&self, which: usize) -> io::Result<File> {
@@ -171,6 +160,27 @@ impl Slots {
     fn sync_dir(&self) -> io::Result<()> {
         self.layer.sync(&File::open(&self.dir)?)
     }
+}
+
+/// Whether the file holds these bytes at this place.
+pub(crate) fn read_back(file: &File, bytes: &[u8], at: u64) -> io::Result<()> {
+    // Drops clean pages, so that the read asks the disk; where the hint is not taken, the cache answers.
+    fadvise(file, 0, None, Advice::DontNeed)?;
+    let mut back = vec![0; bytes.len()];
+    file.read_exact_at(&mut back, at)?;
+    if back != bytes {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "a slot does not read back as written"));
+    }
+    Ok(())
+}
+
+/// The bytes that destroy a slot of this length: random, and marked as such.
+pub(crate) fn destroyed(length: usize, rng: &dyn SecureRandom) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; length - DIGEST_BYTES];
+    rng.fill(&mut bytes).map_err(|_| io::Error::other("the random source failed"))?;
+    let mark = destroyed_mark(&bytes);
+    bytes.extend_from_slice(&mark);
+    Ok(bytes)
 }
 
 fn options() -> OpenOptions {
@@ -188,7 +198,7 @@ fn allocate(file: &File, from: usize, bytes: usize) -> io::Result<()> {
 }
 
 /// The slot's bytes, filled with zeros to `length` or the next multiple of it.
-fn framed(counter: u64, payload: &[u8], length: usize) -> Vec<u8> {
+pub(crate) fn framed(counter: u64, payload: &[u8], length: usize) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(length.max(HEAD_BYTES + payload.len() + DIGEST_BYTES));
     bytes.extend_from_slice(MAGIC);
     bytes.extend_from_slice(&counter.to_be_bytes());
@@ -200,7 +210,8 @@ fn framed(counter: u64, payload: &[u8], length: usize) -> Vec<u8> {
     bytes
 }
 
-fn parse(bytes: &[u8]) -> Slot {
+/// What these bytes of a slot, all of it, hold.
+pub(crate) fn parse(bytes: &[u8]) -> Slot {
     if bytes.iter().all(|byte| *byte == 0) {
         return Slot::Blank;
     }

@@ -149,8 +149,9 @@ mod tests {
         let mut directory = Directory::default();
         let mut bytes = Vec::new();
         for number in 0..70_000_u32 {
+            let at = bytes.len() as u64;
             let entry =
-                Entry { path: format!("f/{number}"), at: bytes.len() as u64, packed_bytes: 2, ..Entry::default() };
+                Entry { path: format!("f/{number}"), at, method: DEFLATED, packed_bytes: 2, ..Entry::default() };
             bytes.extend(entry.header());
             bytes.extend_from_slice(&[3, 0]);
             directory.add(&entry);

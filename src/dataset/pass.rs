@@ -153,7 +153,7 @@ fn relieve(all: &mut [OfType<'_>]) -> io::Result<()> {
 }
 
 /// A file name for a type's records: the type's own where every file system takes it and none else has it.
-pub(super) fn raw_name(summary_type: &str, taken: &mut HashSet<String>) -> String {
+pub fn raw_name(summary_type: &str, taken: &mut HashSet<String>) -> String {
     let plain = summary_type.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     if plain
         && is_plain(summary_type)

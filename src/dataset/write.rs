@@ -10,6 +10,8 @@ use std::{
 
 use ring::digest::{SHA256, digest};
 
+pub use crate::dataset::pass::raw_name;
+
 use crate::crypto::key::Key;
 use crate::dataset::{
     about::About,

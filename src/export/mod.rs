@@ -8,3 +8,4 @@ pub mod job;
 pub mod plan;
 pub mod select;
 pub mod source;
+pub mod whole;

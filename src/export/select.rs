@@ -47,11 +47,20 @@ pub fn select(
     scope: &Scope,
     wanted: impl Fn(&SummaryType) -> bool,
 ) -> Vec<Chosen> {
+    let mut chosen = versions(entries.into_iter().filter(|(_, entry)| wanted(&entry.summary_type)));
+    chosen.retain(|version| {
+        let at = version.entry.start.unwrap_or(version.entry.received);
+        let time = Moment { at, offset: version.entry.offset };
+        (version.current || scope.revisions) && participant.collects(time) && scope.window.contains(time)
+    });
+    chosen
+}
+
+/// Every version of every record, in the same order.
+pub fn versions(entries: impl IntoIterator<Item = (PackId, IndexEntry)>) -> Vec<Chosen> {
     let mut versions: HashMap<(SummaryType, KeyDigest), Vec<(PackId, IndexEntry)>> = HashMap::new();
     for (pack, entry) in entries {
-        if wanted(&entry.summary_type) {
-            versions.entry((entry.summary_type.clone(), entry.key)).or_default().push((pack, entry));
-        }
+        versions.entry((entry.summary_type.clone(), entry.key)).or_default().push((pack, entry));
     }
     let mut chosen = Vec::with_capacity(versions.len());
     for mut held in versions.into_values() {
@@ -59,17 +68,9 @@ pub fn select(
         held.sort_by_key(|(_, entry)| (entry.received, entry.sequence, entry.start, entry.record_id));
         let last = (1..).zip(&held).max_by_key(|(_, (_, entry))| entry.currency()).map(|(revision, _)| revision);
         for (revision, (pack, entry)) in (1..).zip(held) {
-            let current = last == Some(revision);
-            if current || scope.revisions {
-                chosen.push(Chosen { pack, entry, revision, current });
-            }
+            chosen.push(Chosen { pack, entry, revision, current: last == Some(revision) });
         }
     }
-    chosen.retain(|version| {
-        let at = version.entry.start.unwrap_or(version.entry.received);
-        let time = Moment { at, offset: version.entry.offset };
-        participant.collects(time) && scope.window.contains(time)
-    });
     chosen.sort_by(|left, right| left.entry.sort_key().cmp(&right.entry.sort_key()));
     chosen
 }

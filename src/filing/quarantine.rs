@@ -26,10 +26,11 @@ use std::{
 use crate::crypto::key::{Key, Rng};
 use crate::crypto::keyring::Keyring;
 use crate::crypto::seal::{self, Location, Tampered};
-pub use crate::filing::quarantine::item::{Holder, ItemId, Quarantined, Reason, VERSION};
+pub use crate::filing::quarantine::item::{Holder, ItemId, Quarantined, VERSION};
 use crate::filing::quarantine::kept::{Kept, Slot};
 pub use crate::filing::quarantine::kind::kind;
 pub use crate::filing::quarantine::send::{Sent, SentAs};
+pub use crate::model::quarantine::Reason;
 use crate::model::{
     id::{BlobId, OwnerId},
     time::UnixSeconds,

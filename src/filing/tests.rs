@@ -2,7 +2,9 @@
 //! where a test says so, restarts at any moment.
 
 mod answers;
+mod backups;
 mod compaction;
+mod coverage;
 mod crashes;
 mod disk;
 mod given;
@@ -22,6 +24,7 @@ mod replays;
 mod revisions;
 mod rotation;
 mod site;
+mod stored;
 mod trail;
 mod waiting;
 mod windows;

@@ -189,9 +189,12 @@ impl Filing {
         let spilled = matches!(first.body, Body::Spilled(_));
         deliveries.push(first);
         let started = self.parts.clock.monotonic();
-        while !spilled && deliveries.len() < BODIES_MAX && bytes < BYTES_MAX && !self.parts.withdrawal.waits_for(place)
-        {
-            let left = GATHER_MAX.saturating_sub(self.parts.clock.monotonic().saturating_sub(started));
+        while !spilled && deliveries.len() < BODIES_MAX && bytes < BYTES_MAX {
+            let monotonic = self.parts.clock.monotonic();
+            if self.parts.withdrawal.waits_for(place, monotonic) {
+                break;
+            }
+            let left = GATHER_MAX.saturating_sub(monotonic.saturating_sub(started));
             let Some(next) = self.next(left.min(GATHER_IDLE))? else { break };
             bytes += inline_bytes(&next);
             place = next.position;

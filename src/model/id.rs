@@ -58,6 +58,10 @@ macro_rules! identifier {
 }
 
 identifier!(
+    /// A backup.
+    BackupId
+);
+identifier!(
     /// Whose sealed objects these are: a participant, or a held connection before it is linked.
     OwnerId
 );

@@ -8,6 +8,7 @@ pub mod entry;
 pub mod id;
 pub mod participant;
 pub mod pull;
+pub mod quarantine;
 pub mod shift;
 pub mod study;
 pub mod summary;

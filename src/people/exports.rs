@@ -67,6 +67,15 @@ impl People {
         Ok(())
     }
 
+    /// The study's next number is beyond those that were `given` elsewhere and `skipped` more; durable on return.
+    pub fn skip_exports(&self, study: &StudyId, given: u32, skipped: u32) -> Result<(), Refusal> {
+        let mut turn = self.turn();
+        let Some(before) = turn.directory().study_of_id(study).cloned() else { return Ok(()) };
+        let reached = before.exports.max(given).saturating_add(skipped);
+        turn.change(Change::Study(study::exported(&before, reached)));
+        turn.commit()
+    }
+
     /// Each participant as they were handed over, where that differs from what is kept of the exports before.
     fn participants_handed_over(
         &self,

@@ -120,6 +120,11 @@ impl Permissions {
         self.told.last()
     }
 
+    /// Every list that is kept, in the order in which they held.
+    pub fn told(&self) -> &[Told] {
+        &self.told
+    }
+
     /// The types that Garmin has refused since, and when.
     pub fn refused(&self) -> &BTreeMap<String, UnixSeconds> {
         &self.refused

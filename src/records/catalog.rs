@@ -96,6 +96,11 @@ impl Catalog {
         })
     }
 
+    /// The files.
+    pub fn files(&self) -> &Blobs {
+        &self.blobs
+    }
+
     /// An owner's packs, oldest first.
     pub fn heads(&self, owner: &OwnerId) -> Vec<(PackId, Arc<Head>)> {
         let packs = self.packs();
@@ -292,6 +297,12 @@ fn pack_key(key: &[u8]) -> Option<(OwnerId, PackId)> {
 pub(crate) fn split_row(value: &[u8]) -> Result<(&[u8], &[u8]), Error> {
     let (length, rest) = value.split_first_chunk::<2>().ok_or(Error::Tampered)?;
     rest.split_at_checked(usize::from(u16::from_be_bytes(*length))).ok_or(Error::Tampered)
+}
+
+/// Whose pack stands in this row, its name and its head, where the row is one of a pack.
+pub fn head_of(key: &[u8], value: &[u8], keys: &OwnerKeys) -> Result<Option<(OwnerId, PackId, Head)>, Error> {
+    let Some((owner, id)) = pack_key(key) else { return Ok(None) };
+    Ok(Some((owner, id, open_head(owner, id, keys, value)?)))
 }
 
 fn open_head(owner: OwnerId, id: PackId, keys: &OwnerKeys, value: &[u8]) -> Result<Head, Error> {

@@ -73,6 +73,17 @@ pub struct Head {
     pub bloom: Bloom,
 }
 
+impl Head {
+    /// The files that hold its sections and its large records.
+    pub fn files(&self) -> impl Iterator<Item = BlobId> {
+        let bundle = match self.home {
+            Home::Blob(blob, _) => Some(blob),
+            Home::Row => None,
+        };
+        self.large.iter().copied().chain(bundle)
+    }
+}
+
 /// The head as bytes, to be sealed.
 pub fn encode(head: &Head) -> Vec<u8> {
     let mut out = vec![VERSION, head.level];

@@ -7,7 +7,7 @@ use crate::model::{
 };
 use crate::records::codec::{Cursor, put_bytes, put_number, put_signed};
 
-const VERSION: u8 = 1;
+pub(super) const VERSION: u8 = 1;
 
 /// Keyed digest of a natural key, or of a summaryId (then it is the record's pseudonym), under the owner's key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -135,14 +135,8 @@ pub fn decode(bytes: &[u8]) -> Option<Vec<IndexEntry>> {
     if cursor.array()? != [VERSION] {
         return None;
     }
-    let count = usize::try_from(cursor.number()?).ok()?;
-    if count > bytes.len() {
-        return None;
-    }
-    let places: Vec<u64> = (0..count).map(|_| cursor.number()).collect::<Option<_>>()?;
-    let others: Vec<Box<str>> = (0..cursor.number()?)
-        .map(|_| std::str::from_utf8(cursor.bytes()?).ok().map(Box::from))
-        .collect::<Option<_>>()?;
+    let types = read_types(&mut cursor, bytes.len())?;
+    let count = types.len();
     let keys: Vec<[u8; 10]> = (0..count).map(|_| cursor.array()).collect::<Option<_>>()?;
     let differs = cursor.slice(count)?;
     let mut record_ids = keys.clone();
@@ -162,12 +156,7 @@ pub fn decode(bytes: &[u8]) -> Option<Vec<IndexEntry>> {
     for at in 0..count {
         let identity = (u32::try_from(cursor.number()?).ok()?, u32::try_from(cursor.number()?).ok()?);
         entries.push(IndexEntry {
-            summary_type: match u8::try_from(places[at]) {
-                // A newer version may know more types than this one.
-                Ok(place) if usize::from(place) < KNOWN.len() => SummaryType::Known(place),
-                Ok(_) => return None,
-                Err(_) => SummaryType::Other(others.get(usize::try_from(places[at] - 256).ok()?)?.clone()),
-            },
+            summary_type: types[at].clone(),
             key: KeyDigest(keys[at]),
             record_id: KeyDigest(record_ids[at]),
             digest: ContentDigest(digests[at]),
@@ -181,6 +170,22 @@ pub fn decode(bytes: &[u8]) -> Option<Vec<IndexEntry>> {
         });
     }
     Some(entries)
+}
+
+/// The number of entries, at most `count_max`, and the type of each.
+pub(super) fn read_types(cursor: &mut Cursor<'_>, count_max: usize) -> Option<Vec<SummaryType>> {
+    let count = usize::try_from(cursor.number()?).ok().filter(|count| *count <= count_max)?;
+    let places: Vec<u64> = (0..count).map(|_| cursor.number()).collect::<Option<_>>()?;
+    let others: Vec<Box<str>> = (0..cursor.number()?)
+        .map(|_| std::str::from_utf8(cursor.bytes()?).ok().map(Box::from))
+        .collect::<Option<_>>()?;
+    let summary_type = |place: u64| match u8::try_from(place) {
+        // A newer version may know more types than this one.
+        Ok(place) if usize::from(place) < KNOWN.len() => Some(SummaryType::Known(place)),
+        Ok(_) => None,
+        Err(_) => Some(SummaryType::Other(others.get(usize::try_from(place - 256).ok()?)?.clone())),
+    };
+    places.into_iter().map(summary_type).collect()
 }
 
 /// Differences to the entry before; a missing value is the number 0, others are 1 up.
@@ -198,7 +203,7 @@ fn column(out: &mut Vec<u8>, entries: &[IndexEntry], value: impl Fn(&IndexEntry)
     }
 }
 
-fn read_column(cursor: &mut Cursor<'_>, count: usize) -> Option<Vec<Option<i64>>> {
+pub(super) fn read_column(cursor: &mut Cursor<'_>, count: usize) -> Option<Vec<Option<i64>>> {
     let mut before = 0_i64;
     (0..count)
         .map(|_| match cursor.array()? {

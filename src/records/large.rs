@@ -20,8 +20,10 @@ use crate::crypto::{
 use crate::model::id::BlobId;
 use crate::store::blobs::{Blobs, Draft};
 
-const MAGIC: &[u8; 4] = b"SGL1";
-const KIND: u8 = 0;
+/// What an object begins with.
+pub const MAGIC: &[u8; 4] = b"SGL1";
+/// The kind of its chunks.
+pub const KIND: u8 = 0;
 const COMPRESSION_LEVEL: i32 = 1;
 /// Bounds the memory of both sides: 1 MiB.
 const WINDOW_LOG: u32 = 20;

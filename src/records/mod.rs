@@ -21,6 +21,7 @@ pub mod head;
 pub mod index;
 pub mod large;
 pub mod merge;
+pub mod occurrence;
 pub mod pack;
 mod packs;
 pub mod pseudonym;

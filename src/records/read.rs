@@ -13,6 +13,7 @@ use crate::records::catalog::{Catalog, Error, pack_row, split_row};
 use crate::records::head::{Head, Home, PackId};
 use crate::records::index::{self, IndexEntry, KeyDigest, Place};
 use crate::records::large;
+use crate::records::occurrence::{self, Occurrence};
 use crate::records::pack::{DATA, IDENTITY, INDEX};
 
 /// Index entries kept in memory at most.
@@ -65,6 +66,19 @@ impl Catalog {
         let entries = Arc::new(index::decode(&bytes).ok_or(Error::Tampered)?);
         self.cache.lock().unwrap_or_else(PoisonError::into_inner).keep(*owner, *id, entries.clone());
         Ok(entries)
+    }
+
+    /// Hands when the records of a pack happened to `each`, without keeping its index in memory.
+    pub fn occurrences(
+        &self,
+        owner: &OwnerId,
+        id: &PackId,
+        head: &Head,
+        each: &mut dyn FnMut(&Occurrence<'_>),
+    ) -> Result<(), Error> {
+        let keys = self.keys(owner)?;
+        let bytes = self.section(owner, id, head, Section::Index, &keys.data, INDEX_BYTES_MAX)?;
+        occurrence::read(&bytes, each).ok_or(Error::Tampered)
     }
 
     /// Every held version of a record.

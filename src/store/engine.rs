@@ -10,6 +10,9 @@ pub trait Engine: Send + Sync {
     /// Hands every row whose key begins with `prefix` to `each`, in key order, until it returns `false`.
     fn scan(&self, prefix: &[u8], each: &mut dyn FnMut(&[u8], &[u8]) -> bool) -> Result<(), Error>;
 
+    /// The same for every row from `first` on.
+    fn scan_from(&self, first: &[u8], each: &mut dyn FnMut(&[u8], &[u8]) -> bool) -> Result<(), Error>;
+
     /// Applies the batch in its order; returns when all of it is flushed and fsynced. Readers see a batch of up to 256
     /// operations at once; after a crash or an error the first part of a longer one may be there, so that what says
     /// "done" stands last. After an error the engine is poisoned: every later call fails.
@@ -50,6 +53,10 @@ impl<E: Engine + ?Sized> Engine for Arc<E> {
 
     fn scan(&self, prefix: &[u8], each: &mut dyn FnMut(&[u8], &[u8]) -> bool) -> Result<(), Error> {
         (**self).scan(prefix, each)
+    }
+
+    fn scan_from(&self, first: &[u8], each: &mut dyn FnMut(&[u8], &[u8]) -> bool) -> Result<(), Error> {
+        (**self).scan_from(first, each)
     }
 
     fn commit(&self, batch: Batch) -> Result<(), Error> {
@@ -153,6 +160,8 @@ pub mod table {
     pub const HANDED_OUT: u8 = b'e';
     /// Site: the last head of the audit log.
     pub const AUDIT: u8 = b'a';
+    /// Site: a backup that was made.
+    pub const BACKUP: u8 = b'B';
     /// Site: when the escrow of the root key was last verified.
     pub const ESCROW: u8 = b'k';
     /// Owner: the participant.

@@ -61,6 +61,11 @@ impl<E: Engine> Engine for Faulty<E> {
         self.engine.scan(prefix, each)
     }
 
+    fn scan_from(&self, first: &[u8], each: &mut dyn FnMut(&[u8], &[u8]) -> bool) -> Result<(), Error> {
+        self.check()?;
+        self.engine.scan_from(first, each)
+    }
+
     fn commit(&self, mut batch: Batch) -> Result<(), Error> {
         self.check()?;
         let number = self.commits.fetch_add(1, Ordering::AcqRel) + 1;

@@ -86,6 +86,16 @@ impl Open {
         Ok(())
     }
 
+    pub(super) fn scan_from(&self, first: &[u8], each: &mut dyn FnMut(&[u8], &[u8]) -> bool) -> Result<(), Error> {
+        for row in self.database().range(first..) {
+            let (key, value) = row.map_err(engine_failed)?;
+            if !each(&key, &value) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     /// Bytes of all rows.
     pub(super) fn live_bytes(&self) -> Result<u64, Error> {
         let mut live = 0;

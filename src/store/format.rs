@@ -15,7 +15,7 @@ use std::{
     fmt,
     fs::{self, File},
     io::{self, Write},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use rustix::fs::{FlockOperation, flock};
@@ -26,7 +26,11 @@ pub const FORMAT: u32 = 2;
 const FORMAT_OLDEST: u32 = 1;
 
 /// What a data directory has once the gateway has opened it.
-const HOLDS_DATA: [&str; 2] = ["keyring", "db"];
+const HOLDS_DATA: [&str; 3] = ["keyring", "db", RESTORING];
+/// Says that a directory is being restored, until its mark stands.
+const RESTORING: &str = "restoring";
+/// Everything that a data directory may hold beside its mark and lock; of `db`, every generation.
+const PARTS: [&str; 8] = ["keyring", "db", "audit", "blobs", "journal", "ballast", "FORMAT.new", RESTORING];
 
 /// Keeps other processes out of the data directory until dropped.
 #[derive(Debug)]
@@ -43,8 +47,75 @@ pub enum Error {
     Newer(u32),
     /// Its `FORMAT` file is no version mark, or is gone though there are data.
     Unmarked,
+    /// It is to be restored into, but holds data.
+    Occupied,
     /// Reading or writing failed.
     Io(io::Error),
+}
+
+/// A directory that is being restored: until it is finished, nothing opens it as one that holds data.
+#[derive(Debug)]
+pub struct Claim {
+    lock: File,
+    dir: PathBuf,
+}
+
+impl Claim {
+    /// Claims an empty directory, or one in which a restore was cut short, whose remains are removed.
+    pub fn new(dir: &Path) -> Result<Claim, Error> {
+        fs::create_dir_all(dir).map_err(Error::Io)?;
+        let lock = lock(dir)?;
+        let claim = Claim { lock, dir: dir.to_owned() };
+        if dir.join("FORMAT").exists() {
+            return Err(Error::Occupied);
+        }
+        let parts = claim.parts().map_err(Error::Io)?;
+        if !parts.is_empty() && !dir.join(RESTORING).exists() {
+            return Err(Error::Occupied);
+        }
+        claim.begin(&parts).map_err(Error::Io)?;
+        Ok(claim)
+    }
+
+    /// The directory holds data of this format from here on.
+    pub fn finish(self, format: u32) -> io::Result<DataDirectory> {
+        File::open(&self.dir)?.sync_all()?;
+        write_mark(&self.dir, format)?;
+        fs::remove_file(self.dir.join(RESTORING))?;
+        File::open(&self.dir)?.sync_all()?;
+        Ok(DataDirectory { _lock: self.lock })
+    }
+
+    /// Removes what was written, so that the directory is as empty as before.
+    pub fn abandon(self) -> io::Result<()> {
+        self.remove(&self.parts()?)?;
+        fs::remove_file(self.dir.join(RESTORING))
+    }
+
+    fn begin(&self, remains: &[PathBuf]) -> io::Result<()> {
+        File::create(self.dir.join(RESTORING))?.sync_all()?;
+        File::open(&self.dir)?.sync_all()?;
+        self.remove(remains)
+    }
+
+    fn remove(&self, parts: &[PathBuf]) -> io::Result<()> {
+        for part in parts.iter().filter(|part| !part.ends_with(RESTORING)) {
+            if part.is_dir() { fs::remove_dir_all(part) } else { fs::remove_file(part) }?;
+        }
+        File::open(&self.dir)?.sync_all()
+    }
+
+    fn parts(&self) -> io::Result<Vec<PathBuf>> {
+        let mut parts = Vec::new();
+        for entry in fs::read_dir(&self.dir)? {
+            let path = entry?.path();
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            if PARTS.contains(&name) || name.starts_with("db.") {
+                parts.push(path);
+            }
+        }
+        Ok(parts)
+    }
 }
 
 impl DataDirectory {
@@ -52,25 +123,19 @@ impl DataDirectory {
     /// mark is refused: nobody can say what its data are.
     pub fn open(dir: &Path) -> Result<DataDirectory, Error> {
         fs::create_dir_all(dir).map_err(Error::Io)?;
-        let lock =
-            File::options().create(true).truncate(false).write(true).open(dir.join("lock")).map_err(Error::Io)?;
-        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(rustix::io::Errno::WOULDBLOCK) => return Err(Error::Locked),
-            Err(errno) => return Err(Error::Io(errno.into())),
-        }
+        let lock = lock(dir)?;
         let mark = dir.join("FORMAT");
         match fs::read_to_string(&mark) {
             Ok(text) => {
                 if check(&text)? < FORMAT {
-                    write_mark(dir).map_err(Error::Io)?;
+                    write_mark(dir, FORMAT).map_err(Error::Io)?;
                 }
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 if HOLDS_DATA.iter().any(|name| dir.join(name).exists()) {
                     return Err(Error::Unmarked);
                 }
-                write_mark(dir).map_err(Error::Io)?;
+                write_mark(dir, FORMAT).map_err(Error::Io)?;
             }
             Err(error) => return Err(Error::Io(error)),
         }
@@ -88,10 +153,19 @@ fn check(text: &str) -> Result<u32, Error> {
     }
 }
 
-fn write_mark(dir: &Path) -> io::Result<()> {
+fn lock(dir: &Path) -> Result<File, Error> {
+    let lock = File::options().create(true).truncate(false).write(true).open(dir.join("lock")).map_err(Error::Io)?;
+    match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(lock),
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(Error::Locked),
+        Err(errno) => Err(Error::Io(errno.into())),
+    }
+}
+
+fn write_mark(dir: &Path, format: u32) -> io::Result<()> {
     let draft = dir.join("FORMAT.new");
     let mut file = File::create(&draft)?;
-    writeln!(file, "studygate {FORMAT}")?;
+    writeln!(file, "studygate {format}")?;
     file.sync_all()?;
     fs::rename(&draft, dir.join("FORMAT"))?;
     File::open(dir)?.sync_all()
@@ -110,6 +184,7 @@ impl fmt::Display for Error {
             Self::Unmarked => f.write_str(
                 "the FORMAT file of the data directory is missing or no version mark; restore it from a backup",
             ),
+            Self::Occupied => f.write_str("it holds data already; name an empty data_dir, or move what is there away"),
             Self::Io(cause) => write!(f, "the data directory cannot be used: {cause}"),
         }
     }
@@ -153,6 +228,26 @@ mod tests {
         fs::write(dir.path().join("FORMAT"), "studygate 1\n").expect("written");
         drop(DataDirectory::open(dir.path()).expect("opened"));
         assert_eq!(fs::read_to_string(dir.path().join("FORMAT")).expect("a mark"), "studygate 2\n");
+    }
+
+    #[test]
+    fn claimed_directory_is_none_that_holds_data_until_it_is_finished() {
+        let dir = tempfile::tempdir().expect("a folder");
+        fs::write(dir.path().join("root.key"), "").expect("written");
+        let claim = Claim::new(dir.path()).expect("claimed");
+        assert!(matches!(Claim::new(dir.path()), Err(Error::Locked)));
+        drop(claim);
+        assert!(matches!(DataDirectory::open(dir.path()), Err(Error::Unmarked)), "cut short before anything");
+        fs::create_dir_all(dir.path().join("db.2/x")).expect("written");
+        let claim = Claim::new(dir.path()).expect("claimed again");
+        assert!(!dir.path().join("db.2").exists());
+        fs::create_dir(dir.path().join("keyring")).expect("a folder");
+        drop(claim.finish(2).expect("finished"));
+        drop(DataDirectory::open(dir.path()).expect("opened"));
+        assert!(matches!(Claim::new(dir.path()), Err(Error::Occupied)));
+        fs::remove_file(dir.path().join("FORMAT")).expect("removed");
+        assert!(matches!(Claim::new(dir.path()), Err(Error::Occupied)));
+        assert!(dir.path().join("root.key").exists());
     }
 
     #[test]

@@ -35,6 +35,18 @@ impl Engine for Memory {
         Ok(())
     }
 
+    fn scan_from(&self, first: &[u8], each: &mut dyn FnMut(&[u8], &[u8]) -> bool) -> Result<(), Error> {
+        let rows = self.rows.read().unwrap_or_else(PoisonError::into_inner);
+        let found: Vec<_> = rows.range(first.to_vec()..).map(|(key, value)| (key.clone(), value.clone())).collect();
+        drop(rows);
+        for (key, value) in found {
+            if !each(&key, &value) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     fn commit(&self, batch: Batch) -> Result<(), Error> {
         let mut rows = self.rows.write().unwrap_or_else(PoisonError::into_inner);
         for (key, value) in batch.operations {

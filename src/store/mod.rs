@@ -11,5 +11,6 @@ pub mod format;
 mod generation;
 pub mod memory;
 pub mod sled;
+pub mod snapshot;
 #[cfg(test)]
 pub(crate) mod suite;

@@ -138,6 +138,11 @@ impl Engine for Sled {
         self.current().scan(prefix, each).map_err(|error| self.poison(error))
     }
 
+    fn scan_from(&self, first: &[u8], each: &mut dyn FnMut(&[u8], &[u8]) -> bool) -> Result<(), Error> {
+        self.check()?;
+        self.current().scan_from(first, each).map_err(|error| self.poison(error))
+    }
+
     fn commit(&self, batch: Batch) -> Result<(), Error> {
         self.check()?;
         let ticket = {

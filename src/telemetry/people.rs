@@ -7,6 +7,8 @@ group! {
     pub struct PeopleMetrics {
         /// Participants of a study by state.
         participants: IntGaugeVec = "studygate_participants" ["study", "state"],
+        /// Participants who take part and of whom nothing covers the last days, as the study's rule has it.
+        silent: IntGaugeVec = "studygate_participants_silent" ["study"],
         /// Connections that no participant is linked to.
         unassigned_users: IntGauge = "studygate_unassigned_users" [],
         /// Changes of a study's recipients.

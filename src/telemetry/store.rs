@@ -35,6 +35,16 @@ group! {
 }
 
 group! {
+    /// Backups.
+    pub struct BackupMetrics {
+        /// When the newest whole backup was begun.
+        last_success: IntGaugeVec = "studygate_backup_last_success_timestamp_seconds" [],
+        /// When a backup was last verified without a finding.
+        last_verified: IntGaugeVec = "studygate_backup_verify_last_success_timestamp_seconds" [],
+    }
+}
+
+group! {
     /// Readiness, and what runs.
     pub struct ReadyMetrics {
         /// Version and target of the running binary; always 1.
@@ -59,6 +69,10 @@ impl StoreMetrics {
             self.errors.with_label_values(&[operation]);
         }
     }
+}
+
+impl BackupMetrics {
+    fn at_zero(&self) {}
 }
 
 impl DiskMetrics {

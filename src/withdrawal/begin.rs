@@ -157,6 +157,7 @@ impl Withdrawal {
             ownerless_until: None,
             compaction: Compaction::Pending,
             audit: None,
+            backups_not_reached: Vec::new(),
         }
     }
 

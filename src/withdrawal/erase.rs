@@ -11,11 +11,18 @@ use crate::withdrawal::places::{count_rows, erase_identifying_rows, erase_rows};
 use crate::withdrawal::record::{Counts, Purge, Stage};
 use crate::withdrawal::{Event, Failure, Place, Withdrawal};
 
+/// How far destroyed keys are sought.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    HereAlone,
+    BackupsToo,
+}
+
 impl Withdrawal {
     /// Erases what is due; all of it shares one rotation of the epoch.
     pub fn carry_out(&self, filed: Position) -> Result<Vec<Event>, Failure> {
         let owners = self.ready(filed);
-        let purges = self.erase(&owners)?;
+        let purges = self.erase(&owners, Extent::BackupsToo)?;
         self.due().retain(|due| !owners.contains(&due.owner));
         let records: u64 = purges.iter().map(|purge| purge.destroyed.records).sum();
         let bytes: u64 = purges.iter().map(|purge| purge.destroyed.bytes).sum();
@@ -23,10 +30,11 @@ impl Withdrawal {
         Ok(purges.iter().map(|purge| Event::of(purge, What::Erased, self.now())).collect())
     }
 
-    /// Destroys what is held for these connections, and their keys.
+    /// Destroys what was held for these connections and has been sent on to those who are linked to them. Backups keep
+    /// it until the next purge: nobody has left, and where such a backup is restored nothing else has it.
     pub fn drop_held(&self, owners: &[OwnerId]) -> Result<(), Failure> {
         if !owners.is_empty() {
-            self.erase(owners)?;
+            self.erase(owners, Extent::HereAlone)?;
         }
         Ok(())
     }
@@ -43,7 +51,7 @@ impl Withdrawal {
             owners.iter().filter_map(|owner| Some(turn.directory().held_owner(owner)?.digest)).collect();
         turn.tombstone(&connections, now);
         turn.commit()?;
-        self.drop_held(&owners)?;
+        self.erase(&owners, Extent::BackupsToo)?;
         tracing::info!(connections = owners.len(), "held data that nobody linked in time are destroyed");
         Ok(owners.len())
     }
@@ -60,12 +68,13 @@ impl Withdrawal {
         }
         let retained: Vec<_> = retained(&purges);
         let owners = purges.iter().map(|purge| &purge.owner).chain(keyless).copied().collect::<Vec<_>>();
+        self.reach_backups(&mut purges);
         self.erase_stored(&owners, &retained)?;
         self.forget(&owners, &retained, &mut purges)
     }
 
     /// The steps from the tombstone to the last row; an interruption anywhere leaves the owner due.
-    fn erase(&self, owners: &[OwnerId]) -> Result<Vec<Purge>, Failure> {
+    fn erase(&self, owners: &[OwnerId], extent: Extent) -> Result<Vec<Purge>, Failure> {
         let _alone = self.rotating();
         let mut purges: Vec<_> = owners.iter().filter_map(|owner| self.log.open_of(owner)).collect();
         let retained = retained(&purges);
@@ -86,6 +95,9 @@ impl Withdrawal {
         }
         self.log.write(&purges)?;
 
+        if extent == Extent::BackupsToo {
+            self.reach_backups(&mut purges);
+        }
         self.erase_stored(owners, &retained)?;
         self.forget(owners, &retained, &mut purges)?;
         Ok(purges)

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::crypto::key::{Rng, random};
+use crate::crypto::key::{Key, Rng, random};
 use crate::crypto::keyring::Keyring;
 use crate::crypto::seal::{self, Location};
 use crate::model::id::OwnerId;
@@ -33,7 +33,7 @@ impl PurgeLog {
         let mut altered = false;
         let prefix = row(&SITE, table::PURGE, &[]);
         log.engine.scan(&prefix, &mut |key, sealed| {
-            match log.read(&key[prefix.len()..], sealed) {
+            match read(&key[prefix.len()..], sealed, &log.keyring.site().index) {
                 Some(purge) => {
                     log.purges().insert(purge.id, purge);
                 }
@@ -53,10 +53,8 @@ impl PurgeLog {
     pub(super) fn rows(&self, purges: &[Purge]) -> Batch {
         let mut batch = Batch::default();
         for purge in purges {
-            let mut plain = vec![VERSION];
-            serde_json::to_writer(&mut plain, purge).expect("a purge has text keys and whole numbers");
-            let sealed = seal::seal(&self.keyring.site().index, at(&purge.id), &plain, &*self.rng);
-            batch.put(row(&SITE, table::PURGE, &purge.id.0), sealed);
+            let (key, sealed) = sealed(purge, &self.keyring.site().index, &*self.rng);
+            batch.put(key, sealed);
         }
         batch
     }
@@ -95,16 +93,24 @@ impl PurgeLog {
         self.purges().values().find(|purge| purge.owner == *owner && purge.is_open()).cloned()
     }
 
-    fn read(&self, item: &[u8], sealed: &[u8]) -> Option<Purge> {
-        let id = PurgeId(item.try_into().ok()?);
-        let plain = seal::open(&self.keyring.site().index, at(&id), sealed).ok()?;
-        let (&VERSION, json) = plain.split_first()? else { return None };
-        serde_json::from_slice(json).ok().filter(|purge: &Purge| purge.id == id)
-    }
-
     fn purges(&self) -> MutexGuard<'_, BTreeMap<PurgeId, Purge>> {
         self.purges.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The row of a purge: its key, and its value sealed under the index key.
+pub fn sealed(purge: &Purge, index: &Key, rng: &Rng) -> (Vec<u8>, Vec<u8>) {
+    let mut plain = vec![VERSION];
+    serde_json::to_writer(&mut plain, purge).expect("a purge has text keys and whole numbers");
+    (row(&SITE, table::PURGE, &purge.id.0), seal::seal(index, at(&purge.id), &plain, rng))
+}
+
+/// The purge of a row whose key ends so; none where it does not open.
+pub fn read(item: &[u8], sealed: &[u8], index: &Key) -> Option<Purge> {
+    let id = PurgeId(item.try_into().ok()?);
+    let plain = seal::open(index, at(&id), sealed).ok()?;
+    let (&VERSION, json) = plain.split_first()? else { return None };
+    serde_json::from_slice(json).ok().filter(|purge: &Purge| purge.id == id)
 }
 
 fn at(id: &PurgeId) -> Location<'_> {

@@ -5,20 +5,21 @@
 //!   ─▶ tombstoned: links ended, tombstone, state withdrawn (fsynced; the notice's 200)
 //!   ─▶ bodies taken before that are filed, their journal keys' generation closed
 //!   ─▶ destroying: what is there is counted ─▶ survivors' keys under the next epoch, this one destroyed
-//!   ─▶ destroyed ─▶ rows and files gone ─▶ erased ─▶ the database compacted
+//!   ─▶ destroyed ─▶ capsules of backups without them ─▶ rows and files gone ─▶ erased ─▶ the database compacted
 //! ```
 //! Each arrow is a durable row of the purge log ([`record::Purge`]) before the step that follows it. Every step may be
 //! repeated; a start goes on where the last one stopped, before any port opens. The receipt is made of that row.
 //!
 //! Never: a read of a withdrawn participant's data; a key of theirs left behind; somebody else's data touched.
 
+mod backups;
 mod begin;
 pub mod compaction;
 pub mod course;
 mod erase;
 pub mod event;
 pub mod failure;
-mod log;
+pub mod log;
 pub mod notice;
 pub mod places;
 pub mod receipt;
@@ -29,6 +30,7 @@ mod view;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::backup::Backups;
 use crate::clock::Clock;
 use crate::crypto::key::Rng;
 use crate::crypto::keyring::{self, JournalGeneration, Keyring};
@@ -80,6 +82,8 @@ pub struct Parts {
     pub engine: Arc<dyn Engine>,
     /// Where pings wait.
     pub queue: Arc<Queue>,
+    /// The backups.
+    pub backups: Arc<Backups>,
     /// Where bodies are taken.
     pub journal: Journal,
     /// The disk.
@@ -153,16 +157,19 @@ impl Withdrawal {
         self.due().len() + self.settling().len()
     }
 
-    /// Whether an owner's data can go once the body at this place is filed: more need not be gathered behind it.
-    pub fn waits_for(&self, place: Position) -> bool {
-        self.due().iter().any(|due| due.after <= place)
+    /// Whether a purge has something to do once the body at this place is filed: more need not be gathered behind it.
+    pub fn waits_for(&self, place: Position, monotonic: Duration) -> bool {
+        let has_settled = || place >= self.replayed && self.settling().iter().any(|(_, over)| *over <= monotonic);
+        self.due().iter().any(|due| due.after <= place) || has_settled()
     }
 
     /// How many bodies that came before a participant left are not filed yet, and may hold what is theirs; none where
     /// nothing of theirs waits to be destroyed.
     pub fn bodies_pending(&self, owner: &OwnerId) -> u64 {
-        let filed = self.parts.journal.filed();
-        self.due().iter().find(|due| due.owner == *owner).map_or(0, |due| due.after.0.saturating_sub(filed.0))
+        let (newest, filed) = (self.parts.journal.newest(), self.parts.journal.filed());
+        let due = self.due().iter().find(|due| due.owner == *owner).map(|due| due.after);
+        let settles = || self.log.open_of(owner).is_some_and(|purge| purge.is_settling());
+        due.or_else(|| settles().then_some(newest)).map_or(0, |after| after.0.saturating_sub(filed.0))
     }
 
     /// Everything that was taken before the notice is filed, and so is what else shares its journal generation.

@@ -65,6 +65,7 @@ pub const PLACES: &[Place] = &[
     place("exports that were handed out, and the codes in them", Emptied::Kept(table::EXPORT)),
     place("tokens of the API", Emptied::Kept(table::TOKEN)),
     place("how far filing has come", Emptied::Kept(table::PROGRESS)),
+    place("backups that were made", Emptied::Kept(table::BACKUP)),
     place("the last head of the audit log", Emptied::Kept(table::AUDIT)),
     place("when the escrow of the root key was verified", Emptied::Kept(table::ESCROW)),
     place("the audit log, which names codes and what was done", Emptied::KeptBesideTheStore),

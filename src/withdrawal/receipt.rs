@@ -45,6 +45,10 @@ pub fn signed(purge: &Purge, exports: &[HandedOut], head: Option<&AuditHead>, se
     let handed_out = exports.iter().map(|export| {
         json!({ "number": export.number, "made_at": export.made.to_string(), "manifest_sha256": export.manifest })
     });
+    let backups = purge
+        .backups_not_reached
+        .iter()
+        .map(|missed| json!({ "backup": missed.id, "made_at": missed.made.to_string(), "file": missed.file }));
     let mut receipt = json!({
         "format": FORMAT,
         "purge": purge.id,
@@ -73,7 +77,7 @@ pub fn signed(purge: &Purge, exports: &[HandedOut], head: Option<&AuditHead>, se
         "claim": "logical",
         "database": compaction(purge.compaction),
         "exports": handed_out.collect::<Vec<_>>(),
-        "backups_not_reached": [],
+        "backups_not_reached": backups.collect::<Vec<_>>(),
         "without_owner": { "items": purge.ownerless, "expire_by": time(purge.ownerless_until) },
         "audit_entry": purge.audit,
         "audit_head": head,
@@ -149,7 +153,8 @@ impl Receipt {
         line("Epoch destroyed", &at("/epoch_destroyed"));
         line("Claim", "logical erasure: the keys were in files that were overwritten");
         line("Database", rewriting(&at("/database")));
-        line("Backups not reached", &listed(&self.0["backups_not_reached"], plain));
+        let backups = self.0["backups_not_reached"].as_array().map_or(&[][..], Vec::as_slice);
+        line("Backups not reached", &if backups.is_empty() { "none".to_owned() } else { backups.len().to_string() });
         line(
             "Items without owner",
             &format!("{}, gone by {}", at("/without_owner/items"), dash(&at("/without_owner/expire_by"))),
@@ -160,6 +165,14 @@ impl Receipt {
         line("Site's public key", "");
         let indented = |text: &str| format!("  {text}\n");
         page.push_str(&indented(&at("/site_key")));
+        if !backups.is_empty() {
+            page.push_str("Backups that still hold the keys; destroy them, or bring them within reach:\n");
+        }
+        for backup in backups {
+            let text = |name: &str| plain(&backup[name]);
+            let place = if backup["file"].is_null() { "handed out".to_owned() } else { text("file") };
+            page.push_str(&format!("  {}, made {}\n    {place}\n", text("backup"), text("made_at")));
+        }
         page.push_str("Exports that were handed out before and hold this code:\n");
         let exports = self.0["exports"].as_array().map_or(&[][..], Vec::as_slice);
         if exports.is_empty() {
@@ -239,13 +252,6 @@ fn plain(value: &Value) -> String {
 
 fn dash(text: &str) -> &str {
     if text.is_empty() { "-" } else { text }
-}
-
-fn listed(value: &Value, show: fn(&Value) -> String) -> String {
-    match value.as_array().map(Vec::as_slice) {
-        None | Some([]) => "none".to_owned(),
-        Some(items) => items.iter().map(show).collect::<Vec<_>>().join(", "),
-    }
 }
 
 /// The value without white space, the members of every object in the order of their names.

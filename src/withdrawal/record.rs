@@ -10,6 +10,7 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
+use crate::backup::Missed;
 use crate::model::connection::ClientId;
 use crate::model::id::OwnerId;
 use crate::model::study::DataFate;
@@ -156,6 +157,9 @@ pub struct Purge {
     pub compaction: Compaction,
     /// The entry of the audit log, where there is one.
     pub audit: Option<u64>,
+    /// The backups that still hold the destroyed keys.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub backups_not_reached: Vec<Missed>,
 }
 
 impl Purge {

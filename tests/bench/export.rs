@@ -93,6 +93,7 @@ struct Peer {
     bytes: u64,
 }
 
+#[expect(clippy::disallowed_methods, reason = "which Python has pandas is the machine's matter")]
 fn peer(opened: &Path, folder: &Path, recipient: &str) -> Peer {
     let python = std::env::var("STUDYGATE_PEER_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/bench/peer_export.py");

@@ -7,6 +7,7 @@
 
 mod big_push;
 mod callbacks;
+mod coverage;
 mod crowd;
 mod dead;
 mod export;
@@ -89,6 +90,7 @@ const SCENARIOS: &[Scenario] = &[
     ("export", export::measure),
     ("million", million::measure),
     ("million-mixed", million::measure_mixed),
+    ("coverage", coverage::measure),
     ("purge", purge::measure),
     ("purge-space", purge_space::measure),
 ];

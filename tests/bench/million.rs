@@ -19,7 +19,7 @@ use crate::process::{bytes_written, resident_mib};
 use crate::site::{Site, files_below};
 use crate::traffic::MIDNIGHT;
 
-const PARTICIPANTS: usize = 50;
+pub(crate) const PARTICIPANTS: usize = 50;
 const ITEMS_A_BODY: usize = 120;
 const EPOCHS_A_DAY: usize = 96;
 const STARTS: usize = 5;
@@ -27,7 +27,7 @@ const DAY_S: i64 = 86_400;
 
 /// Whose summaries one body holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Bodies {
+pub(crate) enum Bodies {
     /// One user's: a watch was synchronised.
     OfOneUser,
     /// All users' in turn.
@@ -50,7 +50,7 @@ fn fill_and_look(effort: Effort, bodies: Bodies) -> Vec<Figure> {
     site.add_participants("MILLION", &population);
     let written_before = bytes_written(site.pid());
     let began = Instant::now();
-    let (summaries, received) = fill(&site, &population, effort.summaries, bodies);
+    let (summaries, received) = fill(&site, &population, effort.summaries, EPOCHS_A_DAY, bodies);
     site.wait_until_filed();
     let seconds = began.elapsed().as_secs_f64();
     // What the store still has to write in the background belongs to the bill.
@@ -83,9 +83,15 @@ fn fill_and_look(effort: Effort, bodies: Bodies) -> Vec<Figure> {
     ]
 }
 
-/// Pushes about this many summaries; returns how many, and the bytes of their bodies.
-fn fill(site: &Site, population: &Population, wanted: usize, bodies: Bodies) -> (usize, u64) {
-    let days = wanted.div_ceil(PARTICIPANTS * EPOCHS_A_DAY);
+/// Pushes about this many summaries, so many a day and participant; returns how many, and the bytes of their bodies.
+pub(crate) fn fill(
+    site: &Site,
+    population: &Population,
+    wanted: usize,
+    epochs_a_day: usize,
+    bodies: Bodies,
+) -> (usize, u64) {
+    let days = wanted.div_ceil(PARTICIPANTS * epochs_a_day);
     let (mut client, path) = (site.client(), site.notification_path());
     let (mut summaries, mut received) = (0, 0);
     let mut send = |records: &[Record]| {
@@ -96,7 +102,7 @@ fn fill(site: &Site, population: &Population, wanted: usize, bodies: Bodies) -> 
     };
     let of_day = |user: usize, day: usize| {
         let midnight = MIDNIGHT.plus(DAY_S * i64::try_from(day).expect("few days"));
-        health::epochs(population.user(user), midnight, EPOCHS_A_DAY as u32)
+        health::epochs(population.user(user), midnight, u32::try_from(epochs_a_day).expect("a day has 96"))
     };
     match bodies {
         Bodies::OfOneUser => {
@@ -112,7 +118,7 @@ fn fill(site: &Site, population: &Population, wanted: usize, bodies: Bodies) -> 
         Bodies::Mixed => {
             for day in 0..days {
                 let users: Vec<Vec<Record>> = (0..PARTICIPANTS).map(|user| of_day(user, day)).collect();
-                let in_turn: Vec<Record> = (0..EPOCHS_A_DAY)
+                let in_turn: Vec<Record> = (0..epochs_a_day)
                     .flat_map(|epoch| users.iter().map(move |records| records[epoch].clone()))
                     .collect();
                 in_turn.chunks(ITEMS_A_BODY).for_each(&mut send);

@@ -93,7 +93,7 @@ fn whatever_is_done_to_the_log_is_found_with_its_place_on_the_box_and_on_a_copy(
     let site = stopped();
     let log = site.data_dir().join("audit/log");
     let whole = lines(&log);
-    let public_key = site.cli(&["keys", "show"]).trim().to_owned();
+    let public_key = site.cli_json(&["keys", "show"])["site_key"].as_str().expect("a key").to_owned();
     let verified = site.cli(&["audit", "verify"]);
     let checkpoint =
         verified.lines().find_map(|line| line.strip_prefix("checkpoint ")).expect("it is printed").to_owned();
@@ -140,7 +140,7 @@ fn whatever_is_done_to_the_log_is_found_with_its_place_on_the_box_and_on_a_copy(
 fn missing_piece_and_the_log_of_another_site_are_found() {
     let site = stopped();
     let (log, other) = (site.data_dir().join("audit/log"), stopped());
-    let public_key = site.cli(&["keys", "show"]).trim().to_owned();
+    let public_key = site.cli_json(&["keys", "show"])["site_key"].as_str().expect("a key").to_owned();
     let all = lines(&log);
     let copy = site.scratch("pieces");
     fs::create_dir(&copy).expect("a folder");

@@ -3,7 +3,9 @@
 mod audit;
 mod audit_tampering;
 mod clear_text;
+mod coverage;
 mod deregistration;
+mod disclosure;
 mod hostile;
 mod identity;
 mod keys;

@@ -11,7 +11,7 @@ use std::{
 use ring::digest::{SHA256, digest};
 use serde_json::Value;
 use studygate::{
-    dataset::{keyfile::Identities, open::open},
+    dataset::{format::Format, keyfile::Identities, open::open},
     export::{job::Export, select::Scope},
     model::{
         study::{DatesRule, Keep, LocationRule, Rules, Study},
@@ -88,19 +88,26 @@ pub(crate) fn golden() -> Vec<(&'static str, String)> {
     policies().into_iter().map(of).collect()
 }
 
-/// The opened dataset of a policy, made of the golden store: every file by its path.
-pub(crate) fn dataset(rules: &Rules) -> BTreeMap<String, Vec<u8>> {
+/// The dataset of a policy, as it leaves.
+pub(crate) fn encrypted(rules: &Rules, format: Format) -> Vec<u8> {
+    let scope = Scope { format, ..Scope::default() };
     let folder = Folder::new();
     folder.unpack(&fixtures().join("store.zip"));
     let site = folder.open();
     let set = |_: &Study| Ok::<_, Refusal>(StudyChange { rules: Some(rules.clone()), recipients: None });
     site.people.set_study(STUDY, set).expect("rules that a study may have");
     let (people, catalog, keyring) = (Arc::clone(&site.people), Arc::clone(&site.catalog), Arc::clone(&site.keyring));
-    let export = Export::new(people, catalog, keyring, STUDY, Scope::default(), NOW).expect("it may be written");
-    let dir = tempfile::tempdir().expect("a folder");
-    let (encrypted, opened) = (dir.path().join("dataset.zip.age"), dir.path().join("opened"));
+    let export = Export::new(people, catalog, keyring, STUDY, scope, NOW).expect("it may be written");
     let mut output = Vec::new();
     export.write(&mut output, None).expect("written");
+    output
+}
+
+/// The opened dataset of a policy, made of the golden store: every file by its path.
+pub(crate) fn dataset(rules: &Rules) -> BTreeMap<String, Vec<u8>> {
+    let output = encrypted(rules, Format::Csv);
+    let dir = tempfile::tempdir().expect("a folder");
+    let (encrypted, opened) = (dir.path().join("dataset.zip.age"), dir.path().join("opened"));
     fs::write(&encrypted, output).expect("written");
     let key = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/dataset/made-up-key.txt");
     open(&encrypted, &Identities::read(&key).expect("a key"), &opened).expect("it opens");

@@ -1,6 +1,7 @@
 //! The routes of the local API over a directory in memory, with a stand-in for the rest of the gateway.
 #![allow(dead_code, reason = "each test file uses its own part of it")]
 
+use std::collections::HashMap;
 use std::io;
 use std::sync::{Arc, Mutex};
 
@@ -10,11 +11,16 @@ use serde_json::{Value, json};
 use studygate::access::{Gate, rights::Reach, socket::SocketGrants, tokens::Tokens};
 use studygate::audit::{self, Log, Who};
 use studygate::clock::Clock;
+use studygate::coverage::{
+    judge::{Gap, State},
+    report::{Asked, OfType, Report, Row},
+};
 use studygate::crypto::{
     key::Key,
     keyring::Keyring,
     root_key::{Fingerprint, is_proof},
 };
+use studygate::dataset::recipient::Recipient;
 use studygate::disk::Space;
 use studygate::http::local::{
     Routes,
@@ -22,7 +28,12 @@ use studygate::http::local::{
     keys::{KeyDesk, NewRoot, RootReplaced, Rotated, Shown},
 };
 use studygate::http::local_api::StreamPiece;
-use studygate::model::{id::OwnerId, participant::Window, time::UnixSeconds};
+use studygate::model::{
+    id::OwnerId,
+    participant::{ParticipantState, Window},
+    summary::SummaryType,
+    time::UnixSeconds,
+};
 use studygate::people::{
     People, Settings,
     refusal::{Kind, Refusal},
@@ -56,6 +67,7 @@ impl Clock for Noon {
 pub(crate) struct FakeDesk {
     people: Arc<People>,
     pub(crate) exports: Mutex<Vec<ExportRequest>>,
+    pub(crate) disclosed: Mutex<Vec<String>>,
     pub(crate) recipients_changed: Mutex<Vec<String>>,
     pub(crate) retried: Mutex<Vec<Retry>>,
     pub(crate) left: Mutex<Vec<Leave>>,
@@ -192,6 +204,36 @@ impl Desk for FakeDesk {
         self.quarantined(id, reach).map(|_| vec![event(What::Rejected, "A", "P1")])
     }
 
+    fn coverage(&self, study: &str, asked: &Asked, _now: UnixSeconds) -> Result<Report, Refusal> {
+        let (from, to) = (asked.from.unwrap_or(20_758), asked.to.unwrap_or(20_760));
+        if to < from {
+            return Err(Refusal::Other(Kind::Invalid, "The last day is before the first.".into()));
+        }
+        let directory = self.people.read();
+        let found = directory.study(study)?;
+        let row = |code: &str| Row {
+            code: code.to_owned(),
+            state: ParticipantState::Active,
+            days: vec![State::Received, State::Missing, State::Quiet],
+            longest_gap: Some(Gap { from: from + 1, to: from + 1 }),
+            first_seen: Some(NOW.plus(-9 * 86_400)),
+            last_seen: Some(NOW),
+            silent_since: None,
+            wear_minutes: Some(720),
+            types: vec![OfType {
+                summary_type: SummaryType::named("dailies"),
+                days: vec![State::Received, State::Missing, State::Quiet],
+                minutes: vec![Some(1440), None, None],
+            }],
+        };
+        let rows = directory.participants(&found.id).map(|participant| row(&participant.code)).collect();
+        Ok(Report { from, to, rows })
+    }
+
+    fn last_seen(&self, _participants: &[OwnerId]) -> Result<HashMap<OwnerId, UnixSeconds>, Refusal> {
+        Ok(HashMap::new())
+    }
+
     fn keys(&self) -> &dyn KeyDesk {
         self
     }
@@ -200,12 +242,29 @@ impl Desk for FakeDesk {
         self.recipients_changed.lock().expect("no test panics with it").push(study.to_owned());
     }
 
+    fn backup(&self, _who: Who) -> Result<ExportStream, Refusal> {
+        Ok(ExportStream { file_name: "studygate.sgbackup".into(), pieces: pieces(b"sgbackup") })
+    }
+
+    fn backups(&self) -> Value {
+        json!({ "backups": [] })
+    }
+
+    fn purge_log(&self) -> Result<Vec<u8>, Refusal> {
+        Ok(b"sgpurges".to_vec())
+    }
+
     fn export(&self, request: ExportRequest, _who: Who) -> Result<ExportStream, Refusal> {
         if request.study == "BUSY" {
             return Err(Refusal::ExportRunning);
         }
         self.exports.lock().expect("no test panics with it").push(request);
         Ok(ExportStream { file_name: "A_0001_2026-11-01.zip.age".into(), pieces: pieces(b"sealed") })
+    }
+
+    fn disclose(&self, _participant: &OwnerId, recipient: &Recipient, _who: Who) -> Result<ExportStream, Refusal> {
+        self.disclosed.lock().expect("no test panics with it").push(recipient.as_str().to_owned());
+        Ok(ExportStream { file_name: "A_P1_2026-11-01_disclosure.zip.age".into(), pieces: pieces(b"sealed") })
     }
 }
 
@@ -291,6 +350,7 @@ impl Site {
         let desk = Arc::new(FakeDesk {
             people: Arc::clone(&people),
             exports: Mutex::default(),
+            disclosed: Mutex::default(),
             recipients_changed: Mutex::default(),
             retried: Mutex::default(),
             left: Mutex::default(),

@@ -8,6 +8,7 @@ use std::time::Duration;
 use ring::rand::SystemRandom;
 use studygate::audit;
 use studygate::backoff::Backoff;
+use studygate::backup::{self, Backups};
 use studygate::clock::{Clock, SystemClock};
 use studygate::crypto::key::{Key, Rng};
 use studygate::crypto::keyring::Keyring;
@@ -130,7 +131,16 @@ impl Disk {
         };
         let queue = Arc::new(Queue::open_store(queue_settings, queue, &callbacks, self.clock.now()).expect("a queue"));
         let brake = Brake { share: 0.25, least: 5, hold_for: 1000 };
+        let backups = Backups::open(backup::Parts {
+            settings: backup::Settings { dir: None, disk_reserve: 0 },
+            engine: Arc::clone(&engine),
+            keyring: Arc::clone(&keyring),
+            rng: Arc::clone(&rng),
+            clock: Arc::clone(&self.clock) as _,
+        });
+        let backups = Arc::new(backups.expect("a register"));
         let withdrawal = Withdrawal::new(withdrawal::Parts {
+            backups,
             settings: withdrawal::Settings {
                 tombstone_for: 1000,
                 quarantine_for: 5000,

@@ -36,7 +36,7 @@ pub(crate) fn breaks(document: &Value, operation: &Value, status: u16, media: &s
     if content.is_null() {
         return Some(format!("{media} is not documented for {status}"));
     }
-    let Some(schema) = content.get("schema") else { return None };
+    let schema = content.get("schema")?;
     let value = serde_json::from_slice(body).expect("JSON");
     check(document, schema, &value, "the answer").err()
 }

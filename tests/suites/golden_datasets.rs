@@ -6,10 +6,13 @@ mod golden_support;
 #[path = "../golden_datasets/policies.rs"]
 mod policies;
 
-use std::{fs, path::Path};
+use std::{collections::BTreeMap, fs, path::Path};
+
+use serde_json::{Value, json};
+use studygate::dataset::format::Format;
 
 use golden_support::{Folder, NOW, file, push};
-use policies::{CONSENT_DATE, NOVELTY, STUDY, WINDOW_DATE, fixtures, golden, population, sent};
+use policies::{CONSENT_DATE, NOVELTY, STUDY, WINDOW_DATE, encrypted, fixtures, golden, population, sent};
 use studygate::{
     app::site::Site,
     journal::Header,
@@ -29,6 +32,9 @@ use studygate::{
 };
 
 fn main() {
+    if let Some(dir) = std::env::args().nth(1).filter(|argument| !argument.starts_with('-')) {
+        return leave(Path::new(&dir));
+    }
     fs::create_dir_all(fixtures()).expect("a folder");
     let store = fixtures().join("store.zip");
     if !store.exists() {
@@ -101,4 +107,29 @@ fn recipient() -> String {
     let key = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/dataset/made-up-key.txt");
     let text = fs::read_to_string(key).expect("the tests' key file");
     text.lines().find_map(|line| line.strip_prefix("# public key: ")).expect("a public key").to_owned()
+}
+
+/// Leaves the default dataset in each format in a folder, and what was sent: table, column, rows, sum.
+fn leave(dir: &Path) {
+    for (name, format) in [("csv", Format::Csv), ("ndjson", Format::Ndjson), ("parquet", Format::Parquet)] {
+        fs::write(dir.join(format!("{name}.zip.age")), encrypted(&Rules::default(), format)).expect("written");
+    }
+    let (records, _) = sent(population().users());
+    let of = |summary_type: &str, member: &str| {
+        let mut found = BTreeMap::new();
+        for record in records.iter().filter(|record| record.summary_type == summary_type) {
+            found.insert((record.user, record.natural_key()), record.content.get(member).and_then(Value::as_i64));
+        }
+        (found.len(), found.values().flatten().sum::<i64>())
+    };
+    let expected = [
+        ("activities", "duration_s", of("activities", "durationInSeconds")),
+        ("dailies", "steps", of("dailies", "steps")),
+        ("epochs", "steps", of("epochs", "steps")),
+        ("sleeps", "duration_s", of("sleeps", "durationInSeconds")),
+    ];
+    let rows = expected.map(|(table, column, (rows, sum))| json!([table, column, rows, sum]));
+    fs::write(dir.join("sent.json"), json!(rows).to_string()).expect("written");
+    let lines = expected.map(|(table, column, (rows, sum))| format!("{table}\t{column}\t{rows}\t{sum}\n"));
+    fs::write(dir.join("sent.tsv"), lines.concat()).expect("written");
 }

@@ -82,7 +82,7 @@ impl Vault {
         let contents = Slots::new(dir, "keyring", CONTENT_STEP_BYTES, layer);
         let pair = Pair { epochs, contents };
         if !pair.epochs.exist() {
-            pair.create(root, &*rng, &first())?;
+            pair.create(root, &*rng, &first(), 1)?;
         }
         pair.epochs.preallocate()?;
         pair.contents.preallocate()?;
@@ -96,6 +96,20 @@ impl Vault {
     #[cfg(test)]
     pub(crate) fn on(self, layer: Arc<dyn Layer>) -> Vault {
         Vault { epochs: self.epochs.on(layer.clone()), contents: self.contents.on(layer), ..self }
+    }
+
+    /// Makes the first state of a vault in an empty folder, in this epoch.
+    pub(crate) fn create(
+        dir: &Path,
+        root: &Key,
+        rng: &dyn SecureRandom,
+        layer: Arc<dyn Layer>,
+        content: &Content,
+        epoch: u64,
+    ) -> Result<(), Error> {
+        let epochs = Slots::new(dir, "epoch", EPOCH_STEP_BYTES, layer.clone());
+        let contents = Slots::new(dir, "keyring", CONTENT_STEP_BYTES, layer);
+        Pair { epochs, contents }.create(root, rng, content, epoch)
     }
 
     pub(crate) fn epoch(&self) -> u64 {
@@ -164,7 +178,7 @@ impl Vault {
 
 impl Pair {
     /// Makes the first state; it counts once the epoch's file has its name.
-    fn create(&self, root: &Key, rng: &dyn SecureRandom, content: &Content) -> Result<(), Error> {
+    fn create(&self, root: &Key, rng: &dyn SecureRandom, content: &Content, epoch: u64) -> Result<(), Error> {
         for which in [0, 1] {
             // Content past the first version without an epoch is no interrupted beginning: the epoch was lost.
             if matches!(self.contents.read(which)?, Slot::Written { counter, .. } if which == 1 || counter > 1) {
@@ -173,8 +187,8 @@ impl Pair {
         }
         self.contents.preallocate()?;
         let epoch_key = Key::random(rng);
-        self.contents.write(0, 1, &seal_content(&epoch_key, 1, 1, content, rng))?;
-        self.epochs.create_first(1, &seal_epoch(root, NO_ROOT, 1, &epoch_key, rng))?;
+        self.contents.write(0, 1, &seal_content(&epoch_key, epoch, 1, content, rng))?;
+        self.epochs.create_first(epoch, &seal_epoch(root, NO_ROOT, epoch, &epoch_key, rng))?;
         Ok(())
     }
 

@@ -7,6 +7,8 @@ use crate::dataset::column::{Column, Kind};
 
 /// The longest label that SPSS takes.
 const LABEL_BYTES_MAX: usize = 250;
+/// `ADD FILES` takes 50 at a time, the active dataset among them.
+const FILES_MAX: usize = 49;
 /// A time in UTC is read as text under this name first: no format of SPSS's has its `T` and `Z`.
 const TEXT: &str = "time_text_";
 
@@ -25,20 +27,31 @@ pub(super) fn write(sheets: &[Sheet<'_>], output: &mut dyn Write) -> io::Result<
 }
 
 fn write_table(sheet: &Sheet<'_>, output: &mut dyn Write) -> io::Result<()> {
-    for (number, file) in (0..).zip(&sheet.files) {
-        read(sheet, file, output)?;
-        if number == 0 {
-            writeln!(output, "DATASET NAME {}.", sheet.name)?;
-        } else {
-            writeln!(output, "DATASET NAME part_of_table.\nDATASET ACTIVATE {}.", sheet.name)?;
-            writeln!(output, "ADD FILES /FILE=* /FILE=part_of_table.\nEXECUTE.\nDATASET CLOSE part_of_table.")?;
+    // A dataset with a name stays as it is when the next file is read, in PSPP only if it is a copy.
+    match sheet.files.as_slice() {
+        [file] => read(sheet, file, output)?,
+        files => {
+            let parts: Vec<String> = (1..=files.len()).map(|number| format!("part_{number}")).collect();
+            for (file, part) in files.iter().zip(&parts) {
+                read(sheet, file, output)?;
+                writeln!(output, "DATASET COPY {part}.")?;
+            }
+            let mut rest = parts.as_slice();
+            let mut before = "";
+            while !rest.is_empty() {
+                let (some, behind) = rest.split_at(rest.len().min(FILES_MAX));
+                let files: Vec<_> = some.iter().map(|part| format!("/FILE={part}")).collect();
+                writeln!(output, "ADD FILES{before} {}.\nEXECUTE.", files.join(" "))?;
+                (rest, before) = (behind, " /FILE=*");
+            }
+            writeln!(output, "DATASET CLOSE {}.", parts.join(".\nDATASET CLOSE "))?;
         }
     }
     for (number, column) in times(sheet) {
         let text = format!("{TEXT}{number}");
         let name = column.name;
-        writeln!(output, "COMPUTE {name} = NUMBER(CHAR.SUBSTR({text}, 1, 10), SDATE10)")?;
-        writeln!(output, "  + NUMBER(CHAR.SUBSTR({text}, 12, 8), TIME8).\nFORMATS {name} (DATETIME20).")?;
+        writeln!(output, "COMPUTE {name} = NUMBER(SUBSTR({text}, 1, 10), SDATE10)")?;
+        writeln!(output, "  + NUMBER(SUBSTR({text}, 12, 8), TIME8).\nFORMATS {name} (DATETIME20).")?;
     }
     let texts: Vec<_> = times(sheet).map(|(number, _)| format!("{TEXT}{number}")).collect();
     if !texts.is_empty() {
@@ -50,7 +63,7 @@ fn write_table(sheet: &Sheet<'_>, output: &mut dyn Write) -> io::Result<()> {
         let unit = if column.unit.is_empty() { String::new() } else { format!(" [{}]", column.unit) };
         writeln!(output, "  {} {}", column.name, literal(&format!("{}{unit}", column.label)))?;
     }
-    writeln!(output, "  .\n")
+    writeln!(output, "  .\nDATASET COPY {}.\n", sheet.name)
 }
 
 fn read(sheet: &Sheet<'_>, file: &str, output: &mut dyn Write) -> io::Result<()> {
@@ -100,9 +113,9 @@ mod tests {
         for line in [
             "    steps F20.0\n    time_text_1 A20\n  .\n",
             "/FILE='data/epochs/A-2.csv'",
-            "DATASET NAME epochs.",
-            "ADD FILES /FILE=* /FILE=part_of_table.",
-            "COMPUTE start_utc = NUMBER(CHAR.SUBSTR(time_text_1, 1, 10), SDATE10)",
+            "ADD FILES /FILE=part_1 /FILE=part_2.\nEXECUTE.",
+            "DATASET COPY epochs.",
+            "COMPUTE start_utc = NUMBER(SUBSTR(time_text_1, 1, 10), SDATE10)",
             "DELETE VARIABLES time_text_1.",
             "  steps 'It''s \"so\" \\ here [m/s]'",
         ] {

@@ -4,6 +4,7 @@ use data_encoding::BASE32_NOPAD;
 use serde::{Deserialize, Serialize};
 
 use crate::model::entry::BEFORE_FILE;
+use crate::model::quarantine::Reason;
 use crate::model::{
     id::{BlobId, OwnerId},
     time::UnixSeconds,
@@ -12,26 +13,6 @@ use crate::store::engine::SITE;
 
 /// The version of the stored form; version 1 had neither user nor file.
 pub const VERSION: u8 = 2;
-
-/// Why an item is in quarantine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Reason {
-    /// The item is no object.
-    NotAnObject,
-    /// The member of the notification is no array.
-    NotAnArray,
-    /// The item has no userId.
-    Nobody,
-    /// The callback URL of a ping leads elsewhere than to Garmin.
-    RefusedCallback,
-    /// A pulled file is not what it was announced as.
-    UnexpectedFile,
-    /// More pings wait than the gateway takes.
-    TooManyPulls,
-    /// The item's userId or a key field is twice there, too long, or of another type.
-    Unreadable,
-}
 
 /// Under whose key an item lies, and with whom it goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -73,32 +54,6 @@ pub struct Quarantined {
 /// The name an item is shown by: the beginning of its row's name, a keyed digest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ItemId([u8; 10]);
-
-impl Reason {
-    /// Every reason.
-    pub const ALL: [Self; 7] = [
-        Self::NotAnObject,
-        Self::NotAnArray,
-        Self::Nobody,
-        Self::RefusedCallback,
-        Self::UnexpectedFile,
-        Self::TooManyPulls,
-        Self::Unreadable,
-    ];
-
-    /// Its word in lists and options.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::NotAnObject => "not-an-object",
-            Self::NotAnArray => "not-an-array",
-            Self::Nobody => "nobody",
-            Self::RefusedCallback => "refused-callback",
-            Self::UnexpectedFile => "unexpected-file",
-            Self::TooManyPulls => "too-many-pulls",
-            Self::Unreadable => "unreadable",
-        }
-    }
-}
 
 impl Holder {
     /// What its rows begin with.

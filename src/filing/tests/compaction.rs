@@ -40,6 +40,10 @@ impl Engine for Slow {
         self.engine.scan(prefix, each)
     }
 
+    fn scan_from(&self, first: &[u8], each: &mut dyn FnMut(&[u8], &[u8]) -> bool) -> Result<(), Error> {
+        self.engine.scan_from(first, each)
+    }
+
     fn commit(&self, batch: Batch) -> Result<(), Error> {
         self.engine.commit(batch)
     }
@@ -166,4 +170,24 @@ fn purge_is_carried_out_before_what_came_behind_the_notice_is_filed() {
     assert_eq!(site.records("S", "P2").len(), 0, "it waits for its turn");
     site.file();
     assert_eq!(site.records("S", "P2").len(), 3);
+}
+
+/// Bodies may go on coming for as long as anybody likes: the moment that shows a flood is not made longer by them.
+#[test]
+fn purge_begins_when_its_moment_is_over_though_bodies_come_one_behind_the_other() {
+    let mut site = Site::with(&["u1", "u2"]);
+    // The clock goes on by a second with each look.
+    site.settle_for = Duration::from_secs(4);
+    site.restart();
+    site.push(&leaves("u1"));
+    (1..=20).for_each(|number| site.push(&daily("u2", number)));
+    assert_eq!(purge_of(&site, "P1").stage, Stage::Waiting);
+    let owner = purge_of(&site, "P1").owner;
+    assert_eq!(site.at().withdrawal.bodies_pending(&owner), 21, "any of them may have come before the purge begins");
+    site.round();
+    assert_eq!(purge_of(&site, "P1").stage, Stage::Tombstoned);
+    assert!(site.records("S", "P2").len() < 10, "{}", site.records("S", "P2").len());
+    site.file();
+    assert_eq!(purge_of(&site, "P1").stage, Stage::Erased);
+    assert_eq!(site.records("S", "P2").len(), 20);
 }

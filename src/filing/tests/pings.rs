@@ -55,6 +55,10 @@ impl Engine for Telling {
         self.engine.scan(prefix, each)
     }
 
+    fn scan_from(&self, first: &[u8], each: &mut dyn FnMut(&[u8], &[u8]) -> bool) -> Result<(), Error> {
+        self.engine.scan_from(first, each)
+    }
+
     fn commit(&self, batch: Batch) -> Result<(), Error> {
         self.engine.commit(batch)?;
         self.commits.fetch_add(1, Ordering::AcqRel);

@@ -1,5 +1,6 @@
 //! A gateway without its network edge, in a temporary folder.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -9,10 +10,12 @@ use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 
 use super::NOW;
-use super::given::{HOLD_FOR, Record, callbacks, entries, open_keyring, target};
+use super::backups;
+use super::given::{HOLD_FOR, callbacks, entries, open_keyring, target};
 use super::hand::Hand;
 use super::trail::{self, copy_folder};
 use crate::audit::Log;
+use crate::backup::Backups;
 use crate::clock::Clock as _;
 use crate::crypto::key::Rng;
 use crate::crypto::keyring::Keyring;
@@ -27,18 +30,17 @@ use crate::model::connection::{ClientId, ConnectionDigest};
 use crate::model::id::{OwnerId, StudyId};
 use crate::model::participant::Window;
 use crate::model::study::Rules;
-use crate::model::summary::SummaryType;
 use crate::model::time::UnixSeconds;
 use crate::people::decide::{participant::NewParticipant, study::NewStudy};
 use crate::people::{LinkRequest, People, Settings as PeopleSettings};
 use crate::queue::{self, Queue};
 use crate::records::catalog::Catalog;
-use crate::records::read::Window as ReadWindow;
 use crate::store::blobs::Blobs;
 use crate::store::engine::{Batch, Engine};
 use crate::store::faulty::{Fault, Faulty};
 use crate::store::memory::Memory;
-use crate::telemetry::filing::{FilingMetrics, RecordResult};
+use crate::store::snapshot::Snapshots;
+use crate::telemetry::filing::FilingMetrics;
 use crate::telemetry::registry::Registry;
 use crate::withdrawal::course::Brake;
 use crate::withdrawal::{self, Applied, Withdrawal};
@@ -58,6 +60,8 @@ pub(super) struct Site {
     pub(super) held_connections_max: usize,
     pub(super) inline_bytes_max: usize,
     pub(super) brake: Brake,
+    /// The folder of backups, where there is one.
+    pub(super) backups: Option<PathBuf>,
     pub(super) settle_for: Duration,
     runtime: Runtime,
     running: Option<Running>,
@@ -73,6 +77,8 @@ pub(super) struct Running {
     pub(super) queue: Arc<Queue>,
     pub(super) journal: Journal,
     pub(super) withdrawal: Arc<Withdrawal>,
+    pub(super) backups: Arc<Backups>,
+    pub(super) rows: Arc<Snapshots>,
     pub(super) audit: Arc<Log>,
     pub(super) metrics: FilingMetrics,
     pub(super) filing: Filing,
@@ -108,13 +114,13 @@ impl Site {
             held_connections_max: 100,
             inline_bytes_max: INLINE_BYTES_MAX,
             brake: Brake { share: 0.25, least: 5, hold_for: HOLD_FOR },
+            backups: None,
             settle_for: Duration::ZERO,
             runtime: Builder::new_current_thread().build().expect("a runtime"),
             running: None,
         }
     }
 
-    /// What runs.
     pub(super) fn at(&self) -> &Running {
         self.running.as_ref().expect("the site runs")
     }
@@ -134,6 +140,8 @@ impl Site {
         self.kill();
         let dir = self.dir.path();
         let rng: Arc<Rng> = Arc::new(SystemRandom::new());
+        let rows = Arc::new(Snapshots::new(engine));
+        let engine: Arc<dyn Engine> = Arc::clone(&rows) as _;
         let keyring = Arc::new(open_keyring(&dir.join("keyring")));
         let blobs = Arc::new(Blobs::open(&dir.join("blobs")).map_err(text)?);
         let quarantine =
@@ -170,7 +178,10 @@ impl Site {
         };
         let queue = Queue::open_store(queue::Settings::default(), queue, &callbacks, self.clock.now());
         let queue = Arc::new(queue.map_err(text)?);
+        let kept = (Arc::clone(&engine), Arc::clone(&keyring), Arc::clone(&rng), Arc::clone(&self.clock) as _);
+        let backups = backups::open(self.backups.clone(), kept)?;
         let withdrawal = Withdrawal::new(withdrawal::Parts {
+            backups: Arc::clone(&backups),
             settings: withdrawal::Settings {
                 tombstone_for: TOMBSTONE_FOR,
                 quarantine_for: self.settings.quarantine_for,
@@ -220,6 +231,8 @@ impl Site {
             queue,
             journal,
             withdrawal,
+            backups,
+            rows,
             audit,
             metrics,
             filing,
@@ -365,37 +378,8 @@ impl Site {
         self.push(body);
         self.file();
     }
-
-    /// Everything that is stored of a participant, by type, time and record.
-    pub(super) fn records(&self, study: &str, code: &str) -> Vec<Record> {
-        self.records_of(&self.id(study, code))
-    }
-
-    /// Everything that is stored of an owner.
-    pub(super) fn records_of(&self, owner: &OwnerId) -> Vec<Record> {
-        let catalog = &self.at().catalog;
-        let mut window = ReadWindow::default();
-        let mut entries = catalog.entries(owner).expect("an index opens");
-        entries.sort_by(|(_, left), (_, right)| left.sort_key().cmp(&right.sort_key()));
-        let read = |(pack, entry)| {
-            let mut data = Vec::new();
-            let mut keep = |piece: &[u8]| {
-                data.extend_from_slice(piece);
-                Ok(())
-            };
-            catalog.data(owner, &pack, &entry, &mut window, &mut keep).expect("a record opens");
-            Record { entry, data: String::from_utf8(data).expect("JSON is text") }
-        };
-        entries.into_iter().map(read).collect()
-    }
-
-    /// How many records of this type came to this since the last start.
-    pub(super) fn counted(&self, summary_type: &str, result: RecordResult) -> u64 {
-        let label = SummaryType::named(summary_type).label();
-        self.at().metrics.records.with_label_values(&[label, result.name()]).get()
-    }
 }
 
-fn text(error: impl std::fmt::Display) -> String {
+fn text(error: impl ToString) -> String {
     error.to_string()
 }

@@ -1,5 +1,6 @@
 //! What the local API asks of the rest of the gateway: what is not in the directory of people.
 
+use std::collections::HashMap;
 use std::io;
 
 use serde_json::Value;
@@ -7,7 +8,9 @@ use tokio::sync::mpsc;
 
 use crate::access::rights::Reach;
 use crate::audit::Who;
+use crate::coverage::report::{Asked, Report};
 use crate::dataset::format::Format;
+use crate::dataset::recipient::Recipient;
 use crate::http::local::keys::KeyDesk;
 use crate::http::local_api::StreamPiece;
 use crate::model::{id::OwnerId, participant::Window, time::UnixSeconds};
@@ -23,6 +26,12 @@ pub trait Desk: Send + Sync {
 
     /// What concerns the keys.
     fn keys(&self) -> &dyn KeyDesk;
+
+    /// What came of a study's participants, day by day. The study exists; nobody who has left is in it.
+    fn coverage(&self, study: &str, asked: &Asked, now: UnixSeconds) -> Result<Report, Refusal>;
+
+    /// The last time that the records of each of these cover; who has none, or has left, is not in it.
+    fn last_seen(&self, participants: &[OwnerId]) -> Result<HashMap<OwnerId, UnixSeconds>, Refusal>;
 
     /// The quarantined items: a JSON object each, without their content.
     fn quarantine(&self, reach: &Reach) -> Result<Vec<Value>, Refusal>;
@@ -88,6 +97,19 @@ pub trait Desk: Send + Sync {
     /// Begins an export for this caller; refused before its first byte, or a stream. Its beginning is in the audit log
     /// before its first byte is made, and how it ends before its end is told.
     fn export(&self, request: ExportRequest, who: Who) -> Result<ExportStream, Refusal>;
+
+    /// Begins to hand out everything that is held on a participant of a study, encrypted to this recipient; refused for
+    /// one who has left. It is in the audit log before its first byte is made.
+    fn disclose(&self, participant: &OwnerId, recipient: &Recipient, who: Who) -> Result<ExportStream, Refusal>;
+
+    /// Begins a backup for this caller, as [`export`](Self::export) does an export.
+    fn backup(&self, who: Who) -> Result<ExportStream, Refusal>;
+
+    /// The backups that are known of: `{"backups": [object]}`.
+    fn backups(&self) -> Value;
+
+    /// The purge log that a restore needs, as a file.
+    fn purge_log(&self) -> Result<Vec<u8>, Refusal>;
 }
 
 /// Bytes on their way to whoever asked for them.

@@ -16,7 +16,7 @@ use crate::dataset::{
 };
 use crate::http::local::{
     Answer, Call, Routes,
-    desk::{ExportRequest, Revisions},
+    desk::{ExportRequest, ExportStream, Revisions},
     members::Query,
     times::{window_beginning, window_end},
 };
@@ -29,8 +29,12 @@ const KNOWN: &[&str] = &["participant", "tables", "from", "to", "since", "as_of"
 
 pub(super) fn begin(routes: &Routes, call: &Call) -> Answer {
     let request = request(routes, call)?;
-    let stream = routes.desk.export(request, call.who())?;
-    // The name is made of the study's name, a number and a date, none of which holds a quote.
+    streamed(routes.desk.export(request, call.who())?)
+}
+
+/// The answer that is a file of this name.
+pub(super) fn streamed(stream: ExportStream) -> Answer {
+    // The name is made of names, codes, numbers and dates, none of which holds a quote.
     let disposition = format!("attachment; filename=\"{}\"", stream.file_name);
     let disposition = HeaderValue::from_str(&disposition).map_err(|_| Problem::internal())?;
     Ok(LocalResponse {

@@ -2,7 +2,7 @@
 //!
 //! | request | answer |
 //! |---|---|
-//! | GET exports?study= | `{"exports": [EXPORT]}`: of all studies or one, by study and number |
+//! | GET exports?study=&limit=&after= | `{"exports": [EXPORT], "next"}`: of all studies or one, by study and number |
 //! | GET exports/{study}/{number} | the EXPORT with `codes` and `rules` |
 //!
 //! EXPORT: `{"study", "number", "made", "manifest_sha256", "participants", "sequence", "from", "to",
@@ -14,14 +14,15 @@ use hyper::StatusCode;
 use serde_json::{Value, json};
 
 use crate::audit::{Act, Event};
-use crate::http::local::{Answer, Call, Routes, json, views::RulesView};
+use crate::http::local::{Answer, Call, Routes, json, page::Page, views::RulesView};
 use crate::http::problem::Problem;
 use crate::model::study::Study;
 use crate::people::refusal::Refusal;
 use crate::people::register::Export;
 
 pub(super) fn list(routes: &Routes, call: &Call) -> Answer {
-    let query = call.query(&["study"])?;
+    let query = call.query(&["study", "limit", "after"])?;
+    let page = Page::of(&query)?;
     let directory = routes.people.read();
     let asked = query.one("study")?;
     if let Some(name) = asked.filter(|name| !call.reach.covers(name)) {
@@ -35,9 +36,13 @@ pub(super) fn list(routes: &Routes, call: &Call) -> Answer {
     for study in &studies {
         exports.extend(routes.people.exports(&study.id)?.iter().map(|export| shown(study, export)));
     }
+    let key = |export: &Value| {
+        format!("{}~{:010}", export["study"].as_str().unwrap_or_default(), export["number"].as_u64().unwrap_or(0))
+    };
+    let (exports, next) = page.cut(exports, key);
     let listed = Act::ExportsListed {};
     call.did(asked.map_or_else(|| Event::new(listed.clone()), |name| Event::of_study(listed.clone(), name)));
-    Ok(json(StatusCode::OK, &json!({ "exports": exports })))
+    Ok(json(StatusCode::OK, &json!({ "exports": exports, "next": next })))
 }
 
 pub(super) fn show(routes: &Routes, call: &Call) -> Answer {

@@ -6,7 +6,10 @@
 //! Never: a userId in an answer; a participant's code in the log.
 
 mod audit;
+mod backups;
+mod coverage;
 pub mod desk;
+mod disclose;
 mod export;
 mod exports;
 pub mod keys;

@@ -97,9 +97,9 @@ fn id(route: &Route) -> String {
 
 /// The statuses with which a route may refuse.
 fn refusals(route: &Route) -> Vec<u16> {
-    let mut statuses = vec![400, 401, 403, 408, 413, 429, 500, 503];
+    let mut statuses = vec![400, 401, 403, 404, 408, 413, 429, 500, 503];
     if route.path.contains('{') || route.method != "GET" {
-        statuses.extend([404, 409, 423, 501]);
+        statuses.extend([409, 423, 501]);
     }
     statuses.sort_unstable();
     statuses

@@ -12,7 +12,7 @@
 //!
 //! | request | body | answer |
 //! |---|---|---|
-//! | GET P?limit=&after= | | `{"participants": […], "next"}` by code |
+//! | GET P?limit=&after=&silent= | | `{"participants": […], "next"}` by code; who is silent alone, see `coverage.rs` |
 //! | POST P | `{"code"?, "garmin_user"? or "unassigned"?, "client"?, "from"?, "to"?, "consent"?, "despite_withdrawal"?, "reason"?}` | 201, the participant |
 //! | GET P/C | | the participant |
 //! | PATCH P/C | `{"from"?, "to"?, "consent"?}`, null takes away | the participant |
@@ -21,10 +21,13 @@
 //! | POST P/C/unlink | `{"at"?, "link"?}` | the participant |
 //! | POST P/C/pause, resume, complete | `{"at"?}` | the participant |
 
+use std::sync::Arc;
+
 use hyper::StatusCode;
 use serde_json::json;
 
 use crate::audit::{Act, Event};
+use crate::http::local::coverage::{self, Silent};
 use crate::http::local::{
     Answer, Call, Routes, json,
     members::Members,
@@ -49,13 +52,30 @@ use crate::people::{
 };
 
 pub(super) fn list(routes: &Routes, call: &Call) -> Answer {
-    let page = Page::of(&call.query(Page::QUERY)?)?;
+    let query = call.query(&["limit", "after", "silent"])?;
+    let page = Page::of(&query)?;
+    if let Some(days) = query.one("silent")? {
+        return list_silent(routes, call, &page, days);
+    }
     let directory = routes.people.read();
     let study = directory.study(call.study())?;
     let now = routes.now();
     let present = directory.participants(&study.id).map(|found| ParticipantView::present(&directory, found, now));
     let erased = directory.retired(&study.id).iter().map(ParticipantView::erased);
     let (views, next) = page.cut(present.chain(erased).collect(), |view| view.code().to_owned());
+    call.did_to_study(Act::ParticipantsListed {});
+    Ok(json(StatusCode::OK, &json!({ "participants": views, "next": next })))
+}
+
+fn list_silent(routes: &Routes, call: &Call, page: &Page, days: &str) -> Answer {
+    let study = Arc::clone(routes.people.read().study(call.study())?);
+    let silent = coverage::silent(routes, &study, days)?;
+    let directory = routes.people.read();
+    let view = |silent: &Silent| {
+        let found = directory.participant(&silent.id).filter(|found| found.is_readable())?;
+        Some(ParticipantView::present(&directory, found, routes.now()).silent(silent.since, silent.last_seen))
+    };
+    let (views, next) = page.cut(silent.iter().filter_map(view).collect(), |view| view.code().to_owned());
     call.did_to_study(Act::ParticipantsListed {});
     Ok(json(StatusCode::OK, &json!({ "participants": views, "next": next })))
 }

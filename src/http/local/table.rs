@@ -6,12 +6,12 @@
 use crate::access::rights::Bounds;
 use crate::access::role::Permission;
 use crate::access::role::Permission::{
-    Audit, Enrol, Export, Keys, Read, Registers, Resolve, Rules, Status, Tokens, Withdraw,
+    Audit, Disclose, Enrol, Export, Keys, Read, Registers, Resolve, Rules, Status, Tokens, Withdraw,
 };
 use crate::http::local::schema::Told;
 use crate::http::local::{
-    Handler, audit, export, exports, keys, lists, openapi, participants, pulls, purges, quarantine, studies, tokens,
-    told,
+    Handler, audit, backups, coverage, disclose, export, exports, keys, lists, openapi, participants, pulls, purges,
+    quarantine, studies, tokens, told,
 };
 
 /// Every route. A segment in braces takes any text.
@@ -34,6 +34,9 @@ pub(super) const ROUTES: &[Route] = &[
     post("studies/{study}/participants/{code}/complete", Enrol, participants::complete, &told::participants::COMPLETE),
     post("studies/{study}/participants/{code}/withdraw", Withdraw, purges::withdraw, &told::purges::WITHDRAW),
     get("studies/{study}/participants/{code}/receipt", Registers, purges::receipt, &told::purges::RECEIPT),
+    get("studies/{study}/participants/{code}/disclose", Disclose, disclose::begin, &told::participants::DISCLOSE)
+        .by_desk(),
+    get("studies/{study}/coverage", Read, coverage::show, &told::coverage::SHOW),
     get("studies/{study}/export", Export, export::begin, &told::site::EXPORT).by_desk(),
     get("exports", Registers, exports::list, &told::exports::LIST).reached(),
     get("exports/{study}/{number}", Registers, exports::show, &told::exports::SHOW),
@@ -51,6 +54,9 @@ pub(super) const ROUTES: &[Route] = &[
     post("purges/{id}/reject", Withdraw, purges::reject, &told::purges::REJECT).reached(),
     get("audit", Audit, audit::list, &told::site::AUDIT).reached(),
     post("audit/verify", Audit, audit::verify, &told::site::AUDIT_VERIFY),
+    get("backups", Keys, backups::list, &told::site::BACKUPS).plain(),
+    get("backups/new", Keys, backups::begin, &told::site::BACKUP_NEW).by_desk(),
+    get("backups/purge-log", Keys, backups::purge_log, &told::site::PURGE_LOG),
     get("keys", Status, keys::show, &told::keys::SHOW).reached().plain(),
     post("keys/rotate", Keys, keys::rotate, &told::keys::ROTATE),
     post("keys/escrow/create", Keys, keys::escrow_made, &told::keys::ESCROW_CREATE),

@@ -67,6 +67,15 @@ pub(super) struct ParticipantView<'a> {
     permissions: Vec<PermissionsView<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     locked_until: Option<String>,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    silent: Option<SilentView>,
+}
+
+/// Since when a participant is silent, and what was covered last.
+#[derive(Serialize)]
+struct SilentView {
+    silent_since: String,
+    last_seen: Option<String>,
 }
 
 /// What a link's user permits, where anything was told. `since` is Garmin's time, `told` the gateway's.
@@ -191,6 +200,7 @@ impl<'a> ParticipantView<'a> {
             erased: None,
             links: links.map(|(known, number)| LinkView::new(known, number, now)).collect(),
             locked_until: None,
+            silent: None,
             permissions: permissions.collect(),
         }
     }
@@ -213,8 +223,15 @@ impl<'a> ParticipantView<'a> {
             erased: None,
             links: Vec::new(),
             locked_until: None,
+            silent: None,
             permissions: Vec::new(),
         }
+    }
+
+    /// The same, told as silent since then.
+    pub(super) fn silent(self, since: UnixSeconds, last_seen: Option<UnixSeconds>) -> Self {
+        let last_seen = last_seen.map(|time| time.to_string());
+        Self { silent: Some(SilentView { silent_since: since.to_string(), last_seen }), ..self }
     }
 
     pub(super) fn code(&self) -> &str {

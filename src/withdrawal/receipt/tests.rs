@@ -31,6 +31,7 @@ fn purge() -> Purge {
         ownerless_until: at(2_592_000),
         compaction: Compaction::WaitsForSpace,
         audit: Some(42),
+        backups_not_reached: Vec::new(),
     }
 }
 

@@ -1,16 +1,17 @@
 //! `exports`.
 
+use crate::http::local::page::PARAMETERS;
 use crate::http::local::schema::{Answered, COUNT, Member, Schema, Told, may, needed};
-use crate::http::local::told::{NULL_MOMENT, TEXTS, studies::RULES};
+use crate::http::local::told::{NEXT, NULL_MOMENT, TEXTS, studies::RULES};
 
 pub(in crate::http::local) const LIST: Told = Told::new(
     "List what was handed out",
-    Answered::Json(Schema::Object(&[needed(
-        "exports",
-        Schema::List(&Schema::Named("Export", &Schema::Object(MEMBERS))),
-    )])),
+    Answered::Json(Schema::Object(&[
+        needed("exports", Schema::List(&Schema::Named("Export", &Schema::Object(MEMBERS)))),
+        NEXT,
+    ])),
 )
-.query(&[may("study", Schema::Text)]);
+.query(&[may("study", Schema::Name), PARAMETERS[0], PARAMETERS[1]]);
 pub(in crate::http::local) const SHOW: Told = Told::new(
     "Show an export that was handed out",
     Answered::Json(Schema::Joined(&[MEMBERS, &[needed("codes", TEXTS), may("rules", RULES)]])),
@@ -29,6 +30,7 @@ const MEMBERS: &[Member] = &[
     may("to", NULL_MOMENT),
     may("some_participants", Schema::Flag),
     may("revisions", Schema::Flag),
+    may("tables", TEXTS),
     may("format", Schema::Text),
     may("rules_version", COUNT),
     may("recipients", TEXTS),

@@ -1,5 +1,6 @@
 //! What each route is: its query, body and answer, for the OpenAPI document.
 
+pub(super) mod coverage;
 pub(super) mod exports;
 pub(super) mod keys;
 pub(super) mod lists;
@@ -15,9 +16,9 @@ const REASONED: Schema = Schema::Object(&[needed("reason", Schema::Reason)]);
 const NO_MEMBERS: Schema = Schema::Object(&[]);
 const NULL_TEXT: Schema = Schema::Nullable(&Schema::Text);
 const NULL_TIME: Schema = Schema::Nullable(&Schema::Time);
+const NULL_MOMENT: Schema = Schema::Nullable(&Schema::Moment);
 const NULL_NAME: Schema = Schema::Nullable(&Schema::Name);
 const NULL_REASON: Schema = Schema::Nullable(&Schema::Reason);
-const NULL_MOMENT: Schema = Schema::Nullable(&Schema::Moment);
 const TEXTS: Schema = Schema::List(&Schema::Text);
 const ID: Member = needed("id", Schema::Name);
 const NEXT: Member = needed("next", NULL_TEXT);

@@ -8,7 +8,7 @@ pub(in crate::http::local) const LIST: Told = Told::new(
     "List a study's participants",
     Answered::Json(Schema::Object(&[needed("participants", Schema::List(&PARTICIPANT)), NEXT])),
 )
-.query(&PARAMETERS);
+.query(&[may("silent", Schema::Text), PARAMETERS[0], PARAMETERS[1]]);
 pub(in crate::http::local) const ADD: Told = Told::new("Add a participant", Answered::Made(PARTICIPANT))
     .body(Schema::Joined(&[CONNECTION, &[may("code", NULL_NAME), may("consent", CONSENT)]]));
 pub(in crate::http::local) const SHOW: Told = Told::new("Show a participant", Answered::Json(SHOWN));
@@ -18,6 +18,9 @@ pub(in crate::http::local) const SET: Told =
         may("to", NULL_MOMENT),
         may("consent", CONSENT),
     ]));
+pub(in crate::http::local) const DISCLOSE: Told =
+    Told::new("Take everything that is held on a participant, encrypted", Answered::Bytes)
+        .query(&[needed("recipient", Schema::Text)]);
 pub(in crate::http::local) const RENAME: Told =
     Told::new("Give a participant another code", CHANGED).body(Schema::Object(&[needed("new_code", Schema::Name)]));
 pub(in crate::http::local) const LINK: Told =
@@ -59,6 +62,8 @@ const MEMBERS: &[Member] = &[
     needed("links", Schema::List(&LINKED)),
     needed("permissions", Schema::List(&PERMITTED)),
     may("locked_until", Schema::Time),
+    may("silent_since", Schema::Time),
+    may("last_seen", NULL_TIME),
 ];
 const WINDOW: Schema = Schema::Object(&[needed("from", NULL_MOMENT), needed("to", NULL_MOMENT)]);
 const LINKED: Schema = Schema::Object(&[

@@ -1,7 +1,7 @@
 //! Leaving: withdrawals, purges, receipts.
 
 use crate::http::local::page::PARAMETERS;
-use crate::http::local::schema::{Answered, Schema, Told, may, needed};
+use crate::http::local::schema::{Answered, COUNT, Schema, Told, may, needed};
 use crate::http::local::told::{ID, NEXT, NULL_REASON, NULL_TEXT, NULL_TIME, REASONED};
 
 pub(in crate::http::local) const WITHDRAW: Told = Told::new(
@@ -50,6 +50,7 @@ const PURGE: Schema = Schema::Named(
         needed("requested", Schema::Time),
         needed("waits_for", NULL_TEXT),
         needed("purge_at", NULL_TIME),
+        needed("bodies_pending", COUNT),
         needed("erased", NULL_TIME),
     ]),
 );

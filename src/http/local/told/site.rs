@@ -10,8 +10,8 @@ pub(in crate::http::local) const EXPORT: Told = Told::new("Take the encrypted da
         may("tables", Schema::Text),
         may("from", Schema::Moment),
         may("to", Schema::Moment),
-        may("since", Schema::Number(4_294_967_295)),
-        may("as_of", Schema::Number(4_294_967_295)),
+        may("since", Schema::Between(1, 4_294_967_295)),
+        may("as_of", Schema::Between(1, 4_294_967_295)),
         may("revisions", Schema::Flag),
         may("format", Schema::Choice(&["csv", "parquet", "ndjson"])),
     ]);
@@ -40,6 +40,12 @@ pub(in crate::http::local) const AUDIT_VERIFY: Told = Told::new(
     ])),
 )
 .body(Schema::Object(&[]));
+pub(in crate::http::local) const BACKUPS: Told = Told::new(
+    "List the backups that are known of, the oldest first",
+    Answered::Json(Schema::Object(&[needed("backups", Schema::List(&BACKUP))])),
+);
+pub(in crate::http::local) const BACKUP_NEW: Told = Told::new("Make a backup and take it", Answered::Bytes);
+pub(in crate::http::local) const PURGE_LOG: Told = Told::new("Take the purge log", Answered::Bytes);
 pub(in crate::http::local) const STATUS: Told =
     Told::new("Show how the gateway is", Answered::Json(Schema::Open(&[needed("ready", Schema::Flag)])));
 pub(in crate::http::local) const OPENAPI: Told =
@@ -68,6 +74,17 @@ pub(in crate::http::local) const TOKEN_REVOKE: Told = Told::new(
     Answered::Json(Schema::Object(&[needed("name", Schema::Name), needed("revoked", Schema::True)])),
 )
 .body(REASONED);
+
+const BACKUP: Schema = Schema::Named(
+    "Backup",
+    &Schema::Object(&[
+        needed("id", Schema::Text),
+        needed("made_at", Schema::Time),
+        needed("file", NULL_TEXT),
+        needed("bytes", COUNT),
+        needed("verified_at", Schema::Nullable(&Schema::Time)),
+    ]),
+);
 
 const ROLE: Schema = Schema::Choice(&["viewer", "exporter", "coordinator", "auditor", "monitor", "admin"]);
 const TOKEN: &[Member] = &[

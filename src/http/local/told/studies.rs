@@ -13,13 +13,14 @@ pub(in crate::http::local) const ADD: Told = Told::new("Add a study", Answered::
     may("rules", RULES_WANTED),
 ]));
 pub(in crate::http::local) const SHOW: Told = Told::new("Show a study", Answered::Json(STUDY));
-pub(in crate::http::local) const SET: Told = Told::new("Change a study's rules or recipients", Answered::Json(STUDY))
+pub(in crate::http::local) const SET: Told = Told::new("Change a study's rules or recipients", Answered::Json(NOTED))
     .body(Schema::Object(&[may("recipients", TEXTS), may("rules", RULES_WANTED)]));
 pub(in crate::http::local) const LOCK: Told =
     Told::new("Let a study take no new participants", Answered::Json(STUDY)).body(NO_MEMBERS);
 pub(in crate::http::local) const CLOSE: Told = Told::new("Close a study", Answered::Json(CLOSED)).body(CLOSING);
 
 const STUDY: Schema = Schema::Named("Study", &Schema::Object(MEMBERS));
+const NOTED: Schema = Schema::Joined(&[MEMBERS, &[needed("notes", TEXTS)]]);
 const CLOSED: Schema = Schema::Joined(&[MEMBERS, &[needed("purged", COUNT)]]);
 const CLOSING: Schema =
     Schema::Object(&[needed("data", Schema::Choice(&["keep", "purge"])), may("reason", NULL_REASON)]);
