@@ -386,3 +386,19 @@ fn every_version_of_a_record_has_rows_of_its_own_where_they_are_asked_for() {
     let header = String::from_utf8_lossy(&files["data/activity_samples.csv"]).into_owned();
     assert!(header.starts_with("participant,record_id,revision,received_utc,activity_id,sample,"), "{header}");
 }
+
+#[test]
+fn field_that_garmin_added_is_named_on_the_page_where_it_stays_and_counted_where_it_goes() {
+    let page = |rules| {
+        let dir = tempfile::tempdir().expect("a folder");
+        let mut study = Study::made_up();
+        study.add("hrv", "SLEEP-02", "fffffffffffffff2", r#"{"lastNightAvg":40,"new":{"mood":1,"Jo Marwood":2}}"#);
+        let files = tree(&opened(&dataset(&mut study, rules).output, dir.path()).1);
+        String::from_utf8_lossy(&files["README.txt"]).into_owned()
+    };
+    let kept = page(Rules { unknown: Keep::Keep, ..Rules::default() });
+    assert!(kept.contains("  hrv: new\n  hrv: new.mood\n"), "{kept}");
+    assert!(!kept.contains("Marwood"), "a name that no program gave: {kept}");
+    let dropped = page(Rules::default());
+    assert!(!dropped.contains("hrv: new") && dropped.contains("rules left out: "), "{dropped}");
+}

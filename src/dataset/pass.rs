@@ -1,14 +1,14 @@
 //! The one pass over all records, in which every table and every file of `raw/` is read at once.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     io,
 };
 
 use ring::digest::{SHA256, digest};
 
 use crate::dataset::{
-    deidentify::Deidentify,
+    deidentify::{Deidentify, Verdict},
     files::{Found, objects},
     manifest::FileEntry,
     outputs::Outputs,
@@ -48,6 +48,10 @@ pub(super) struct Read {
     pub(super) tables: Vec<Option<Packed>>,
     /// The files of `raw/`, by path.
     pub(super) raw: BTreeMap<String, Packed>,
+    /// Members in them that no table shows, as `type: path`.
+    pub(super) brought: BTreeSet<String>,
+    /// How many members that no table shows the rules left out.
+    pub(super) left_out: usize,
 }
 
 /// One type.
@@ -128,9 +132,21 @@ impl Pass<'_> {
     }
 
     fn gather(&self, all: Vec<OfType<'_>>) -> io::Result<Read> {
-        let mut read = Read { tables: vec![None; self.layouts.len()], raw: BTreeMap::new() };
+        let mut read = Read {
+            tables: vec![None; self.layouts.len()],
+            raw: BTreeMap::new(),
+            brought: BTreeSet::new(),
+            left_out: 0,
+        };
         let mut taken = HashSet::new();
         for of_type in all {
+            for (path, verdict) in of_type.reader.iter().flat_map(Reader::brought) {
+                if verdict == Verdict::Drop {
+                    read.left_out += 1;
+                } else if is_word(of_type.name) && path.split('.').all(is_word) {
+                    read.brought.insert(format!("{}: {path}", of_type.name));
+                }
+            }
             let (tables, raw) = of_type.outputs.finish()?;
             of_type.tables.into_iter().zip(tables).for_each(|(number, table)| read.tables[number] = Some(table));
             if of_type.reader.is_some() {
@@ -139,6 +155,11 @@ impl Pass<'_> {
         }
         Ok(read)
     }
+}
+
+/// Whether it looks like a name that a program gave, so that it can stand on a page.
+fn is_word(name: &str) -> bool {
+    (1..=64).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
 /// Has the table with the most rows that wait write them, where all that wait are too many.

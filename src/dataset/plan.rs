@@ -6,7 +6,7 @@
 use crate::dataset::{
     column::{Origin, Rows},
     deidentify::{Change, Changed, Deidentify, Verdict},
-    fields::{self, Shape},
+    fields::{self, Members, Shape},
     row::Layout,
 };
 use crate::model::shift::Shift;
@@ -14,6 +14,7 @@ use crate::model::shift::Shift;
 /// The plan for the records of one type under one study's rules.
 pub(super) struct Plan<'a> {
     rules: Deidentify<'a>,
+    known: Option<Members>,
     nodes: Vec<Node>,
 }
 
@@ -71,7 +72,7 @@ const NODES_MAX: usize = 2048;
 impl<'a> Plan<'a> {
     /// The plan for tables of one type.
     pub(super) fn new(rules: Deidentify<'a>, summary_type: &str, layouts: &[&Layout]) -> Self {
-        let mut plan = Self { rules, nodes: vec![Node::default()] };
+        let mut plan = Self { rules, known: fields::of(summary_type), nodes: vec![Node::default()] };
         for (table, layout) in layouts.iter().enumerate() {
             plan.add_table(summary_type, table, layout);
         }
@@ -142,6 +143,19 @@ impl<'a> Plan<'a> {
             Step::Entry(node) => self.nodes[node].entry.as_ref().map_or(&[], |entry| &entry.targets),
             Step::Beyond => &[],
         }
+    }
+
+    /// The members that came and that this version does not know, with the rules' verdict; of very many not all.
+    pub(super) fn brought(&self) -> impl Iterator<Item = (String, Verdict)> {
+        self.nodes.iter().flat_map(move |node| {
+            let is_known = |member: &Member| {
+                self.known.is_some_and(|known| fields::find(known, &node.path, &member.name).is_some())
+            };
+            node.members.iter().filter(move |member| !is_known(member)).map(|member| {
+                let path: Vec<&str> = node.path.iter().chain([&member.name]).map(|name| &**name).collect();
+                (path.join("."), member.verdict)
+            })
+        })
     }
 
     /// The place of what opens at a member.

@@ -82,6 +82,11 @@ impl<'a> Reader<'a> {
         Self { plan, tables, state: State::default() }
     }
 
+    /// The members that came and that this version does not know, with the rules' verdict.
+    pub(super) fn brought(&self) -> impl Iterator<Item = (String, Verdict)> {
+        self.plan.brought()
+    }
+
     /// Reads a record.
     pub(super) fn read(
         &mut self,

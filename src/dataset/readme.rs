@@ -1,14 +1,33 @@
 //! `README.txt`: one screen on what a dataset is, how many, how to open and how to verify it.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use crate::dataset::about::About;
 use crate::dataset::changes::write_lineage;
+use crate::dataset::format::Format;
 use crate::dataset::manifest::FileEntry;
 use crate::model::study::{DatesRule, Keep, LocationRule};
 
-/// Writes the page for a dataset with these files.
-pub fn write_readme(about: &About, site_key: &str, files: &[FileEntry], output: &mut dyn Write) -> io::Result<()> {
+/// What the page says of the content beside what stands in [`About`].
+#[derive(Clone, Copy, Debug)]
+pub struct Content<'a> {
+    /// The format of the tables.
+    pub format: Format,
+    /// Members in `raw/` that no table shows, as `type: path`.
+    pub brought: &'a BTreeSet<String>,
+    /// How many members that no table shows the rules left out.
+    pub left_out: usize,
+    /// The files.
+    pub files: &'a [FileEntry],
+}
+
+/// Members that are named on the page.
+const NAMED_MAX: usize = 12;
+
+/// Writes the page.
+pub fn write_readme(about: &About, site_key: &str, content: Content<'_>, output: &mut dyn Write) -> io::Result<()> {
+    let files = content.files;
     let title = format!("Study {}, dataset {:04}, made {}", about.study, about.number, about.made_at);
     writeln!(output, "{title}\n{}\n", "=".repeat(title.len()))?;
     writeln!(output, "Pseudonymous data of the study's participants, collected from Garmin Connect.")?;
@@ -20,15 +39,24 @@ pub fn write_readme(about: &About, site_key: &str, files: &[FileEntry], output: 
         let kept = files.iter().filter(|file| file.path.starts_with("files/")).count();
         writeln!(output, "  {:<44} files {kept:>11}", "files/")?;
     }
-    writeln!(output, "\ndata/      tables: comma-separated, UTF-8, one header row, empty = missing")?;
+    let tables = match content.format {
+        Format::Csv => "comma-separated, UTF-8, one header row, empty = missing",
+        Format::Ndjson => "one JSON object a row, UTF-8, null = missing",
+        Format::Parquet => "Parquet, columns with types, null = missing",
+    };
+    writeln!(output, "\ndata/      tables: {tables}")?;
     writeln!(output, "raw/       every record as the rules leave it, one JSON object a line")?;
     if keeps_files {
         writeln!(output, "files/     files of activities, by participant, as the devices recorded them")?;
     }
     writeln!(output, "codebook.csv says what each column means; datapackage.json says it to programs.")?;
     writeln!(output, "record_id names a record; activity_id joins the records of one activity.")?;
-    writeln!(output, "A text that begins with an apostrophe began with a sign that a spreadsheet")?;
-    writeln!(output, "would have taken for a formula.\n")?;
+    if content.format == Format::Csv {
+        writeln!(output, "A text that begins with an apostrophe began with a sign that a spreadsheet")?;
+        writeln!(output, "would have taken for a formula.")?;
+    }
+    writeln!(output)?;
+    write_brought(content, output)?;
     if keeps_files {
         write_warning(output)?;
     }
@@ -67,6 +95,22 @@ fn write_counts(files: &[FileEntry], output: &mut dyn Write) -> io::Result<()> {
     let empty = tables.len() - full.len();
     let (types, records) = (rows_in("raw/").count(), rows_in("raw/").map(|(_, rows)| rows).sum::<u64>());
     writeln!(output, "Rows of the tables in data/; {empty} more have none. In raw/: records {records}, types {types}.")
+}
+
+/// What Garmin has sent since this version was made.
+fn write_brought(content: Content<'_>, output: &mut dyn Write) -> io::Result<()> {
+    let Content { brought, left_out, .. } = content;
+    if !brought.is_empty() {
+        writeln!(output, "Garmin sent fields that have no column yet; they stand in raw/ alone:")?;
+        brought.iter().take(NAMED_MAX).try_for_each(|name| writeln!(output, "  {name}"))?;
+        if let more @ 1.. = brought.len().saturating_sub(NAMED_MAX) {
+            writeln!(output, "  and {more} more")?;
+        }
+    }
+    if left_out > 0 {
+        writeln!(output, "Fields without a column that the study's rules left out: {left_out}.")?;
+    }
+    if brought.is_empty() && left_out == 0 { Ok(()) } else { writeln!(output) }
 }
 
 fn write_warning(output: &mut dyn Write) -> io::Result<()> {

@@ -24,7 +24,7 @@ use crate::dataset::{
     manifest::{FORMAT, FileEntry, Manifest, ManifestWindow, Signer},
     pass::Pass,
     press::with_press,
-    readme::write_readme,
+    readme::{Content, write_readme},
     recipient::Recipient,
     row::{Layout, Versions},
     scripts::{SCRIPTS, Sheet},
@@ -118,7 +118,10 @@ pub fn write<W: Write>(
         write_data_package(&about.study, &layouts, options.format, files, out).map(|()| None)
     })?;
     let signer = Signer::from_seed(signing_seed);
-    archive.add("README.txt", |out, files| write_readme(about, &signer.public_key(), files, out).map(|()| None))?;
+    archive.add("README.txt", |out, files| {
+        let content = Content { format: options.format, brought: &read.brought, left_out: read.left_out, files };
+        write_readme(about, &signer.public_key(), content, out).map(|()| None)
+    })?;
     let manifest_sha256 = write_proofs(&mut archive, about, &signer)?;
     let files = archive.files().to_vec();
     Ok(Written { output: archive.finish()?, files, manifest_sha256 })
