@@ -187,7 +187,7 @@ async fn limit_is_that_of_the_answer_alone() {
     assert!(site.file("{}", None, &vec![0; length]).await.is_ok());
     assert_eq!(site.file("{}", None, &vec![0; length + 1]).await, Err(Refusal::TooLarge));
     assert_eq!(site.stored().len(), 2);
-    assert!(site.is_clean());
+    site.wait_until_clean().await;
 }
 
 const ITEM: &str = r#"{"summaryId":"s-1","fileType":"GPX"}"#;
