@@ -113,6 +113,32 @@ fn restored_site_gives_the_same_dataset_and_goes_on() {
 }
 
 #[test]
+fn backup_and_the_escrow_of_the_root_key_are_enough_on_other_hardware() {
+    let population = Population::new(812, 2);
+    let mut lost = site(&population);
+    let (backup, log, escrow) = (lost.scratch("mine.sgbackup"), lost.scratch("log"), lost.scratch("escrow.age"));
+    let [backup, log] = [&backup, &log].map(|path| path.to_str().expect("a path").to_owned());
+    let identity = fs::read_to_string(lost.key_path()).expect("a key file");
+    let identity: age::x25519::Identity = identity.trim().parse().expect("a key");
+    let recipient = identity.to_public().to_string();
+    lost.cli(&["keys", "escrow", "create", "--recipient", &recipient, "-o", escrow.to_str().expect("a path")]);
+    lost.cli(&["backup", "create", &backup]);
+    lost.cli(&["backup", "purge-log", &log]);
+    let before = content(&lost.export("S"));
+
+    let mut new = Site::stopped();
+    let said = new.run(&["restore", &backup, "--purge-log", &log]);
+    assert!(exit(&said) != Some(0), "another root key opens no backup");
+    fs::copy(lost.key_path(), new.key_path()).expect("the key of the datasets");
+    let sealed = fs::read(&escrow).expect("an escrow");
+    let opened = age::decrypt(&identity, &sealed).expect("opened");
+    fs::write(new.configured(&["keys", "root_key"]), opened).expect("installed");
+    new.cli(&["restore", &backup, "--purge-log", &log]);
+    new.start();
+    assert_eq!(content(&new.export("S")), before);
+}
+
+#[test]
 fn purged_participant_does_not_come_back_with_an_older_backup() {
     let population = Population::new(812, 2);
     let mut first = site(&population);

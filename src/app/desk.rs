@@ -39,7 +39,7 @@ use crate::model::id::OwnerId;
 use crate::model::summary::KNOWN;
 use crate::model::time::UnixSeconds;
 use crate::people::People;
-use crate::people::refusal::Refusal;
+use crate::people::refusal::{Kind, Refusal};
 use crate::records::catalog::Catalog;
 use crate::store::blobs::Blobs;
 use crate::store::engine::Engine;
@@ -271,11 +271,17 @@ impl Desk for GatewayDesk {
             since: request.since,
             as_of: request.as_of,
         };
+        if self.space.is_low() {
+            let low =
+                "The disk is under its reserve, and an export sets things aside on it; free space, then try again.";
+            return Err(Refusal::Other(Kind::StoreFailed, low.to_owned()));
+        }
         caught_up(&self.people, &self.journal)?;
         let (people, catalog, keyring) =
             (Arc::clone(&self.people), Arc::clone(&self.catalog), Arc::clone(&self.keyring));
-        let export =
-            Export::new(people, catalog, keyring, &request.study, scope, SystemClock.now())?.asked_by(by(&who));
+        let export = Export::new(people, catalog, keyring, &request.study, scope, SystemClock.now())?;
+        let space = Arc::clone(&self.space);
+        let export = export.asked_by(by(&who)).within(Arc::new(move |bytes| space.reserve().grow(bytes).is_ok()));
         let file_name = export.file_name();
         let code = if let [code] = &*request.participants { Some(code.clone()) } else { None };
         let act = Act::ExportBegun { number: export.number(), since: request.since, as_of: request.as_of };

@@ -8,7 +8,7 @@
 //! payload   the keys, sealed under the root key for (backup, counter)
 //! rewrite   new keys into the slot that does not count; from here on they do; the other slot destroyed
 //! ```
-//! A crash in between leaves both: the next [`settle`] destroys the one that does not count. The slots are made with
+//! A crash in between leaves both: the next `settle` destroys the one that does not count. The slots are made with
 //! the file and never grow, since keys only go.
 
 use std::fs::File;

@@ -174,7 +174,11 @@ mod tests {
     /// So many cells of random places, and what must come out: the last text of each.
     fn check(cells: usize) {
         let dir = tempfile::tempdir().expect("a folder");
-        let spill = Spill::new(&Scratch { dir: dir.path().to_owned(), rng: Arc::new(ring::rand::SystemRandom::new()) });
+        let spill = Spill::new(&Scratch {
+            dir: dir.path().to_owned(),
+            rng: Arc::new(ring::rand::SystemRandom::new()),
+            room: Arc::new(|_| true),
+        });
         let (mut entries, mut expected) = (Entries::default(), BTreeMap::new());
         let mut random = 7_u64;
         for number in 0..cells {

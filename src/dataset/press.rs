@@ -147,7 +147,11 @@ mod tests {
     #[test]
     fn blocks_side_by_side_make_one_stream() {
         let dir = tempfile::tempdir().expect("a folder");
-        let scratch = Scratch { dir: dir.path().to_owned(), rng: Arc::new(ring::rand::SystemRandom::new()) };
+        let scratch = Scratch {
+            dir: dir.path().to_owned(),
+            rng: Arc::new(ring::rand::SystemRandom::new()),
+            room: Arc::new(|_| true),
+        };
         let spill = Spill::new(&scratch);
         let mut random = 1_u64;
         let mut noise = || {
@@ -171,7 +175,11 @@ mod tests {
 
     #[test]
     fn full_disk_is_told() {
-        let scratch = Scratch { dir: "/nowhere/at/all".into(), rng: Arc::new(ring::rand::SystemRandom::new()) };
+        let scratch = Scratch {
+            dir: "/nowhere/at/all".into(),
+            rng: Arc::new(ring::rand::SystemRandom::new()),
+            room: Arc::new(|_| true),
+        };
         let spill = Spill::new(&scratch);
         let blocks = Blocks::default();
         let failed =

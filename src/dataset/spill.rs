@@ -23,7 +23,12 @@ pub struct Scratch {
     pub dir: PathBuf,
     /// Randomness.
     pub rng: Arc<dyn SecureRandom + Send + Sync>,
+    /// Asked before each block.
+    pub room: Room,
 }
+
+/// Whether the disk has room for so many bytes more.
+pub type Room = Arc<dyn Fn(u64) -> bool + Send + Sync>;
 
 /// The file. It is made when the first block comes.
 pub(super) struct Spill {
@@ -57,6 +62,10 @@ impl Spill {
 
     /// Sets a block aside.
     pub(super) fn put(&self, block: &[u8]) -> io::Result<Block> {
+        if !(self.scratch.room)((PLACE_BYTES + block.len() + OVERHEAD) as u64) {
+            let low = "the disk is under its reserve, and things are set aside on it; free space on it, then try again";
+            return Err(io::Error::new(io::ErrorKind::StorageFull, low));
+        }
         let place = random::<PLACE_BYTES>(&*self.scratch.rng);
         let location = Location { table: TABLE, owner: &[], item: &place };
         let sealed = seal(&self.key, location, block, &*self.scratch.rng);
@@ -116,7 +125,11 @@ mod tests {
     #[test]
     fn blocks_come_back_and_no_name_is_left() {
         let dir = tempfile::tempdir().expect("a folder");
-        let scratch = Scratch { dir: dir.path().to_owned(), rng: Arc::new(ring::rand::SystemRandom::new()) };
+        let scratch = Scratch {
+            dir: dir.path().to_owned(),
+            rng: Arc::new(ring::rand::SystemRandom::new()),
+            room: Arc::new(|_| true),
+        };
         let spill = Spill::new(&scratch);
         let blocks: Vec<Block> =
             [b"one".as_slice(), b"", b"three"].iter().map(|bytes| spill.put(bytes).expect("kept")).collect();

@@ -9,6 +9,7 @@ use crate::dataset::about::About;
 use crate::dataset::manifest::file_name;
 use crate::dataset::recipient::Recipient;
 use crate::dataset::row::Versions;
+use crate::dataset::spill::Room;
 use crate::dataset::write::{self, Options};
 use crate::export::plan::{SOFTWARE, plan};
 use crate::export::select::Scope;
@@ -32,6 +33,7 @@ pub struct Export {
     number: ExportNumber,
     made: UnixSeconds,
     by: String,
+    room: Room,
 }
 
 /// An export that is complete.
@@ -74,7 +76,22 @@ impl Export {
         }
         // What cannot be planned is refused before the first byte; it is planned anew when it is written.
         plan(&people, &found, scope.clone(), number.number(), catalog.sequence(), made)?;
-        Ok(Export { people, catalog, keyring, study: found, scope, number, made, by: String::new() })
+        Ok(Export {
+            people,
+            catalog,
+            keyring,
+            study: found,
+            scope,
+            number,
+            made,
+            by: String::new(),
+            room: Arc::new(|_| true),
+        })
+    }
+
+    /// The same, setting aside what it must while there is room on the disk.
+    pub fn within(self, room: Room) -> Export {
+        Export { room, ..self }
     }
 
     /// The same, asked for by whom these words name; the register keeps them.
@@ -94,7 +111,7 @@ impl Export {
 
     /// Writes the dataset, this head of the audit log in its manifest; on return it is complete and its number used.
     pub fn write<W: Write>(self, output: W, audit: Option<AuditHead>) -> Result<Completed, Failure> {
-        let Export { people, catalog, keyring, study, scope, number, made, by } = self;
+        let Export { people, catalog, keyring, study, scope, number, made, by, room } = self;
         let _reading = catalog.reading();
         let plan = plan(&people, &study, scope, number.number(), catalog.sequence(), made).map_err(Failure::People)?;
         let recipients = study.recipients.iter().map(|text| Recipient::parse(text));
@@ -119,8 +136,8 @@ impl Export {
         let seed = keyring.site().signing_seed.clone();
         let Scope { tables, format, .. } = plan.view.scope.clone();
         let options = Options { versions, tables, format, ..Options::default() };
-        let mut written =
-            write::write(&mut source, &about, &options, &catalog.scratch(), &seed, output).map_err(Failure::Dataset)?;
+        let mut written = write::write(&mut source, &about, &options, &catalog.scratch(room), &seed, output)
+            .map_err(Failure::Dataset)?;
         written.output.flush().map_err(Failure::Io)?;
         let manifest_sha256 = written.manifest_sha256;
         let participants = plan.view.participants.clone();

@@ -12,7 +12,7 @@ use std::{
 use crate::crypto::key::{Rng, random};
 use crate::crypto::keyring::{Keyring, OwnerKeys};
 use crate::crypto::seal::{self, Location};
-use crate::dataset::spill::Scratch;
+use crate::dataset::spill::{Room, Scratch};
 use crate::model::id::{BlobId, OwnerId};
 pub use crate::records::error::Error;
 use crate::records::head::{self, Head, Home, PackId};
@@ -49,8 +49,8 @@ pub struct Prepared {
 
 impl Catalog {
     /// Where what is read of the records may be set aside, sealed.
-    pub fn scratch(&self) -> Scratch {
-        Scratch { dir: self.blobs.dir().to_owned(), rng: self.rng.clone() }
+    pub fn scratch(&self, room: Room) -> Scratch {
+        Scratch { dir: self.blobs.dir().to_owned(), rng: self.rng.clone(), room }
     }
 
     /// Loads every head, and sweeps files that no head names (`kept` names further ones).

@@ -280,7 +280,11 @@ pub(crate) fn seed() -> Key {
 }
 
 pub(crate) fn scratch() -> Scratch {
-    Scratch { dir: env!("CARGO_TARGET_TMPDIR").into(), rng: Arc::new(ring::rand::SystemRandom::new()) }
+    Scratch {
+        dir: env!("CARGO_TARGET_TMPDIR").into(),
+        rng: Arc::new(ring::rand::SystemRandom::new()),
+        room: Arc::new(|_| true),
+    }
 }
 
 /// The study's dataset under these rules, encrypted.

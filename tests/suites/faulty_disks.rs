@@ -10,10 +10,12 @@ mod disk;
 #[path = "../site/mod.rs"]
 mod site;
 
+use std::fs;
 use std::process::{Command, Stdio};
 use std::thread;
+use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use studygate::model::time::UnixSeconds;
 use studygate::simulate::health;
 use studygate::simulate::ledger::Ledger;
@@ -22,11 +24,12 @@ use studygate::simulate::random::Random;
 use studygate::simulate::user::Population;
 
 use self::disk::Disk;
-use self::site::{Site, load::Load};
+use self::site::{Site, code_of, load::Load};
 
 const MIDNIGHT: UnixSeconds = UnixSeconds(1_793_491_200);
 const POWER_CUTS: u64 = 12;
 const SENDERS: usize = 4;
+const FILLER_BYTES: usize = 96 << 20;
 
 type Suite = (&'static str, fn());
 
@@ -75,10 +78,13 @@ fn nothing_acknowledged_is_lost_by_power_cuts() {
 }
 
 fn full_disk_refuses_new_bodies_and_keeps_what_it_answered() {
-    let disk = Disk::of_mib(96);
+    let disk = Disk::of_mib(192);
     let population = Population::new(72, 2);
     let mut site = site_on(&disk);
     site.edit_config(|text| format!("{text}\n[storage]\ndisk_reserve = \"16MiB\"\n"));
+    // What somebody else keeps on the disk, and takes away when it is full.
+    let filler = disk.mounted.join("filler");
+    fs::write(&filler, vec![0x5a; FILLER_BYTES]).expect("room");
     site.start();
     site.add_study("FULL", &["--unknown", "keep"]);
     site.add_participants("FULL", &population);
@@ -96,17 +102,42 @@ fn full_disk_refuses_new_bodies_and_keeps_what_it_answered() {
         }
         Some(status)
     });
-    assert_eq!(refusal, Some(503), "a disk of 96 MiB is full some time");
+    assert_eq!(refusal, Some(503), "a disk of 192 MiB is full some time");
     assert!(ledger.records_acknowledged() > 10);
     let leaving = Notification::new().deregistration(population.user(1)).to_json();
     assert_eq!(site.post(&leaving), 200, "a deregistration may use the reserve");
-    assert_eq!(ledger.differences(&site.export("FULL").rows()), Vec::<String>::new());
+    let left = receipt_of(&site, "FULL", &code_of(1));
+    assert!(left["times"]["keys_destroyed"].is_string() && left["times"]["erased"].is_string(), "{left}");
+    assert_eq!(left["database"].as_str() == Some("compacted"), left["times"]["compacted"].is_string(), "{left}");
+    let refused = site.run(&["export", "--study", "FULL", "-o", &site.scratch("refused").display().to_string()]);
+    assert!(!refused.status.success(), "an export takes room");
+    assert_eq!(
+        site.post(&Notification::new().deregistration(population.user(1)).to_json()),
+        200,
+        "the reserve is whole"
+    );
     assert!(site.stop().success());
     let mut serve = site.serve_command();
     serve.stdin(Stdio::null());
     site.start_without_waiting(serve);
     site.wait_until_alive();
+    fs::remove_file(&filler).expect("ours");
+    while site.metric("studygate_disk_available_bytes").is_none_or(|bytes| bytes < FILLER_BYTES as f64) {
+        thread::sleep(Duration::from_millis(50));
+    }
     assert_eq!(ledger.differences(&site.export("FULL").rows()), Vec::<String>::new(), "after a start on a full disk");
+}
+
+/// The receipt of a participant who leaves, once there is one.
+fn receipt_of(site: &Site, study: &str, code: &str) -> Value {
+    for _ in 0..600 {
+        let shown = site.cli_json(&["participant", "show", "--study", study, "--code", code]);
+        if shown["receipt"].is_object() {
+            return shown["receipt"].clone();
+        }
+        thread::sleep(Duration::from_millis(100));
+    }
+    panic!("the purge did not end within a minute:\n{}", site.log());
 }
 
 fn failing_fsync_stops_the_gateway_and_loses_nothing() {
