@@ -115,6 +115,10 @@ fn gateway_that_restarts_under_a_run_gets_everything() {
         std::thread::yield_now();
     }
     site.kill();
+    // The gateway stays away until it was missed.
+    let away = std::net::TcpListener::bind(site.ingress()).expect("its address is free");
+    drop(away.accept().expect("a sender that missed the gateway"));
+    drop(away);
     site.start();
     assert!(running.wait().expect("a child of ours").success());
     let ledger = ledger(&fs::read(site.scratch("ledger.json")).expect("a ledger"));
