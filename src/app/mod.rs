@@ -30,6 +30,7 @@ pub mod root;
 mod silence;
 pub mod site;
 mod start;
+mod supervised;
 mod trail;
 pub mod watch;
 

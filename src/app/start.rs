@@ -97,6 +97,7 @@ pub(super) async fn start(config: &Config, root_key: &Key, clock: Arc<dyn Clock>
     listeners.spawn(trail::keep(Arc::clone(&audit), clock, stopped.clone()));
     listeners.spawn(silence.keep(stopped.clone()));
     let (filing_stop, filing_stopped) = Stop::new();
+    let filing_pulse = filing.pulse();
     let filing = filing::start(filing, readiness, filing_stopped)?;
     watch.look();
     readiness.raise(Reason::Starting);
@@ -114,6 +115,7 @@ pub(super) async fn start(config: &Config, root_key: &Key, clock: Arc<dyn Clock>
         watching,
         pulling,
         filing: Some(filing),
+        filing_pulse,
         filing_stop,
         watch,
         ingress,
