@@ -35,45 +35,46 @@ pub(super) struct Init {
 /// The answers to what `init --system` asks.
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "With --system")]
+#[group(multiple = true, requires = "system", conflicts_with = "dir")]
 struct Flags {
     /// The name under which Garmin reaches the gateway
-    #[arg(long, requires = "system", value_name = "NAME")]
+    #[arg(long, value_name = "NAME")]
     host: Option<String>,
     /// The path that notifications come to, kept secret [default: one made at random]
-    #[arg(long, requires = "system", value_name = "PATH")]
+    #[arg(long, value_name = "PATH")]
     path: Option<String>,
     /// The certificate with its chain, PEM
-    #[arg(long, requires_all = ["system", "private_key"], value_name = "FILE")]
+    #[arg(long, requires = "private_key", value_name = "FILE")]
     certificate: Option<PathBuf>,
     /// Its private key, PEM
-    #[arg(long, requires_all = ["system", "certificate"], value_name = "FILE")]
+    #[arg(long, requires = "certificate", value_name = "FILE")]
     private_key: Option<PathBuf>,
     /// A certificate by ACME instead: whom the authority may write to
-    #[arg(long, requires = "system", conflicts_with = "certificate", value_name = "ADDRESS")]
+    #[arg(long, conflicts_with = "certificate", value_name = "ADDRESS")]
     acme_contact: Option<String>,
     /// A further name to have certified beside --host; several may be given
     #[arg(long = "acme-domain", requires = "acme_contact", value_name = "NAME")]
     acme_domains: Vec<String>,
     /// Where the daily backups go, best on another disk
-    #[arg(long, requires = "system", value_name = "DIR")]
+    #[arg(long, value_name = "DIR")]
     backup_dir: Option<PathBuf>,
     /// No daily backups
-    #[arg(long, requires = "system", conflicts_with = "backup_dir")]
+    #[arg(long, conflicts_with = "backup_dir")]
     no_backup: bool,
     /// Who can open the root key's escrow, `age1…`; several may be given
-    #[arg(long = "recovery", requires = "system", value_name = "age1…")]
+    #[arg(long = "recovery", value_name = "age1…")]
     recipients: Vec<String>,
     /// No escrow of the root key: the sentence that says what that means, which is asked for where it is wrong
-    #[arg(long, requires = "system", conflicts_with = "recipients", value_name = "SENTENCE")]
+    #[arg(long, conflicts_with = "recipients", value_name = "SENTENCE")]
     no_recovery: Option<String>,
     /// The file of the escrow [default: /etc/studygate/root-key.escrow.age]
-    #[arg(long, requires = "system", value_name = "FILE")]
+    #[arg(long, value_name = "FILE")]
     escrow: Option<PathBuf>,
     /// Do not ask whether to go on
-    #[arg(long, requires = "system")]
+    #[arg(long)]
     yes: bool,
     /// Everything below this folder instead of /
-    #[arg(long, requires = "system", value_name = "DIR", hide = true)]
+    #[arg(long, value_name = "DIR", hide = true)]
     root: Option<PathBuf>,
 }
 
