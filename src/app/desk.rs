@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use crate::access::rights::Reach;
 use crate::app::backups::Handing;
 use crate::app::caught_up::caught_up;
+use crate::app::certified;
 use crate::app::covered;
 use crate::app::disclosure::Disclosures;
 use crate::app::handout::Handout;
@@ -160,7 +161,7 @@ impl Desk for GatewayDesk {
             "backup": self.handing.status(),
             "last_notification": self.last_notifications(),
             "disk": { "available_bytes": self.space.available(), "reserve_bytes": self.reserve },
-            "certificate": { "not_after": self.certificate.identity().not_after.to_string() },
+            "certificate": certified::told(&self.certificate),
         })
     }
 
