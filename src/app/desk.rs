@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use crate::access::rights::Reach;
 use crate::app::backups::Handing;
 use crate::app::caught_up::caught_up;
+use crate::app::certified;
 use crate::app::covered;
 use crate::app::disclosure::Disclosures;
 use crate::app::handout::Handout;
@@ -167,7 +168,7 @@ impl Desk for GatewayDesk {
             "last_notification": self.last_notifications(),
             "seen": seen::told(&seen, users, now),
             "disk": { "available_bytes": self.space.available(), "reserve_bytes": self.reserve },
-            "certificate": { "not_after": self.certificate.identity().not_after.to_string() },
+            "certificate": certified::told(&self.certificate),
         })
     }
 

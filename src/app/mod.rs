@@ -8,6 +8,7 @@
 pub mod at_rest;
 mod backups;
 mod caught_up;
+mod certified;
 pub mod controls;
 mod covered;
 pub mod desk;
