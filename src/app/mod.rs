@@ -30,6 +30,7 @@ pub mod root;
 mod silence;
 pub mod site;
 mod start;
+mod timekeeping;
 mod trail;
 pub mod watch;
 
