@@ -12,7 +12,7 @@ use crate::app::observations::{self, Kept};
 use crate::app::start;
 use crate::app::watch::Watch;
 use crate::audit::Log;
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{Clock, kept::KeptClock};
 use crate::config::Config;
 use crate::crypto::key::Key;
 use crate::journal::Journal;
@@ -42,7 +42,7 @@ pub struct Gateway {
 impl Gateway {
     /// Starts the gateway by the machine's clock; on return it is ready, or says why it is not.
     pub async fn start(config: &Config, root_key: &Key) -> Result<Gateway, Failure> {
-        Self::start_by(config, root_key, Arc::new(SystemClock)).await
+        Self::start_by(config, root_key, Arc::new(KeptClock::default())).await
     }
 
     /// The same by another clock.

@@ -20,6 +20,7 @@ use crate::app::observations;
 use crate::app::pulling::Pulling;
 use crate::app::silence::Silence;
 use crate::app::site::Site;
+use crate::app::timekeeping;
 use crate::app::trail;
 use crate::app::watch::Watch;
 use crate::clock::Clock;
@@ -96,6 +97,7 @@ pub(super) async fn start(config: &Config, root_key: &Key, clock: Arc<dyn Clock>
     let (directory, filing) = tokio::task::spawn_blocking(making).await.map_err(Failure::storage)??;
     let Listeners { running: mut listeners, ingress, metrics, api } = Listeners::open(config, &behind).await?;
     listeners.spawn(backups::keep(keeper, stopped.clone()));
+    listeners.spawn(timekeeping::keep(Arc::clone(&clock), stopped.clone()));
     listeners.spawn(trail::keep(Arc::clone(&audit), clock, stopped.clone()));
     listeners.spawn(silence.keep(stopped.clone()));
     listeners.spawn(observations::keep(Arc::clone(&observations), stopped.clone()));
