@@ -94,7 +94,7 @@ struct Arguments {
 enum Command {
     #[cfg(target_os = "linux")]
     /// Run the gateway in the foreground
-    Serve,
+    Serve(serve::Serve),
     #[cfg(target_os = "linux")]
     /// Make a complete trial site in a new folder
     Init {
@@ -193,7 +193,7 @@ impl Command {
             #[cfg(target_os = "linux")]
             Self::Audit(audit::Audit::Verify(asked)) => asked.copy.is_none(),
             #[cfg(target_os = "linux")]
-            Self::Serve
+            Self::Serve(_)
             | Self::Init { .. }
             | Self::Demo { .. }
             | Self::Simulate(_)
@@ -246,7 +246,7 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
     };
     match arguments.command {
         #[cfg(target_os = "linux")]
-        Command::Serve => serve::run(&file, environment),
+        Command::Serve(asked) => serve::run(&asked, &file, environment),
         #[cfg(target_os = "linux")]
         Command::Init { dir } => made(&init::run(&dir, &SystemRandom::new(), SystemClock.now())?),
         #[cfg(target_os = "linux")]
