@@ -103,11 +103,7 @@ enum Command {
     },
     #[cfg(target_os = "linux")]
     /// Show the whole job on loopback: no key, account or network needed
-    Demo {
-        /// Where to work, and to leave everything for a look [default: a temporary folder]
-        #[arg(long, value_name = "DIR")]
-        dir: Option<PathBuf>,
-    },
+    Demo(demo::Demo),
     #[cfg(target_os = "linux")]
     /// Play Garmin's side towards a gateway: made-up users, and a ledger of what was sent
     Simulate(Box<simulate::Simulate>),
@@ -195,7 +191,7 @@ impl Command {
             #[cfg(target_os = "linux")]
             Self::Serve(_)
             | Self::Init { .. }
-            | Self::Demo { .. }
+            | Self::Demo(_)
             | Self::Simulate(_)
             | Self::CheckConfig
             | Self::Receipt(_)
@@ -250,7 +246,7 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         #[cfg(target_os = "linux")]
         Command::Init { dir } => made(&init::run(&dir, &SystemRandom::new(), SystemClock.now())?),
         #[cfg(target_os = "linux")]
-        Command::Demo { dir } => demo::run(dir.as_deref()),
+        Command::Demo(asked) => demo::run(&asked),
         #[cfg(target_os = "linux")]
         Command::Simulate(simulate) => simulate::run(&simulate),
         #[cfg(target_os = "linux")]
