@@ -139,3 +139,42 @@ fn lines_have_priorities_where_the_journal_reads_them_and_times_elsewhere() {
     let log = site.log();
     assert!(log[before..].lines().all(|line| line.starts_with("20")), "{log}");
 }
+
+#[test]
+fn failure_of_a_start_is_an_error_in_the_journal() {
+    let mut site = Site::stopped();
+    site.edit_config(|text| format!("colour = \"red\"\n{text}"));
+    let about = File::create(site.log_path()).and_then(|file| file.metadata()).expect("a log file");
+    site.environment = vec![("JOURNAL_STREAM", format!("{}:{}", about.dev(), about.ino()))];
+    let serve = site.serve_command();
+    site.start_without_waiting(serve);
+    assert_eq!(site.wait_for_end().code(), Some(78));
+    let log = site.log();
+    assert!(log.lines().count() > 0 && log.lines().all(|line| line.starts_with("<3>studygate: ")), "{log}");
+}
+
+/// Every message that `src` logs as an error, from the text of the call.
+fn errors_of(text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for call in text.split("tracing::error!(").skip(1) {
+        let end = call.find(");").map_or(call.len(), |end| end + 2);
+        // The message is the last text of the call; it may stand on several lines.
+        let quoted: Vec<&str> = call[..end].split('"').collect();
+        assert!(quoted.len() >= 3 && quoted.len() % 2 == 1, "a message with quotes: {}", &call[..end]);
+        found.push(quoted[quoted.len() - 2].to_owned());
+    }
+    found
+}
+
+#[test]
+fn every_error_says_what_to_do_or_what_comes_next() {
+    let mut count = 0;
+    for file in site::files_below(std::path::Path::new("src")) {
+        let text = std::fs::read_to_string(&file).unwrap_or_default();
+        for message in errors_of(&text) {
+            count += 1;
+            assert!(message.contains("; "), "{}: {message}", file.display());
+        }
+    }
+    assert!(count > 20, "{count} errors are logged");
+}

@@ -75,7 +75,7 @@ fn parse(level: &str) -> Result<EnvFilter, Error> {
 }
 
 /// Whether `device:inode` names what stderr is connected to: the variable survives into children with other pipes.
-fn stderr_is_journal(journal_stream: &str) -> bool {
+pub fn stderr_is_journal(journal_stream: &str) -> bool {
     let Ok(stat) = rustix::fs::fstat(std::io::stderr().as_fd()) else {
         return false;
     };

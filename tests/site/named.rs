@@ -38,7 +38,7 @@ impl Named {
             let text = match value {
                 Value::String(text) => text.clone(),
                 Value::Number(number) => number.to_string(),
-                _ => continue,
+                Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => continue,
             };
             // Of a URL the token is the secret.
             let secret = text.split_once("token=").map_or(text.as_str(), |(_, token)| token);
