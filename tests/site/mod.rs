@@ -481,6 +481,15 @@ pub(crate) fn free_address() -> SocketAddr {
     panic!("no port is free");
 }
 
+/// Returns once `holds`, looking every few milliseconds; panics where it never does.
+pub(crate) fn within_patience(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !holds() {
+        assert!(Instant::now() < deadline, "waited in vain until {what}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
 fn terminate(mut child: Child, pid: u32) -> ExitStatus {
     let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).expect("a process id");
     // It may have ended by itself, which is as good.
