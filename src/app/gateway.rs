@@ -123,7 +123,7 @@ pub fn serve(config: &Config, root_key: &Key, ready: impl FnOnce(&Gateway), hang
                     hang_up();
                 }
                 failure = gateway.failed() => {
-                    tracing::error!(%failure, "stopping");
+                    tracing::error!(%failure, "stopping; the next start recovers what was taken");
                     return Err(failure);
                 }
             }
