@@ -9,11 +9,12 @@ use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::app::failure::Failure;
+use crate::app::observations::{self, Kept};
 use crate::app::start;
 use crate::app::supervised::Supervised;
 use crate::app::watch::Watch;
 use crate::audit::Log;
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{Clock, SystemClock, kept::KeptClock};
 use crate::config::Config;
 use crate::crypto::key::Key;
 use crate::journal::Journal;
@@ -40,6 +41,7 @@ pub struct Gateway {
     pub(super) filing_pulse: Pulse,
     /// Filing goes on until nothing more is taken.
     pub(super) filing_stop: Stop,
+    pub(super) observations: Arc<Kept>,
     pub(super) watch: Arc<Watch>,
     pub(super) ingress: Vec<SocketAddr>,
     pub(super) metrics: Option<SocketAddr>,
@@ -50,7 +52,7 @@ pub struct Gateway {
 impl Gateway {
     /// Starts the gateway by the machine's clock; on return it is ready, or says why it is not.
     pub async fn start(config: &Config, root_key: &Key) -> Result<Gateway, Failure> {
-        Self::start_by(config, root_key, Arc::new(SystemClock)).await
+        Self::start_by(config, root_key, Arc::new(KeptClock::default())).await
     }
 
     /// The same by another clock.
@@ -134,6 +136,7 @@ impl Gateway {
         if let Some(filing) = self.filing.take() {
             filing.await.unwrap_or_else(|_| Err(Failure::storage("filing ended unexpectedly")))?;
         }
+        observations::write(&self.observations).await;
         self.audit.stopped().map(|_| ()).map_err(Failure::storage).and(pulled)
     }
 }
@@ -166,7 +169,7 @@ pub fn serve(
                     hang_up();
                 }),
                 failure = gateway.failed() => {
-                    tracing::error!(%failure, "stopping");
+                    tracing::error!(%failure, "stopping; the next start recovers what was taken");
                     supervised.stopping();
                     return Err(failure);
                 }
