@@ -13,6 +13,8 @@ mod backup;
 mod check_config;
 mod confirm;
 mod coverage;
+#[cfg(target_os = "linux")]
+mod credential;
 mod dataset;
 #[cfg(target_os = "linux")]
 mod demo;
