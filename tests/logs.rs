@@ -6,6 +6,7 @@ mod garmin;
 mod site;
 
 use std::fs::File;
+use std::io::Write as _;
 use std::os::unix::fs::MetadataExt as _;
 
 use serde_json::Value;
@@ -151,6 +152,15 @@ fn failure_of_a_start_is_an_error_in_the_journal() {
     assert_eq!(site.wait_for_end().code(), Some(78));
     let log = site.log();
     assert!(log.lines().count() > 0 && log.lines().all(|line| line.starts_with("<3>studygate: ")), "{log}");
+}
+
+#[test]
+#[should_panic(expected = "the gateway's log holds a userId")]
+fn name_in_the_log_of_any_test_fails_it() {
+    let site = Site::new();
+    site.push(r#"{"dailies":[{"userId":"made-up-and-logged","summaryId":"s"}]}"#);
+    let mut log = File::options().append(true).open(site.log_path()).expect("a log");
+    writeln!(log, "filed for made-up-and-logged").expect("written");
 }
 
 /// Every message that a source logs as an error: the first text of the call.
