@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::app::failure::Failure;
+use crate::app::observations::{self, Kept};
 use crate::app::start;
 use crate::app::watch::Watch;
 use crate::audit::Log;
@@ -30,6 +31,7 @@ pub struct Gateway {
     pub(super) filing: Option<oneshot::Receiver<Result<(), Failure>>>,
     /// Filing goes on until nothing more is taken.
     pub(super) filing_stop: Stop,
+    pub(super) observations: Arc<Kept>,
     pub(super) watch: Arc<Watch>,
     pub(super) ingress: Vec<SocketAddr>,
     pub(super) metrics: Option<SocketAddr>,
@@ -97,6 +99,7 @@ impl Gateway {
         if let Some(filing) = self.filing.take() {
             filing.await.unwrap_or_else(|_| Err(Failure::storage("filing ended unexpectedly")))?;
         }
+        observations::write(&self.observations).await;
         self.audit.stopped().map(|_| ()).map_err(Failure::storage).and(pulled)
     }
 }

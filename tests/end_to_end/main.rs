@@ -17,6 +17,7 @@ mod quarantine;
 mod resurrection;
 mod revisions;
 mod sealed_files;
+mod seen;
 #[path = "../site/mod.rs"]
 mod site;
 mod startup;
