@@ -224,6 +224,18 @@ pub(crate) fn run(document: &Document, part: &Part) -> Result<(), String> {
     }
 }
 
+/// Writes the parts that are for root into this folder, each as a script with the document's name; the names, in order.
+pub(crate) fn write_scripts(folder: &Path) -> Vec<String> {
+    let with_some = documents().into_iter().filter(|document| document.has(&Part::System));
+    let written = with_some.map(|document| {
+        let name = document.path.file_name().expect("a name").to_string_lossy().into_owned();
+        let script = document.script(&Part::System, ". \"$PRELUDE\"; set -x", &[]);
+        fs::write(folder.join(&name), script).expect("a file");
+        name
+    });
+    written.collect()
+}
+
 fn tail(text: &str) -> String {
     let lines: Vec<&str> = text.lines().collect();
     lines[lines.len().saturating_sub(60)..].join("\n")
