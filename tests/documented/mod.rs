@@ -81,18 +81,28 @@ pub(crate) struct Block {
 
 /// All of them, README.md first.
 pub(crate) fn documents() -> Vec<Document> {
-    let top = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut paths = vec![PathBuf::from("README.md")];
-    let listed = fs::read_dir(top.join("packaging/docs")).expect("the folder of the documents");
-    let mut names: Vec<_> = listed.map(|entry| entry.expect("listed").file_name()).collect();
-    names.sort();
-    paths.extend(names.iter().map(|name| Path::new("packaging/docs").join(name)));
+    let mut documents = vec![Document::read("README.md".into())];
+    documents.extend(pages("packaging/docs"));
+    documents
+}
+
+fn pages(folder: &str) -> Vec<Document> {
+    let listed = fs::read_dir(top().join(folder)).unwrap_or_else(|error| panic!("{folder}: {error}"));
+    let mut paths: Vec<_> = listed.map(|entry| Path::new(folder).join(entry.expect("listed").file_name())).collect();
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "md"));
-    let read = |path: PathBuf| Document { text: fs::read_to_string(top.join(&path)).expect("a document"), path };
-    paths.into_iter().map(read).collect()
+    paths.sort();
+    paths.into_iter().map(Document::read).collect()
+}
+
+fn top() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
 impl Document {
+    fn read(path: PathBuf) -> Self {
+        Self { text: fs::read_to_string(top().join(&path)).expect("a document"), path }
+    }
+
     /// Its blocks, in order.
     pub(crate) fn blocks(&self) -> Vec<Block> {
         let mut blocks = Vec::new();
