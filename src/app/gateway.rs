@@ -8,10 +8,11 @@ use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::app::failure::Failure;
+use crate::app::observations::{self, Kept};
 use crate::app::start;
 use crate::app::watch::Watch;
 use crate::audit::Log;
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{Clock, kept::KeptClock};
 use crate::config::Config;
 use crate::crypto::key::Key;
 use crate::journal::Journal;
@@ -30,6 +31,7 @@ pub struct Gateway {
     pub(super) filing: Option<oneshot::Receiver<Result<(), Failure>>>,
     /// Filing goes on until nothing more is taken.
     pub(super) filing_stop: Stop,
+    pub(super) observations: Arc<Kept>,
     pub(super) watch: Arc<Watch>,
     pub(super) ingress: Vec<SocketAddr>,
     pub(super) metrics: Option<SocketAddr>,
@@ -40,7 +42,7 @@ pub struct Gateway {
 impl Gateway {
     /// Starts the gateway by the machine's clock; on return it is ready, or says why it is not.
     pub async fn start(config: &Config, root_key: &Key) -> Result<Gateway, Failure> {
-        Self::start_by(config, root_key, Arc::new(SystemClock)).await
+        Self::start_by(config, root_key, Arc::new(KeptClock::default())).await
     }
 
     /// The same by another clock.
@@ -97,6 +99,7 @@ impl Gateway {
         if let Some(filing) = self.filing.take() {
             filing.await.unwrap_or_else(|_| Err(Failure::storage("filing ended unexpectedly")))?;
         }
+        observations::write(&self.observations).await;
         self.audit.stopped().map(|_| ()).map_err(Failure::storage).and(pulled)
     }
 }
@@ -120,7 +123,7 @@ pub fn serve(config: &Config, root_key: &Key, ready: impl FnOnce(&Gateway), hang
                     hang_up();
                 }
                 failure = gateway.failed() => {
-                    tracing::error!(%failure, "stopping");
+                    tracing::error!(%failure, "stopping; the next start recovers what was taken");
                     return Err(failure);
                 }
             }

@@ -97,7 +97,8 @@ impl Listeners {
         let Some(address) = config.metrics.listen else { return Ok(()) };
         let socket = bound(address).await?;
         self.metrics = socket.local_addr().ok();
-        let health = Health::new(Arc::clone(&behind.registry), Arc::clone(&behind.readiness));
+        let health =
+            Health::new(Arc::clone(&behind.registry), Arc::clone(&behind.readiness), Arc::clone(&behind.clock));
         let (http, stopped) = (behind.http.clone(), behind.stopped.clone());
         let limits = ConnectionLimits::default();
         match &behind.certificates.metrics {

@@ -8,6 +8,7 @@
 pub mod at_rest;
 mod backups;
 mod caught_up;
+mod certified;
 pub mod controls;
 mod covered;
 pub mod desk;
@@ -21,15 +22,18 @@ mod handout;
 mod keys;
 mod leaving;
 mod listeners;
+pub mod observations;
 mod pieces;
 pub mod pulling;
 mod pulls;
 mod quarantine;
 pub mod restoring;
 pub mod root;
+mod seen;
 mod silence;
 pub mod site;
 mod start;
+mod timekeeping;
 mod trail;
 pub mod watch;
 

@@ -13,8 +13,9 @@ use crate::disk::Space;
 use crate::lifecycle::{Readiness, Reason, Stopped};
 use crate::model::time::UnixSeconds;
 use crate::telemetry::http::{HttpMetrics, Listener};
-use crate::tls::files::Validity;
-use crate::tls::server::Certificate;
+use crate::tls::chain::{Asked, public_anchors};
+use crate::tls::files::{Identity, Validity};
+use crate::tls::server::{Certificate, Haste, Reloaded};
 
 /// The clock may be this much before the highest time seen, in seconds: devices' and servers' clocks differ.
 const CLOCK_BEHIND_MAX: i64 = 300;
@@ -44,25 +45,28 @@ pub struct Watch {
 impl Watch {
     /// Looks at everything once.
     pub fn look(&self) {
+        let now = self.clock.now();
         if self.audit.has_failed() || self.keyring.has_failed() {
             self.say(Reason::StoreFailed, true);
         }
         self.say(Reason::DiskLow, self.space.is_low());
-        self.say(Reason::Clock, self.clock.now().plus(CLOCK_BEHIND_MAX) < self.highest_time);
+        self.say(Reason::Clock, now.plus(CLOCK_BEHIND_MAX) < self.highest_time);
         for (listener, certificate) in self.certificates() {
-            if certificate.is_stale() {
-                load(listener, certificate);
+            if certificate.is_stale(now) {
+                load(listener, certificate, now, Haste::None);
             }
-            let not_after = certificate.identity().not_after;
-            self.metrics.certificate_not_after.with_label_values(&[listener.name()]).set(not_after.0);
+            if let Some(identity) = certificate.identity() {
+                self.metrics.certificate_not_after.with_label_values(&[listener.name()]).set(identity.not_after.0);
+            }
         }
-        let validity = self.certificate.identity().validity(self.clock.now());
-        self.say(Reason::Certificate, !matches!(validity, Validity::Valid));
+        let validity = self.certificate.identity().map(|identity| identity.validity(now));
+        self.say(Reason::Certificate, validity != Some(Validity::Valid));
     }
 
     /// Reads the certificate files again; where that fails, the certificate in use stays.
     pub fn reload(&self) {
-        self.certificates().for_each(|(listener, certificate)| load(listener, certificate));
+        let now = self.clock.now();
+        self.certificates().for_each(|(listener, certificate)| load(listener, certificate, now, Haste::Asked));
     }
 
     fn certificates(&self) -> impl Iterator<Item = (Listener, &Certificate)> {
@@ -95,12 +99,25 @@ impl Watch {
     }
 }
 
-fn load(listener: Listener, certificate: &Certificate) {
+fn load(listener: Listener, certificate: &Certificate, now: UnixSeconds, haste: Haste) {
     let listener = listener.name();
-    match certificate.reload() {
-        Ok(identity) => tracing::info!(listener, not_after = %identity.not_after, "certificate loaded"),
-        Err(error) => {
+    match certificate.reload(now, haste) {
+        Reloaded::Changed(identity) => {
+            tracing::info!(listener, not_after = %identity.not_after, "certificate loaded");
+            warn(listener, &identity, now);
+        }
+        Reloaded::Same | Reloaded::Settling => {}
+        Reloaded::Refused(error) => {
             tracing::error!(listener, %error, "the certificate files changed but cannot be used; the old one stays");
         }
+    }
+}
+
+/// Says what is to be said about a certificate that is served all the same.
+pub(super) fn warn(listener: &'static str, identity: &Identity, now: UnixSeconds) {
+    let anchors = public_anchors();
+    let anchors = (listener == Listener::Ingress.name()).then_some(&anchors);
+    for finding in identity.findings(&Asked { now, names: &[], anchors }) {
+        tracing::warn!(listener, "{finding}");
     }
 }

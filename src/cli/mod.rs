@@ -97,7 +97,7 @@ struct Arguments {
 enum Command {
     #[cfg(target_os = "linux")]
     /// Run the gateway in the foreground
-    Serve,
+    Serve(serve::Serve),
     #[cfg(target_os = "linux")]
     /// Make a complete trial site in a new folder
     Init {
@@ -106,11 +106,7 @@ enum Command {
     },
     #[cfg(target_os = "linux")]
     /// Show the whole job on loopback: no key, account or network needed
-    Demo {
-        /// Where to work, and to leave everything for a look [default: a temporary folder]
-        #[arg(long, value_name = "DIR")]
-        dir: Option<PathBuf>,
-    },
+    Demo(demo::Demo),
     #[cfg(target_os = "linux")]
     /// Play Garmin's side towards a gateway: made-up users, and a ledger of what was sent
     Simulate(Box<simulate::Simulate>),
@@ -208,9 +204,9 @@ impl Command {
             #[cfg(target_os = "linux")]
             Self::Audit(audit::Audit::Verify(asked)) => asked.copy.is_none(),
             #[cfg(target_os = "linux")]
-            Self::Serve
+            Self::Serve(_)
             | Self::Init { .. }
-            | Self::Demo { .. }
+            | Self::Demo(_)
             | Self::Simulate(_)
             | Self::CheckConfig
             | Self::Receipt(_)
@@ -262,11 +258,11 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
     };
     match arguments.command {
         #[cfg(target_os = "linux")]
-        Command::Serve => serve::run(&file, environment),
+        Command::Serve(asked) => serve::run(&asked, &file, environment),
         #[cfg(target_os = "linux")]
         Command::Init { dir } => made(&init::run(&dir, &SystemRandom::new(), SystemClock.now())?),
         #[cfg(target_os = "linux")]
-        Command::Demo { dir } => demo::run(dir.as_deref()),
+        Command::Demo(asked) => demo::run(&asked),
         #[cfg(target_os = "linux")]
         Command::Simulate(simulate) => simulate::run(&simulate),
         #[cfg(target_os = "linux")]

@@ -11,19 +11,44 @@ use crate::config::{self, Config, Environment};
 use crate::crypto::key::Key;
 use crate::telemetry::logging;
 
+/// `serve`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Serve {
+    /// How lines of the log are written
+    #[arg(long, value_name = "FORM", default_value = "text")]
+    log_format: LogFormat,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum LogFormat {
+    /// For a person, and for the journal of systemd
+    Text,
+    /// A JSON object a line
+    Json,
+}
+
 /// Runs the gateway until it is told to stop.
-pub(super) fn run(file: &Path, environment: &Environment) -> Result<(), Failure> {
+pub(super) fn run(asked: &Serve, file: &Path, environment: &Environment) -> Result<(), Failure> {
     let config = Config::load(file, environment)?;
     check_config::certificate(&config)?;
     let key_file = config::read_root_key(config.root_key_file())?;
     if let Some(warning) = check_config::exposed(&config, &key_file, environment) {
         output::complain(&warning);
     }
-    gateway(&config, &key_file.key, file, environment)
+    let form = match asked.log_format {
+        LogFormat::Text => logging::Form::Text,
+        LogFormat::Json => logging::Form::Json,
+    };
+    gateway(&config, &key_file.key, form, (file, environment))
 }
 
-fn gateway(config: &Config, root_key: &Key, file: &Path, environment: &Environment) -> Result<(), Failure> {
-    let level = logging::install(&config.log, environment.journal_stream.as_deref())
+fn gateway(
+    config: &Config,
+    root_key: &Key,
+    form: logging::Form,
+    (file, environment): (&Path, &Environment),
+) -> Result<(), Failure> {
+    let level = logging::install(&config.log, form, environment.journal_stream.as_deref())
         .map_err(|error| Failure::new(Exit::Configuration, error.to_string()))?;
     let root_key = app::root::in_force(config, root_key.clone()).map_err(stopped_failure)?;
     let ready = |gateway: &Gateway| {

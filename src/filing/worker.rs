@@ -26,6 +26,7 @@ use crate::queue::Queue;
 use crate::records::catalog::Catalog;
 use crate::store::engine::Engine;
 use crate::telemetry::filing::{FilingMetrics, RecordResult};
+use crate::telemetry::observed::Observed;
 use crate::upstream::refusal::Refused;
 use crate::upstream::rules::Rules;
 use crate::withdrawal::Withdrawal;
@@ -92,6 +93,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// Metrics.
     pub metrics: FilingMetrics,
+    /// What outlasts a run.
+    pub observed: Arc<Observed>,
 }
 
 /// The filing thread's own.

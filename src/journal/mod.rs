@@ -304,7 +304,7 @@ impl Drop for Handle {
         if let Some(writer) = self.writer.take()
             && writer.join().is_err()
         {
-            tracing::error!("the journal's writing thread panicked");
+            tracing::error!("the journal's writing thread panicked; restart the gateway");
         }
     }
 }

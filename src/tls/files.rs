@@ -2,6 +2,7 @@
 
 use std::{
     fmt, fs, io,
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -11,8 +12,13 @@ use rustls::{
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
     sign::CertifiedKey,
 };
+use zeroize::Zeroizing;
 
 use crate::model::time::UnixSeconds;
+use crate::tls::chain::{self, Asked, Finding, Weight};
+
+/// Everybody, who is neither the file's owner nor of its group.
+const OTHERS: u32 = 0o007;
 
 /// Where the two files are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +38,8 @@ pub struct Identity {
     pub not_before: UnixSeconds,
     /// The last second it is valid.
     pub not_after: UnixSeconds,
+    /// Whether everybody on this machine may read the key's file.
+    key_exposed: bool,
 }
 
 /// Why the files cannot be used.
@@ -41,16 +49,26 @@ pub enum Error {
     Missing(PathBuf),
     /// A file cannot be read.
     Unreadable(PathBuf, io::Error),
+    /// There is nothing in a file.
+    Empty(PathBuf),
+    /// A file is binary (DER or PKCS#12).
+    Binary(PathBuf),
     /// There is no certificate in the certificate file.
     NoCertificate(PathBuf),
     /// A certificate cannot be understood.
     BadCertificate(PathBuf),
     /// There is no private key in the key file.
     NoKey(PathBuf),
+    /// The key is encrypted.
+    EncryptedKey(PathBuf),
     /// The key is of a kind that is not supported.
     UnsupportedKey(PathBuf),
     /// The key belongs to another certificate.
     KeyMismatch(Files),
+    /// The key belongs to a certificate of the chain that is not the first.
+    KeyOfAnother(Files),
+    /// The chain is not to be used for this reason.
+    Chain(PathBuf, Finding),
 }
 
 /// What is wrong with an identity that can be served all the same.
@@ -69,18 +87,48 @@ impl Identity {
     pub fn load(files: &Files) -> Result<Self, Error> {
         let chain = read_chain(&files.certificate)?;
         let key = read_key(&files.private_key)?;
-        let (not_before, not_after) =
-            validity(&chain[0]).ok_or_else(|| Error::BadCertificate(files.certificate.clone()))?;
-        let certified = CertifiedKey::from_der(chain, key, &ring::default_provider()).map_err(|error| {
-            if matches!(error, rustls::Error::InconsistentKeys(_)) {
-                Error::KeyMismatch(files.clone())
-            } else if matches!(error, rustls::Error::InvalidCertificate(_)) {
-                Error::BadCertificate(files.certificate.clone())
-            } else {
-                Error::UnsupportedKey(files.private_key.clone())
+        let mode = fs::metadata(&files.private_key).map_or(0, |meta| meta.permissions().mode());
+        Self::of(chain, key, files).map(|identity| Self { key_exposed: mode & OTHERS != 0, ..identity })
+    }
+
+    /// The same of texts in PEM that are in no file.
+    pub fn of_pem(chain: &str, key: &str) -> Result<Self, Error> {
+        let files = Files { certificate: "the certificate".into(), private_key: "the private key".into() };
+        let chain = parse_chain(chain.as_bytes(), &files.certificate)?;
+        let key = parse_key(key.as_bytes(), &files.private_key)?;
+        Self::of(chain, key, &files)
+    }
+
+    fn of(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>, files: &Files) -> Result<Self, Error> {
+        let bad = || Error::BadCertificate(files.certificate.clone());
+        let (not_before, not_after) = chain::span(&chain).ok_or_else(bad)?;
+        let asked = Asked { now: not_before, names: &[], anchors: None };
+        let refused = chain::findings(&chain, &asked).into_iter().find(|found| found.weight() == Weight::Refused);
+        // A weak key is one that ring does not sign with; that it is weak says more.
+        if let Some(weak @ Finding::WeakKey(_)) = refused {
+            return Err(Error::Chain(files.certificate.clone(), weak));
+        }
+        let provider = ring::default_provider();
+        let signing = provider.key_provider.load_private_key(key);
+        let signing = signing.map_err(|_| Error::UnsupportedKey(files.private_key.clone()))?;
+        let certified = CertifiedKey::new(chain, signing);
+        match certified.keys_match() {
+            // A signer that does not tell its public key cannot be held against the certificate.
+            Ok(()) | Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::Unknown)) => {}
+            Err(rustls::Error::InconsistentKeys(_)) => {
+                let another =
+                    certified.cert.iter().skip(1).any(|one| {
+                        CertifiedKey::new(vec![one.clone()], Arc::clone(&certified.key)).keys_match().is_ok()
+                    });
+                let files = files.clone();
+                return Err(if another { Error::KeyOfAnother(files) } else { Error::KeyMismatch(files) });
             }
-        })?;
-        Ok(Self { certified: Arc::new(certified), not_before, not_after })
+            Err(_) => return Err(bad()),
+        }
+        match refused {
+            Some(finding) => Err(Error::Chain(files.certificate.clone(), finding)),
+            None => Ok(Self { certified: Arc::new(certified), not_before, not_after, key_exposed: false }),
+        }
     }
 
     /// Whether it is valid at this time.
@@ -93,11 +141,26 @@ impl Identity {
             Validity::Valid
         }
     }
+
+    /// What is to be said about it though it can be served.
+    pub fn findings(&self, asked: &Asked<'_>) -> Vec<Finding> {
+        let mut found = chain::findings(&self.certified.cert, asked);
+        found.extend(self.key_exposed.then_some(Finding::KeyExposed));
+        found
+    }
+
+    /// Whether both are the same certificate.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.certified.cert == other.certified.cert
+    }
 }
 
 fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
-    let text = read(path)?;
-    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
+    parse_chain(&read(path)?, path)
+}
+
+fn parse_chain(text: &[u8], path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text).collect();
     match chain {
         Ok(chain) if chain.is_empty() => Err(Error::NoCertificate(path.to_owned())),
         Ok(chain) => Ok(chain),
@@ -106,24 +169,34 @@ fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
 }
 
 fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>, Error> {
-    let text = zeroize::Zeroizing::new(read(path)?);
-    PrivateKeyDer::from_pem_slice(&text).map_err(|_| Error::NoKey(path.to_owned()))
+    parse_key(&Zeroizing::new(read(path)?), path)
+}
+
+fn parse_key(text: &[u8], path: &Path) -> Result<PrivateKeyDer<'static>, Error> {
+    let holds = |words: &[u8]| memchr::memmem::find(text, words).is_some();
+    if holds(b"BEGIN ENCRYPTED PRIVATE KEY") || holds(b"Proc-Type: 4,ENCRYPTED") {
+        return Err(Error::EncryptedKey(path.to_owned()));
+    }
+    PrivateKeyDer::from_pem_slice(text).map_err(|_| Error::NoKey(path.to_owned()))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Error> {
-    fs::read(path).map_err(|error| {
+    let bytes = fs::read(path).map_err(|error| {
         if error.kind() == io::ErrorKind::NotFound {
             Error::Missing(path.to_owned())
         } else {
             Error::Unreadable(path.to_owned(), error)
         }
-    })
-}
-
-fn validity(certificate: &CertificateDer<'_>) -> Option<(UnixSeconds, UnixSeconds)> {
-    let (_, parsed) = x509_parser::parse_x509_certificate(certificate).ok()?;
-    let validity = parsed.validity();
-    Some((UnixSeconds(validity.not_before.timestamp()), UnixSeconds(validity.not_after.timestamp())))
+    })?;
+    // Every form of DER that is meant here is a sequence, whose length takes more than one byte; no text begins so.
+    let binary = matches!(bytes.as_slice(), [0x30, 0x80..=0x84, ..]);
+    if bytes.trim_ascii().is_empty() {
+        Err(Error::Empty(path.to_owned()))
+    } else if binary {
+        Err(Error::Binary(path.to_owned()))
+    } else {
+        Ok(bytes)
+    }
 }
 
 impl fmt::Display for Error {
@@ -139,6 +212,13 @@ impl fmt::Display for Error {
             Self::Unreadable(path, cause) => {
                 write!(f, "cannot read {}: {cause}; let the gateway's user read it", path.display())
             }
+            Self::Empty(path) => write!(f, "{} is empty: write the PEM text into it again", path.display()),
+            Self::Binary(path) => write!(
+                f,
+                "{} is binary (DER or PKCS#12): turn it into PEM text, as `openssl x509`, `openssl pkey` or \
+                 `openssl pkcs12` do",
+                path.display()
+            ),
             Self::NoCertificate(path) => {
                 write!(f, "{} holds no certificate: it must be a PEM chain, the server's own first", path.display())
             }
@@ -148,6 +228,12 @@ impl fmt::Display for Error {
             Self::NoKey(path) => {
                 write!(f, "{} holds no private key: it must be an unencrypted PEM key", path.display())
             }
+            Self::EncryptedKey(path) => write!(
+                f,
+                "the key in {} is encrypted, and nobody is there to give its password at a start: write it without \
+                 one, as `openssl pkey` does, into a file that only the gateway's user may read",
+                path.display()
+            ),
             Self::UnsupportedKey(path) => {
                 write!(f, "the key in {} is of no supported kind: use ECDSA P-256, Ed25519 or RSA", path.display())
             }
@@ -157,6 +243,13 @@ impl fmt::Display for Error {
                 files.private_key.display(),
                 files.certificate.display()
             ),
+            Self::KeyOfAnother(files) => write!(
+                f,
+                "the key in {} belongs to a certificate in {} that is not the first: put the server's own first",
+                files.private_key.display(),
+                files.certificate.display()
+            ),
+            Self::Chain(path, finding) => write!(f, "{}: {finding}", path.display()),
         }
     }
 }
@@ -167,61 +260,11 @@ impl fmt::Display for Validity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Valid => f.write_str("the certificate is valid"),
-            Self::Expired(end) => write!(f, "the certificate ended at {end}: renew it, senders refuse it"),
-            Self::NotYet(start) => write!(f, "the certificate begins at {start}: check the clock"),
+            Self::Expired(end) => Finding::Expired(*end).fmt(f),
+            Self::NotYet(begin) => Finding::NotYet(*begin).fmt(f),
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::tls::generate;
-
-    const NOW: UnixSeconds = UnixSeconds(1_793_509_200);
-
-    fn folder() -> (tempfile::TempDir, Files) {
-        let dir = tempfile::tempdir().expect("a folder");
-        let files = Files { certificate: dir.path().join("c.pem"), private_key: dir.path().join("k.pem") };
-        let made = generate::self_signed(&["localhost".to_owned()], NOW, 10).expect("made");
-        fs::write(&files.certificate, &made.certificate).expect("written");
-        fs::write(&files.private_key, &*made.private_key).expect("written");
-        (dir, files)
-    }
-
-    fn sentence(files: &Files) -> String {
-        Identity::load(files).expect_err("refused").to_string()
-    }
-
-    #[test]
-    fn pair_that_belongs_together_loads_with_its_end() {
-        let (_dir, files) = folder();
-        let identity = Identity::load(&files).expect("loads");
-        assert_eq!(identity.not_after.date(), NOW.plus(10 * 86_400).date());
-        assert_eq!(identity.validity(NOW.plus(86_400)), Validity::Valid);
-        assert_eq!(identity.validity(identity.not_after.plus(1)), Validity::Expired(identity.not_after));
-        assert_eq!(identity.validity(identity.not_before.plus(-1)), Validity::NotYet(identity.not_before));
-    }
-
-    #[test]
-    fn each_fault_has_a_sentence_that_names_the_file_and_the_remedy() {
-        let (_dir, files) = folder();
-        let good = fs::read(&files.certificate).expect("read");
-        fs::remove_file(&files.certificate).expect("removed");
-        assert!(sentence(&files).starts_with("there is no file "));
-        fs::write(&files.certificate, "no PEM at all").expect("written");
-        assert!(sentence(&files).contains("holds no certificate"));
-        fs::write(&files.certificate, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
-            .expect("written");
-        assert!(sentence(&files).contains("cannot be understood"));
-        fs::write(&files.certificate, good).expect("written");
-        fs::write(&files.private_key, "").expect("written");
-        assert!(sentence(&files).contains("holds no private key"));
-        let other = generate::self_signed(&["localhost".to_owned()], NOW, 10).expect("made");
-        fs::write(&files.private_key, &*other.private_key).expect("written");
-        assert!(sentence(&files).contains("does not belong to the first certificate"));
-        fs::remove_file(&files.private_key).expect("removed");
-        fs::create_dir(&files.private_key).expect("made");
-        assert!(sentence(&files).starts_with("cannot read "));
-    }
-}
+mod tests;

@@ -2,6 +2,9 @@
 //!
 //! Never: a second crypto library; a session ticket; a key in a log or an error.
 
+pub mod chain;
+pub mod challenge;
 pub mod files;
 pub mod generate;
 pub mod server;
+mod stamp;

@@ -1,9 +1,10 @@
 //! The server's side: a certificate that is exchanged while connections go on, and the protocol settings.
+//!
+//! A certificate comes from files, which are read again when they change, or is given by whoever orders it from an
+//! authority. Without one, a handshake ends with an alert.
 
 use std::{
-    fs,
-    os::unix::fs::MetadataExt,
-    path::Path,
+    collections::BTreeMap,
     sync::{Arc, PoisonError, RwLock},
 };
 
@@ -15,49 +16,186 @@ use rustls::{
     version::{TLS12, TLS13},
 };
 
-use crate::tls::files::{Error, Files, Identity};
+use crate::model::time::UnixSeconds;
+use crate::tls::{
+    challenge,
+    files::{Error, Files, Identity, Validity},
+    stamp::Stamp,
+};
 
-/// The certificate in use; exchanged when its files are read again.
+/// How long files that cannot be used are left to become whole before that is told, in seconds: certificate and key are
+/// seldom replaced at one moment.
+const SETTLE_S: i64 = 10;
+
+/// The certificate in use.
 #[derive(Debug)]
 pub struct Certificate {
-    files: Files,
+    source: Source,
     current: RwLock<Current>,
+    challenges: RwLock<BTreeMap<String, Arc<CertifiedKey>>>,
 }
 
 #[derive(Debug)]
-struct Current {
-    identity: Identity,
-    stamp: Stamp,
+enum Source {
+    Files(Files),
+    Ordered,
 }
 
-/// What tells one version of the two files from another.
-type Stamp = [Option<(u64, u64, i64, i64)>; 2];
+#[derive(Debug, Default)]
+struct Current {
+    identity: Option<Identity>,
+    reading: Reading,
+    outlook: Outlook,
+}
+
+/// How the last reading of the files went.
+#[derive(Debug, Default)]
+struct Reading {
+    stamp: Option<Stamp>,
+    /// Since when they cannot be used.
+    failing: Option<UnixSeconds>,
+    /// When to read them again though they have not changed.
+    again: Option<UnixSeconds>,
+}
+
+/// What reading the files again led to.
+#[derive(Debug)]
+pub enum Reloaded {
+    /// Another certificate is in use from here on.
+    Changed(Identity),
+    /// They say what they said.
+    Same,
+    /// They cannot be used as they are, but perhaps they are still being written; the old certificate stays.
+    Settling,
+    /// They cannot be used; the old certificate stays.
+    Refused(Refused),
+}
+
+/// Why files that were read again are not used.
+#[derive(Debug)]
+pub enum Refused {
+    /// They cannot be used at all.
+    Unusable(Error),
+    /// Their certificate is not valid, and the one in use is.
+    Untimely(Validity),
+}
+
+/// Whether files that change are given time to become whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Haste {
+    /// They are looked at because they changed.
+    None,
+    /// A person asked for it.
+    Asked,
+}
+
+/// What is to be expected of a certificate that is ordered from an authority; told by whoever orders it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outlook {
+    /// When the next one is ordered.
+    pub renews_at: Option<UnixSeconds>,
+    /// Why the last attempt failed, and when; `None` once one succeeded.
+    pub failed: Option<(UnixSeconds, String)>,
+}
 
 impl Certificate {
     /// Reads the files for the first time.
     pub fn load(files: Files) -> Result<Arc<Self>, Error> {
-        let stamp = stamp(&files);
-        let identity = Identity::load(&files)?;
-        Ok(Arc::new(Self { files, current: RwLock::new(Current { identity, stamp }) }))
+        let reading = Reading { stamp: Some(Stamp::of(&files)), ..Reading::default() };
+        let identity = Some(Identity::load(&files)?);
+        let current = Current { identity, reading, outlook: Outlook::default() };
+        Ok(Self::of(Source::Files(files), current))
     }
 
-    /// Reads the files again. Where that fails, the certificate in use stays.
-    pub fn reload(&self) -> Result<Identity, Error> {
-        let stamp = stamp(&self.files);
-        let loaded = Identity::load(&self.files);
+    /// One that is ordered from an authority; there is none until it is [given](Self::give).
+    pub fn ordered() -> Arc<Self> {
+        Self::of(Source::Ordered, Current::default())
+    }
+
+    fn of(source: Source, current: Current) -> Arc<Self> {
+        Arc::new(Self { source, current: RwLock::new(current), challenges: RwLock::default() })
+    }
+
+    /// Where it comes from, as status shows it: `files` or `acme`.
+    pub fn source(&self) -> &'static str {
+        match self.source {
+            Source::Files(_) => "files",
+            Source::Ordered => "acme",
+        }
+    }
+
+    /// From here on this one is shown to whoever connects.
+    pub fn give(&self, identity: Identity) {
+        self.current.write().unwrap_or_else(PoisonError::into_inner).identity = Some(identity);
+    }
+
+    /// From here on this is to be expected.
+    pub fn expect(&self, outlook: Outlook) {
+        self.current.write().unwrap_or_else(PoisonError::into_inner).outlook = outlook;
+    }
+
+    /// What is to be expected of it.
+    pub fn outlook(&self) -> Outlook {
+        self.current.read().unwrap_or_else(PoisonError::into_inner).outlook.clone()
+    }
+
+    /// The authority that asks for proof of this name is shown this.
+    pub fn challenge(&self, name: &str, certified: Arc<CertifiedKey>) {
+        self.challenges.write().unwrap_or_else(PoisonError::into_inner).insert(name.to_ascii_lowercase(), certified);
+    }
+
+    /// No authority is expected any more.
+    pub fn end_challenges(&self) {
+        self.challenges.write().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// Reads the files again. Where they cannot be used, the certificate in use stays.
+    pub fn reload(&self, now: UnixSeconds, haste: Haste) -> Reloaded {
+        let Source::Files(files) = &self.source else { return Reloaded::Same };
+        // What changes while it is read is read again.
+        let stamp = Stamp::of(files);
+        let loaded = Identity::load(files);
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
-        current.stamp = stamp;
-        current.identity = loaded?;
-        Ok(current.identity.clone())
+        let Current { identity, reading, .. } = &mut *current;
+        reading.stamp = Some(stamp);
+        let refused = match loaded {
+            Ok(new) if identity.as_ref().is_some_and(|old| old.is_same(&new)) => {
+                (reading.failing, reading.again) = (None, None);
+                return Reloaded::Same;
+            }
+            Ok(new) => match (new.validity(now), identity.as_ref().map(|old| old.validity(now))) {
+                (wrong @ (Validity::Expired(_) | Validity::NotYet(_)), Some(Validity::Valid)) => {
+                    reading.again = (wrong == Validity::NotYet(new.not_before)).then_some(new.not_before);
+                    Refused::Untimely(wrong)
+                }
+                _ => {
+                    (reading.failing, reading.again) = (None, None);
+                    *identity = Some(new.clone());
+                    return Reloaded::Changed(new);
+                }
+            },
+            Err(error) => {
+                let since = *reading.failing.get_or_insert(now);
+                if haste == Haste::None && now < since.plus(SETTLE_S) {
+                    reading.again = Some(since.plus(SETTLE_S));
+                    return Reloaded::Settling;
+                }
+                reading.again = None;
+                Refused::Unusable(error)
+            }
+        };
+        Reloaded::Refused(refused)
     }
 
-    /// Whether the files have changed since they were read last, with success or without.
-    pub fn is_stale(&self) -> bool {
-        self.current.read().unwrap_or_else(PoisonError::into_inner).stamp != stamp(&self.files)
+    /// Whether the files have changed since they were read last, with success or without, or are to be read again.
+    pub fn is_stale(&self, now: UnixSeconds) -> bool {
+        let Source::Files(files) = &self.source else { return false };
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        current.reading.stamp != Some(Stamp::of(files)) || current.reading.again.is_some_and(|again| again <= now)
     }
 
-    /// The certificate in use.
-    pub fn identity(&self) -> Identity {
+    /// The certificate in use; `None` where there is none yet.
+    pub fn identity(&self) -> Option<Identity> {
         self.current.read().unwrap_or_else(PoisonError::into_inner).identity.clone()
     }
 
@@ -71,6 +209,9 @@ impl Certificate {
             .with_no_client_auth()
             .with_cert_resolver(resolver);
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        if matches!(self.source, Source::Ordered) {
+            config.alpn_protocols.push(challenge::PROTOCOL.to_vec());
+        }
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.send_tls13_tickets = 0;
         Arc::new(config)
@@ -78,57 +219,27 @@ impl Certificate {
 }
 
 impl ResolvesServerCert for Certificate {
-    fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner).identity.certified))
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        // An authority offers its protocol and no other (RFC 8737 §3).
+        if hello.alpn().is_some_and(|offered| offered.eq([challenge::PROTOCOL])) {
+            let name = hello.server_name()?.to_ascii_lowercase();
+            return self.challenges.read().unwrap_or_else(PoisonError::into_inner).get(&name).map(Arc::clone);
+        }
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        Some(Arc::clone(&current.identity.as_ref()?.certified))
     }
 }
 
-fn stamp(files: &Files) -> Stamp {
-    let of =
-        |path: &Path| fs::metadata(path).ok().map(|meta| (meta.ino(), meta.len(), meta.mtime(), meta.mtime_nsec()));
-    [of(&files.certificate), of(&files.private_key)]
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Unusable(error) => error.fmt(f),
+            Self::Untimely(wrong) => wrong.fmt(f),
+        }
+    }
 }
+
+impl std::error::Error for Refused {}
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::time::UnixSeconds;
-    use crate::tls::generate;
-
-    fn write_pair(files: &Files, days: u16) {
-        let made = generate::self_signed(&["localhost".to_owned()], UnixSeconds(1_793_509_200), days).expect("made");
-        fs::write(&files.certificate, &made.certificate).expect("written");
-        fs::write(&files.private_key, &*made.private_key).expect("written");
-    }
-
-    #[test]
-    fn changed_files_are_noticed_and_served_after_a_reload() {
-        let dir = tempfile::tempdir().expect("a folder");
-        let files = Files { certificate: dir.path().join("c.pem"), private_key: dir.path().join("k.pem") };
-        write_pair(&files, 10);
-        let certificate = Certificate::load(files.clone()).expect("loads");
-        assert!(!certificate.is_stale());
-        let before = certificate.identity().not_after;
-        fs::remove_file(&files.certificate).expect("removed");
-        write_pair(&files, 20);
-        assert!(certificate.is_stale());
-        certificate.reload().expect("reloads");
-        assert!(!certificate.is_stale());
-        assert_eq!(certificate.identity().not_after, before.plus(10 * 86_400));
-    }
-
-    #[test]
-    fn broken_files_leave_the_certificate_in_use() {
-        let dir = tempfile::tempdir().expect("a folder");
-        let files = Files { certificate: dir.path().join("c.pem"), private_key: dir.path().join("k.pem") };
-        write_pair(&files, 10);
-        let certificate = Certificate::load(files.clone()).expect("loads");
-        let before = certificate.identity().not_after;
-        fs::write(&files.private_key, "gone").expect("written");
-        assert!(certificate.reload().is_err());
-        assert_eq!(certificate.identity().not_after, before);
-        assert!(!certificate.is_stale(), "the same broken files are not read again and again");
-        write_pair(&files, 20);
-        assert!(certificate.is_stale());
-    }
-}
+mod tests;
