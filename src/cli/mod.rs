@@ -11,6 +11,7 @@ mod audit;
 mod backup;
 #[cfg(target_os = "linux")]
 mod check_config;
+mod completions;
 mod confirm;
 mod coverage;
 #[cfg(target_os = "linux")]
@@ -29,6 +30,8 @@ mod init;
 #[cfg(target_os = "linux")]
 mod keys;
 mod listing;
+#[cfg(target_os = "linux")]
+mod manual;
 mod meter;
 mod output;
 mod participant;
@@ -54,7 +57,7 @@ mod token;
 use std::path::{Path, PathBuf};
 use std::{ffi::OsString, process::ExitCode};
 
-use clap::{Parser, Subcommand, error::ErrorKind};
+use clap::{CommandFactory as _, Parser, Subcommand, error::ErrorKind};
 #[cfg(target_os = "linux")]
 use ring::rand::SystemRandom;
 
@@ -161,6 +164,18 @@ enum Command {
     /// The site's keys
     #[command(subcommand)]
     Keys(keys::Keys),
+    /// Print what a shell needs to complete these commands
+    Completions {
+        /// The shell
+        shell: completions::For,
+    },
+    #[cfg(target_os = "linux")]
+    /// Write the manual pages below a folder
+    #[command(hide = true)]
+    Manual {
+        /// The folder; man1 and man5 are made in it
+        dir: PathBuf,
+    },
 }
 
 impl Command {
@@ -178,7 +193,7 @@ impl Command {
             | Self::Export(_)
             | Self::Exports(_)
             | Self::Token(_) => true,
-            Self::Dataset(_) => false,
+            Self::Dataset(_) | Self::Completions { .. } => false,
             #[cfg(target_os = "linux")]
             Self::Audit(audit::Audit::List(_))
             | Self::Backup(
@@ -195,6 +210,7 @@ impl Command {
             | Self::CheckConfig
             | Self::Receipt(_)
             | Self::Restore(_)
+            | Self::Manual { .. }
             | Self::Backup(backup::Backup::Verify { .. })
             // The root key stays on the gateway's own machine.
             | Self::Keys(keys::Keys::Rotate(_) | keys::Keys::Escrow(_)) => false,
@@ -302,6 +318,9 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
             coverage::run(&asked, &running()?, form, style)
         }
         Command::Export(export) => export::run(&export, &running()?, form),
+        Command::Completions { shell } => completions::run(shell, Arguments::command()),
+        #[cfg(target_os = "linux")]
+        Command::Manual { dir } => manual::run(&dir, Arguments::command()),
     }
 }
 

@@ -60,7 +60,7 @@ fn gateway(
     let hang_up = || match Config::load(file, environment) {
         Ok(config) => {
             if let Err(error) = level.set(&config.log) {
-                tracing::error!(%error, "the log level stays as it is");
+                tracing::error!(%error, "the log level stays as it is; name one that is known");
             }
         }
         Err(faults) => tracing::error!(

@@ -226,7 +226,7 @@ impl Filing {
             match self.reader.next(patience) {
                 Err(error @ journal::Error::Tampered(position)) => {
                     self.lost = self.lost.max(Some(position));
-                    tracing::error!(%error, "what the body held must be asked for again");
+                    tracing::error!(%error, "a body was altered on disk; what it held must be asked for again");
                 }
                 other => return Ok(other?),
             }
