@@ -28,6 +28,11 @@ settled() {
     done
 }
 
+# findings COMMAND…: the command, which may find something.
+findings() {
+    "$@" || [ $? -eq 3 ]
+}
+
 # move_ports FILE: the configuration with this run's own ports.
 move_ports() {
     sed -i -f "$SCRATCH/ports.sed" "$1"
