@@ -226,7 +226,7 @@ pub(crate) fn run(document: &Document, part: &Part) -> Result<(), String> {
         }
     };
     // Whatever the script left behind, and the script itself where it takes too long.
-    if kill_process_group(group, Signal::KILL).is_err() {}
+    let _nobody_left = kill_process_group(group, Signal::KILL);
     drop(child.wait());
     let printed = fs::read(dir.join("output")).unwrap_or_default();
     let printed = String::from_utf8_lossy(&printed).into_owned();
