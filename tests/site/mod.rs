@@ -34,6 +34,12 @@ use self::named::Named;
 /// The binary under test.
 pub(crate) const STUDYGATE: &str = env!("CARGO_BIN_EXE_studygate");
 
+/// The binary that sites run: the one under test, or what `STUDYGATE_BINARY` names, so that a static one is measured, too.
+#[expect(clippy::disallowed_methods, reason = "the environment of a bench, not of the program")]
+pub(crate) fn binary() -> PathBuf {
+    std::env::var_os("STUDYGATE_BINARY").map_or_else(|| PathBuf::from(STUDYGATE), PathBuf::from)
+}
+
 /// Longer than any step takes on a slow machine; a test that waits so long has failed.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -77,7 +83,7 @@ impl Site {
     pub(crate) fn stopped_in(parent: &Path) -> Self {
         let folder = tempfile::Builder::new().prefix("site").tempdir_in(parent).expect("a temporary folder");
         let scratch = tempfile::tempdir().expect("a temporary folder");
-        let init = Command::new(STUDYGATE).arg("init").arg(folder.path().join("site")).output().expect("init runs");
+        let init = Command::new(binary()).arg("init").arg(folder.path().join("site")).output().expect("init runs");
         assert!(init.status.success(), "init failed: {}", String::from_utf8_lossy(&init.stderr));
         let mut site = Self {
             folder,
@@ -342,7 +348,7 @@ impl Site {
 
     /// The binary with this site's configuration and these arguments.
     pub(crate) fn studygate(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(STUDYGATE);
+        let mut command = Command::new(binary());
         command.arg("--config").arg(self.config_path()).args(arguments);
         command.envs(self.environment.iter().map(|(name, value)| (name, value.as_str())));
         command
