@@ -14,6 +14,8 @@ mod check_config;
 mod completions;
 mod confirm;
 mod coverage;
+#[cfg(target_os = "linux")]
+mod credential;
 mod dataset;
 #[cfg(target_os = "linux")]
 mod demo;
