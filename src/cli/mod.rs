@@ -17,6 +17,8 @@ mod dataset;
 #[cfg(target_os = "linux")]
 mod demo;
 #[cfg(target_os = "linux")]
+mod doctor;
+#[cfg(target_os = "linux")]
 mod escrow;
 mod exit;
 mod export;
@@ -46,6 +48,8 @@ mod signals;
 #[cfg(target_os = "linux")]
 mod simulate;
 mod study;
+#[cfg(target_os = "linux")]
+mod support_bundle;
 mod token;
 
 #[cfg(target_os = "linux")]
@@ -114,6 +118,12 @@ enum Command {
     #[cfg(target_os = "linux")]
     /// Say what is wrong with the configuration, or "ok"
     CheckConfig,
+    #[cfg(target_os = "linux")]
+    /// Say what is amiss with this site, and what to do about it
+    Doctor(doctor::Doctor),
+    #[cfg(target_os = "linux")]
+    /// Write what somebody outside needs to help, without anything that the site named itself
+    SupportBundle(support_bundle::SupportBundle),
     /// Show how the running gateway is
     Status,
     /// Studies and their rules
@@ -198,6 +208,8 @@ impl Command {
             | Self::Demo { .. }
             | Self::Simulate(_)
             | Self::CheckConfig
+            | Self::Doctor(_)
+            | Self::SupportBundle(_)
             | Self::Receipt(_)
             | Self::Restore(_)
             | Self::Backup(backup::Backup::Verify { .. })
@@ -255,6 +267,10 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Command::Simulate(simulate) => simulate::run(&simulate),
         #[cfg(target_os = "linux")]
         Command::CheckConfig => check_config::run(&file, environment, SystemClock.now()),
+        #[cfg(target_os = "linux")]
+        Command::Doctor(asked) => doctor::run(&asked, &file, environment, form),
+        #[cfg(target_os = "linux")]
+        Command::SupportBundle(asked) => support_bundle::run(&asked, &file, environment, SystemClock.now()),
         Command::Status => listing::status(&running()?, form),
         Command::Study(command) => study::run(command, &running()?, form),
         Command::Participant(command) => participant::run(command, &running()?, form),
