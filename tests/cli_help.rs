@@ -28,6 +28,8 @@ fn help_of_each_command_says_what_it_takes() {
         &["demo"],
         &["simulate"],
         &["check-config"],
+        &["doctor"],
+        &["support-bundle"],
         &["status"],
         &["study"],
         &["study", "add"],
