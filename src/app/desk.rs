@@ -328,6 +328,6 @@ fn by(who: &Who) -> String {
 }
 
 pub(super) fn unavailable(cause: &dyn std::error::Error) -> Refusal {
-    tracing::error!(%cause, "a request of the local API failed");
+    tracing::error!(%cause, "a request of the local API failed; check the disk");
     Refusal::from(crate::store::engine::Error::Poisoned)
 }

@@ -28,7 +28,9 @@ pub(super) async fn keep(clock: Arc<dyn Clock>, mut stopped: Stopped) {
         match look.await {
             Ok(said) if before.replace(said) != Some(said) => tell(said),
             Ok(_) => {}
-            Err(_) => tracing::error!("asking whether the clock is synchronised ended in a panic"),
+            Err(_) => tracing::error!(
+                "asking whether the clock is synchronised ended in a panic; it is tried again, please report it"
+            ),
         }
     }
 }

@@ -11,7 +11,6 @@ mod identity;
 mod keys;
 mod kills;
 mod large;
-mod metrics;
 mod permissions;
 mod pushes;
 mod quarantine;
