@@ -31,6 +31,7 @@ fn help_of_each_command_says_what_it_takes() {
         &["doctor"],
         &["support-bundle"],
         &["status"],
+        &["store", "info"],
         &["study"],
         &["study", "add"],
         &["study", "set"],

@@ -111,7 +111,7 @@ fn nothing_that_the_site_named_is_in_the_bundle_of_a_running_gateway() {
     assert_eq!(json(&files, "machine.json")["version"], env!("CARGO_PKG_VERSION"));
     let configuration = json(&files, "configuration.json");
     assert_eq!(configuration["ingress"]["paths"][0], "notification-path-1");
-    assert_eq!(configuration["pull"]["hosts"][0], "host-1");
+    assert!(configuration["pull"]["hosts"][0].as_str().is_some_and(|host| host.starts_with("host-")));
     assert!(json(&files, "findings.json").as_array().is_some_and(|found| found.len() > 15));
     assert!(json(&files, "sizes.json")["audit"]["files"].as_u64().is_some_and(|files| files > 0));
     let (_, metrics) = files.last().expect("metrics");

@@ -122,6 +122,9 @@ enum Command {
     SupportBundle(support_bundle::SupportBundle),
     /// Show how the running gateway is
     Status,
+    /// What lies in the store
+    #[command(subcommand)]
+    Store(listing::Store),
     /// Studies and their rules
     #[command(subcommand)]
     Study(study::Study),
@@ -191,6 +194,7 @@ impl Command {
     fn speaks_to_a_gateway(&self) -> bool {
         match self {
             Self::Status
+            | Self::Store(_)
             | Self::Study(_)
             | Self::Participant(_)
             | Self::Unassigned(_)
@@ -281,6 +285,7 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         #[cfg(target_os = "linux")]
         Command::SupportBundle(asked) => support_bundle::run(&asked, &file, environment, SystemClock.now()),
         Command::Status => listing::status(&running()?, form),
+        Command::Store(listing::Store::Info) => listing::store(&running()?, form),
         Command::Study(command) => study::run(command, &running()?, form),
         Command::Participant(command) => participant::run(command, &running()?, form),
         Command::Unassigned(listing::Unassigned::List) => listing::unassigned(&running()?, form),

@@ -104,7 +104,7 @@ fn inward(config: &Config, rows: &mut Vec<Row>) {
             rows.push(in_from(ANY, address, "the authority proves the name by TLS on port 443, from where it likes"));
         }
     }
-    if let Some(address) = &config.local.listen {
+    if let Some(address) = config.local.listen.as_ref().filter(|address| !address.ip().is_loopback()) {
         rows.push(in_from("coordinators' machines", address, "the API over HTTPS, by tokens"));
     }
     if let Some(address) = config.metrics.listen.as_ref().filter(|address| !address.ip().is_loopback()) {
@@ -183,6 +183,7 @@ mod tests {
         config.ingress.allow_from = vec!["198.51.100.0/24".parse().expect("a network")];
         config.ingress.acme.domains = vec!["gate.example.org".to_owned()];
         config.pull.proxy = "http://proxy.site:3128".to_owned();
+        assert!(!lines(&config).iter().any(|line| line.contains("8444")));
         config.local.listen = Some("192.0.2.9:8444".parse().expect("an address"));
         config.metrics.listen = Some("192.0.2.9:9464".parse().expect("an address"));
         let lines = lines(&config);
