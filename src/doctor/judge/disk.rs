@@ -111,14 +111,17 @@ fn backup(facts: &Facts) -> Finding {
             Sentence::new("no backup is made each night: backup.dir is not set"),
             Sentence::new("set it to a folder on another disk, or take `studygate backup create` yourself"),
         ),
-        Some(Look::Seen(folder)) => match &facts.data_dir {
-            Look::Seen(data) if data.device == folder.device => Finding::warning(
+        Some(Look::Seen(folder)) => {
+            let shares = matches!(&facts.data_dir, Look::Seen(data) if data.device == folder.device);
+            if !shares {
+                return Finding::ok(BACKUP, Sentence::new("backups lie in a folder of their own"));
+            }
+            Finding::warning(
                 BACKUP,
                 Sentence::new("backups lie on the disk of data_dir, and would be lost with it"),
                 Sentence::new("set backup.dir to a folder on another disk, or copy the backups away"),
-            ),
-            _ => Finding::ok(BACKUP, Sentence::new("backups lie in a folder of their own")),
-        },
+            )
+        }
         Some(Look::Absent) => Finding::problem(
             BACKUP,
             Sentence::new("the folder of backups does not exist: ").own(Own::Path, path),

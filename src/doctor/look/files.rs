@@ -22,10 +22,13 @@ pub(super) fn facts(path: &Path) -> Look<FileFacts> {
 
 /// What an error of the system means. Its words name no path.
 pub(super) fn of<T>(error: &io::Error) -> Look<T> {
-    match error.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Look::Absent,
-        io::ErrorKind::PermissionDenied => Look::Forbidden,
-        other => Look::Failed(other.to_string()),
+    let kind = error.kind();
+    if matches!(kind, io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) {
+        Look::Absent
+    } else if kind == io::ErrorKind::PermissionDenied {
+        Look::Forbidden
+    } else {
+        Look::Failed(kind.to_string())
     }
 }
 
@@ -94,9 +97,10 @@ fn fits(listener: &str, found: &crate::tls::chain::Finding) -> bool {
 /// The certificate and key of a section.
 pub(super) fn load(tls: &Tls) -> Result<Identity, Unusable> {
     let files = Files { certificate: tls.certificate.clone(), private_key: tls.private_key.clone() };
-    Identity::load(&files).map_err(|error| match error {
-        Error::Unreadable(_, cause) if cause.kind() == io::ErrorKind::PermissionDenied => Unusable::Forbidden,
-        other => Unusable::Wrong(other.to_string()),
+    Identity::load(&files).map_err(|error| {
+        let denied = |cause: &io::Error| cause.kind() == io::ErrorKind::PermissionDenied;
+        let is_forbidden = matches!(&error, Error::Unreadable(_, cause) if denied(cause));
+        if is_forbidden { Unusable::Forbidden } else { Unusable::Wrong(error.to_string()) }
     })
 }
 

@@ -43,12 +43,18 @@ pub async fn get(config: &Config, path: &str) -> Result<Value, Gateway> {
     match timeout(ANSWER_WITHIN, asked).await {
         Ok(Ok((StatusCode::OK, body))) => serde_json::from_slice(&body).map_err(|_| Gateway::Broken),
         Ok(Ok((StatusCode::FORBIDDEN | StatusCode::NOT_FOUND, _))) => Err(Gateway::Forbidden),
-        Ok(Err(Error::Unreachable(_, cause))) => Err(match cause.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => Gateway::Down,
-            io::ErrorKind::PermissionDenied => Gateway::Forbidden,
-            _ => Gateway::Broken,
-        }),
+        Ok(Err(Error::Unreachable(_, cause))) => Err(silence(cause.kind())),
         Ok(Ok(_) | Err(_)) | Err(_) => Err(Gateway::Broken),
+    }
+}
+
+fn silence(kind: io::ErrorKind) -> Gateway {
+    if matches!(kind, io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) {
+        Gateway::Down
+    } else if kind == io::ErrorKind::PermissionDenied {
+        Gateway::Forbidden
+    } else {
+        Gateway::Broken
     }
 }
 
