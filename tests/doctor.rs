@@ -63,7 +63,7 @@ fn stopped_site_is_looked_at_without_a_change_to_any_file() {
     let before = states(&site);
     let (code, found) = examined(&site);
     assert_eq!(states(&site), before);
-    assert_eq!((code, severities(&found, "gateway")), (Some(0), vec!["warning".to_owned()]));
+    assert_eq!((code, severities(&found, "gateway")), (Some(3), vec!["problem".to_owned()]));
     assert!(severities(&found, "lock").is_empty() && severities(&found, "listener").is_empty());
     assert_eq!(severities(&found, "format"), ["ok"]);
     site.start();

@@ -19,8 +19,9 @@ use crate::doctor::look::{Asked, look};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Changes nothing, and works with the gateway up or down. A problem is what does not work, or
-endangers data or keys; a warning is what somebody should see to. Exit code: 3 where there is a
-problem, else 0, whatever the warnings. What you may not look at is a note: run it as root.
+endangers data or keys, a site whose gateway is down among them; a warning is what somebody should
+see to. Exit code: 3 where there is a problem, else 0, whatever the warnings. What you may not look
+at is a note: run it as root.
 
 Garmin signs nothing, so that the findings review_* count whatever was sent to this gateway,
 by `studygate simulate`, too.")]

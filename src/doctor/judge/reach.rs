@@ -1,6 +1,6 @@
 //! Whether the gateway runs, whether its listeners answer, and whether Garmin's hosts can be reached.
 
-use crate::doctor::facts::{Facts, Gateway, Outcome};
+use crate::doctor::facts::{Facts, Gateway, Look, Outcome};
 use crate::doctor::finding::Finding;
 use crate::doctor::judge::as_root;
 use crate::doctor::sentence::{Own, Sentence};
@@ -63,10 +63,16 @@ fn gateway(facts: &Facts) -> Finding {
             Sentence::new("restart it, so that the installed version runs"),
         ),
         Gateway::Up(_) => Finding::ok(GATEWAY, Sentence::new("the gateway runs and answers")),
-        Gateway::Down => Finding::warning(
+        // Before its first start a site misses nothing yet.
+        Gateway::Down if facts.format == Look::Absent => Finding::warning(
             GATEWAY,
-            Sentence::new("no gateway runs, so that what only it knows was not looked at"),
+            Sentence::new("no gateway runs yet, so that what only it knows was not looked at"),
             Sentence::new("start it, then run `studygate doctor` again"),
+        ),
+        Gateway::Down => Finding::problem(
+            GATEWAY,
+            Sentence::new("no gateway runs, so that what Garmin sends is not taken, nor was looked at what it knows"),
+            Sentence::new("see its log for why it ended, and start it; Garmin sends again, after growing waits"),
         ),
         Gateway::Forbidden => {
             Finding::note(GATEWAY, Sentence::new("a gateway runs, but you may not use its socket"), as_root())

@@ -257,7 +257,7 @@ fn data_directory_is_judged_by_its_mark_and_its_lock() {
     let mut facts = sound();
     (facts.gateway, facts.listeners) = (Gateway::Down, Vec::new());
     let checks: Vec<_> = remarkable(&facts).iter().map(|finding| (finding.check, finding.severity)).collect();
-    assert_eq!(checks, [("lock", Problem), ("gateway", Warning)]);
+    assert_eq!(checks, [("lock", Problem), ("gateway", Problem)]);
 }
 
 #[test]
@@ -302,6 +302,10 @@ fn gateway_and_its_listeners_are_judged_by_how_they_answer() {
     (facts.gateway, facts.held) = (Gateway::Down, Look::Seen(false));
     let checks: Vec<_> = remarkable(&facts).iter().map(|finding| finding.check).collect();
     assert_eq!(checks, ["gateway", "listener"], "somebody else is on its port");
+    (facts.format, facts.listeners) = (Look::Absent, Vec::new());
+    let found = remarkable(&facts);
+    let told: Vec<_> = found.iter().map(|finding| (finding.check, finding.severity)).collect();
+    assert_eq!(told, [("format", Note), ("gateway", Warning)], "before its first start nothing is missed");
 }
 
 #[test]
