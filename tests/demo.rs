@@ -50,7 +50,9 @@ fn demo_that_stays_answers_commands_until_it_is_told_to_stop() {
         .expect("the binary runs");
     let mut lines = BufReader::new(demo.stderr.take().expect("piped")).lines().map(|line| line.expect("text"));
     let stays = lines.find(|line| line.contains("goes on until Ctrl-C")).expect("it stays");
-    assert!(stays.contains("/metrics") && stays.contains(&format!("--config {}", dir.join("studygate.toml").display())));
+    assert!(
+        stays.contains("/metrics") && stays.contains(&format!("--config {}", dir.join("studygate.toml").display()))
+    );
 
     let ask = |arguments: &[&str]| {
         let mut asked = Command::new(env!("CARGO_BIN_EXE_studygate"));

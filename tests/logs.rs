@@ -6,6 +6,7 @@ mod garmin;
 mod site;
 
 use std::fs::File;
+use std::io::Write as _;
 use std::os::unix::fs::MetadataExt as _;
 
 use serde_json::Value;
@@ -153,17 +154,18 @@ fn failure_of_a_start_is_an_error_in_the_journal() {
     assert!(log.lines().count() > 0 && log.lines().all(|line| line.starts_with("<3>studygate: ")), "{log}");
 }
 
-/// Every message that `src` logs as an error, from the text of the call.
-fn errors_of(text: &str) -> Vec<String> {
-    let mut found = Vec::new();
-    for call in text.split("tracing::error!(").skip(1) {
-        let end = call.find(");").map_or(call.len(), |end| end + 2);
-        // The message is the last text of the call; it may stand on several lines.
-        let quoted: Vec<&str> = call[..end].split('"').collect();
-        assert!(quoted.len() >= 3 && quoted.len() % 2 == 1, "a message with quotes: {}", &call[..end]);
-        found.push(quoted[quoted.len() - 2].to_owned());
-    }
-    found
+#[test]
+#[should_panic(expected = "the gateway's log holds a userId")]
+fn name_in_the_log_of_any_test_fails_it() {
+    let site = Site::new();
+    site.push(r#"{"dailies":[{"userId":"made-up-and-logged","summaryId":"s"}]}"#);
+    let mut log = File::options().append(true).open(site.log_path()).expect("a log");
+    writeln!(log, "filed for made-up-and-logged").expect("written");
+}
+
+/// Every message that a source logs as an error: the first text of the call.
+fn errors_of(source: &str) -> impl Iterator<Item = &str> {
+    source.split("tracing::error!(").skip(1).map(|call| call.split('"').nth(1).expect("a message"))
 }
 
 #[test]

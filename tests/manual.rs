@@ -112,13 +112,13 @@ fn every_key_of_the_configuration_is_in_its_page_below_its_section() {
 fn look_up(table: &toml::Table, section: &str, tell: &mut dyn FnMut(&str, &str)) {
     for (key, value) in table {
         let inner = if section.is_empty() { key.clone() } else { format!("{section}.{key}") };
-        match value {
-            toml::Value::Table(table) => look_up(table, &inner, tell),
-            toml::Value::Array(items) if items.first().is_some_and(toml::Value::is_table) => {
-                items.iter().filter_map(toml::Value::as_table).for_each(|table| look_up(table, &inner, tell));
-            }
-            _ => tell(section, key),
+        let many = value.as_array().map(Vec::as_slice).unwrap_or_default();
+        let tables: Vec<_> =
+            value.as_table().into_iter().chain(many.iter().filter_map(toml::Value::as_table)).collect();
+        if tables.is_empty() {
+            tell(section, key);
         }
+        tables.into_iter().for_each(|table| look_up(table, &inner, tell));
     }
 }
 

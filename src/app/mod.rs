@@ -33,6 +33,7 @@ mod seen;
 mod silence;
 pub mod site;
 mod start;
+mod supervised;
 mod timekeeping;
 mod trail;
 pub mod watch;

@@ -102,6 +102,7 @@ pub(super) async fn start(config: &Config, root_key: &Key, clock: Arc<dyn Clock>
     listeners.spawn(silence.keep(stopped.clone()));
     listeners.spawn(observations::keep(Arc::clone(&observations), stopped.clone()));
     let (filing_stop, filing_stopped) = Stop::new();
+    let filing_pulse = filing.pulse();
     let filing = filing::start(filing, readiness, filing_stopped)?;
     watch.look();
     readiness.raise(Reason::Starting);
@@ -119,6 +120,7 @@ pub(super) async fn start(config: &Config, root_key: &Key, clock: Arc<dyn Clock>
         watching,
         pulling,
         filing: Some(filing),
+        filing_pulse,
         filing_stop,
         observations,
         watch,

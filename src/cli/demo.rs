@@ -73,7 +73,13 @@ fn print(Opened { title, rows }: &Opened) -> Result<(), Failure> {
 }
 
 fn kept(dir: Option<&Path>) -> String {
-    dir.map_or_else(String::new, |dir| format!("; keys, datasets and the gateway's data are in {}", dir.display()))
+    match dir {
+        Some(dir) => {
+            let dir = dir.display();
+            format!("; keys, datasets and the gateway's data are in {dir}: begin with {dir}/SLEEP/README.txt")
+        }
+        None => "; `studygate demo --dir DIR` leaves everything for a look".to_owned(),
+    }
 }
 
 fn temporary() -> PathBuf {

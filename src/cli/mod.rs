@@ -99,11 +99,8 @@ enum Command {
     /// Run the gateway in the foreground
     Serve(serve::Serve),
     #[cfg(target_os = "linux")]
-    /// Make a complete trial site in a new folder
-    Init {
-        /// The folder; it must be empty or not exist
-        dir: PathBuf,
-    },
+    /// Make a complete trial site in a new folder; with --system, set this machine up as a real one
+    Init(Box<init::Init>),
     #[cfg(target_os = "linux")]
     /// Show the whole job on loopback: no key, account or network needed
     Demo(demo::Demo),
@@ -205,7 +202,7 @@ impl Command {
             Self::Audit(audit::Audit::Verify(asked)) => asked.copy.is_none(),
             #[cfg(target_os = "linux")]
             Self::Serve(_)
-            | Self::Init { .. }
+            | Self::Init(_)
             | Self::Demo(_)
             | Self::Simulate(_)
             | Self::CheckConfig
@@ -260,7 +257,7 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         #[cfg(target_os = "linux")]
         Command::Serve(asked) => serve::run(&asked, &file, environment),
         #[cfg(target_os = "linux")]
-        Command::Init { dir } => made(&init::run(&dir, &SystemRandom::new(), SystemClock.now())?),
+        Command::Init(asked) => init::run(&asked, form, &SystemRandom::new(), SystemClock.now()),
         #[cfg(target_os = "linux")]
         Command::Demo(asked) => demo::run(&asked),
         #[cfg(target_os = "linux")]
@@ -345,20 +342,6 @@ fn socket(named: Option<&Path>, file: &Path, environment: &Environment) -> Resul
         return Ok(Config::default().local.socket);
     }
     Ok(Config::load(file, environment)?.local.socket)
-}
-
-#[cfg(target_os = "linux")]
-fn made(file: &Path) -> Result<(), Failure> {
-    output::message("The trial site is made; its root key and everything else lie in that folder. Start it with:");
-    output::line(&format!("studygate serve --config {}", quoted(file)))
-}
-
-#[cfg(target_os = "linux")]
-/// A path as a shell takes it.
-fn quoted(path: &Path) -> String {
-    let text = path.display().to_string();
-    let plain = |character: char| character.is_ascii_alphanumeric() || "/._-+".contains(character);
-    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }
 
 /// Help and version as asked for, or what is wrong with the command line.

@@ -9,6 +9,7 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::output;
 use crate::config::{self, Config, Environment};
 use crate::crypto::key::Key;
+use crate::lifecycle::supervisor::Supervisor;
 use crate::telemetry::logging;
 
 /// `serve`.
@@ -59,7 +60,7 @@ fn gateway(
     let hang_up = || match Config::load(file, environment) {
         Ok(config) => {
             if let Err(error) = level.set(&config.log) {
-                tracing::error!(%error, "the log level stays as it is");
+                tracing::error!(%error, "the log level stays as it is; name one that is known");
             }
         }
         Err(faults) => tracing::error!(
@@ -67,7 +68,17 @@ fn gateway(
             "the configuration has faults, see check-config; the log level stays"
         ),
     };
-    app::serve(config, &root_key, ready, hang_up).map_err(|failure| Failure::new(exit_of(failure.kind), failure.text))
+    app::serve(config, &root_key, supervisor(environment), ready, hang_up)
+        .map_err(|failure| Failure::new(exit_of(failure.kind), failure.text))
+}
+
+/// Who started the gateway; one that cannot be reached is no reason not to start.
+fn supervisor(environment: &Environment) -> Supervisor {
+    let Some(address) = &environment.notify_socket else { return Supervisor::none() };
+    Supervisor::at(address, environment.watchdog).unwrap_or_else(|error| {
+        tracing::error!(%error, "the service manager cannot be told anything; it will hold the start for failed");
+        Supervisor::none()
+    })
 }
 
 /// The exit code for a failure of the gateway.

@@ -8,7 +8,7 @@
 //!
 //! In a container there is often neither; then nobody knows.
 //!
-//! Never: waiting for longer than [`ANSWER_WITHIN`]; asking in [`synchronised`](Clock::synchronised), which is called
+//! Never: waiting for longer than five seconds; asking in [`synchronised`](Clock::synchronised), which is called
 //! often.
 
 use std::ffi::OsString;

@@ -43,6 +43,7 @@ pub(super) async fn tell(dir: &Path, tell: &mut dyn FnMut(&str)) -> Result<(Site
     let key_file = dir.join("coordinator.key");
     let recipient = generate(&key_file, SystemClock.now()).map_err(said)?;
     let mut site = Site::start(dir, SEED).await?;
+    tell("Garmin, six people and their watches are made up; everything happens on this machine, over loopback.");
     tell(&format!("gateway: takes notifications at {}", site.address()));
 
     let population = Population::new(SEED, PEOPLE);
@@ -131,7 +132,7 @@ fn came(account: &Account) -> String {
     let records: usize = account.windows.iter().map(|pinged| pinged.window.records.len()).sum();
     format!(
         "{} notifications over HTTPS, {again} of them twice: {} records pushed; pings for {records} records and {} files, \
-         each behind a URL with a token of its own",
+         each behind a URL with a token of its own, all fetched",
         account.notifications.len(),
         account.pushes.records_acknowledged(),
         account.files.len(),

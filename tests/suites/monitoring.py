@@ -246,6 +246,24 @@ def check_dashboard(folder):
     subprocess.run(["promtool", "check", "rules", generated], check=True, stdout=subprocess.DEVNULL)
 
 
+def check_scrape_over_tls(folder):
+    """The job for another machine, which stands in the shipped file as a comment."""
+    with open(os.path.join(SHIPPED, "scrape.yml")) as file:
+        job = [line[1:] for line in file if line.startswith("#  ")]
+    text = "scrape_configs:\n" + "".join(job)
+    for named in re.findall(r"_file: (\S+)", text):
+        here = os.path.join(folder, os.path.basename(named))
+        with open(here, "w") as file:
+            file.write(RECIPIENT)
+        text = text.replace(named, here)
+    config = os.path.join(folder, "over-tls.yml")
+    with open(config, "w") as file:
+        file.write(text)
+    if "https" not in text:
+        fail("scrape.yml has no job over TLS")
+    subprocess.run(["promtool", "check", "config", "--syntax-only", config], check=True, stdout=subprocess.DEVNULL)
+
+
 def enrol(site):
     site.run("study", "add", "WATCHED", "--recipient", RECIPIENT)
     for number, user in enumerate(LEAVING):
@@ -288,7 +306,7 @@ def outage(site, prometheus, target):
     prometheus.clears(target, "Down")
     expected = ["NotReady", "DiskLow"]
     if os.path.exists(MARK_OF_TIMESYNCD):
-        print("monitoring: NOTE: this machine's clock is kept by systemd-timesyncd, so ClockOff cannot be had", flush=True)
+        print("monitoring: NOTE: systemd-timesyncd keeps this machine's clock, so ClockOff cannot be had", flush=True)
     else:
         expected.append("ClockOff")
     prometheus.fires(target, *expected)
@@ -301,6 +319,7 @@ def outage(site, prometheus, target):
 def main():
     with tempfile.TemporaryDirectory(prefix="monitoring") as folder:
         check_dashboard(folder)
+        check_scrape_over_tls(folder)
         running = []
         try:
             site = Site(folder)
