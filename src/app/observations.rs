@@ -100,8 +100,12 @@ pub(super) async fn write(kept: &Arc<Kept>) {
     let keeps = Arc::clone(kept);
     match tokio::task::spawn_blocking(move || keeps.keep()).await {
         Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::error!(%error, "what was seen of the traffic could not be kept"),
-        Err(_) => tracing::error!("keeping what was seen of the traffic ended in a panic"),
+        Ok(Err(error)) => {
+            tracing::error!(%error, "what was seen of the traffic could not be kept; it is tried again, check the disk")
+        }
+        Err(_) => tracing::error!(
+            "keeping what was seen of the traffic ended in a panic; it is tried again, please report it"
+        ),
     }
 }
 

@@ -144,7 +144,10 @@ impl Teller {
         let now = self.clock.monotonic();
         let stalled = self.watchdog.stalled(now);
         if let Some(part) = stalled.filter(|part| self.stalled != Some(part)) {
-            tracing::error!(part, "no progress: the watchdog is not told that the gateway is alive");
+            tracing::error!(
+                part,
+                "no progress, so the watchdog is not told that the gateway is alive; the service manager starts it anew"
+            );
         }
         self.stalled = stalled;
         let starting_for = now.saturating_sub(self.began);

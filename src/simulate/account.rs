@@ -37,6 +37,8 @@ pub struct Account {
     pub waves_lost: usize,
     /// What was answered to callbacks.
     pub fetches: Vec<Fetch>,
+    /// What lay ready when its user withdrew the permission for it: a gateway that obeys never asks for it.
+    forbidden: HashSet<OfferId>,
     settings: Settings,
 }
 
@@ -82,7 +84,7 @@ enum End {
     Waiting,
     /// Given whole.
     Whole,
-    /// Answered in a way that forbids to ask again.
+    /// Answered in a way that forbids to ask again, or not permitted any more.
     Refused,
 }
 
@@ -98,6 +100,7 @@ impl Account {
             large: None,
             waves_lost: 0,
             fetches: Vec::new(),
+            forbidden: HashSet::new(),
             settings: settings.clone(),
         }
     }
@@ -116,6 +119,11 @@ impl Account {
     pub(super) fn control(&mut self, control: Control) -> usize {
         self.controls.push(control);
         self.controls.len() - 1
+    }
+
+    /// Notes that the permission for this was withdrawn.
+    pub(super) fn forbid(&mut self, offer: OfferId) {
+        self.forbidden.insert(offer);
     }
 
     /// What lies ready of this user and falls under none of these permissions.
@@ -181,6 +189,12 @@ impl Account {
             let known = ends.entry(offer).or_insert(end);
             if *known == End::Waiting || end == End::Whole {
                 *known = end;
+            }
+        }
+        for offer in &self.forbidden {
+            let known = ends.entry(*offer).or_insert(End::Refused);
+            if *known == End::Waiting {
+                *known = End::Refused;
             }
         }
         ends

@@ -11,6 +11,7 @@ pub mod address;
 pub mod answer;
 pub mod fault;
 pub mod lookup;
+pub mod reach;
 pub mod refusal;
 pub mod rules;
 

@@ -25,7 +25,7 @@ pub(crate) const STUDYGATE: &str = env!("CARGO_BIN_EXE_studygate");
 pub(crate) const NEEDS: [&str; 3] = ["age", "curl", "unzip"];
 
 /// What cannot be run as a reader runs it, and what runs in its place. Ports are replaced, too: see [`PORTS`].
-const INSTEAD: [(&str, &str); 8] = [
+const INSTEAD: [(&str, &str); 10] = [
     ("cargo run --release --locked -- demo", "studygate demo"),
     // This test is one of them.
     ("cargo test --locked", "true"),
@@ -35,6 +35,9 @@ const INSTEAD: [(&str, &str); 8] = [
     // A person's next command comes later than a program's.
     ("studygate simulate --to", "settled studygate simulate --to"),
     ("studygate participant withdraw", "settled studygate participant withdraw"),
+    // Nobody asks Garmin's hosts here; and of a made-up site much is amiss.
+    ("studygate doctor", "examine"),
+    ("studygate support-bundle", "studygate support-bundle --offline"),
     // Where the documents let a coordinator name the gateway's machine.
     ("https://gateway.example.org:8444", "https://localhost:8444"),
     ("--ca-file site-ca.pem", "--ca-file trial/tls/certificate.pem"),

@@ -58,8 +58,11 @@ impl Stage<'_> {
     }
 
     /// What lies ready of this user and is not among these permissions is given no more.
-    fn forbid(&self, user: usize, granted: &[&str]) {
+    fn forbid(&mut self, user: usize, granted: &[&str]) {
         let Some(callbacks) = &self.cast.callbacks else { return };
-        self.account.offers_not_permitted(user, granted).for_each(|offer| callbacks.forbid(offer));
+        for offer in self.account.offers_not_permitted(user, granted).collect::<Vec<_>>() {
+            callbacks.forbid(offer);
+            self.account.forbid(offer);
+        }
     }
 }

@@ -227,6 +227,26 @@ async fn withdrawn_permission_ends_what_lies_ready_with_412() {
 }
 
 #[tokio::test]
+async fn what_a_withdrawn_permission_keeps_from_being_fetched_is_not_waited_for() {
+    let receiver = Receiver::new(&[]).await;
+    let (callbacks, _) = callbacks(Faults::none()).await;
+    let mut settings = Settings { quiet: Duration::from_millis(300), ..settings(Mode::Ping, 3) };
+    settings.plan.permission_changes = 1;
+    settings.plan.types = Some(vec!["dailies".to_owned()]);
+    let cast = Cast { sender: post_to(&receiver), callbacks: Some(callbacks) };
+    // Nobody follows any ping.
+    let account = play_silently(&settings, cast).await;
+    assert!(account.fetches.is_empty());
+    let json = account.to_json();
+    let ended = |end: &str| -> Vec<u64> {
+        let windows = json["windows"].as_array().into_iter().flatten().filter(|window| window["end"] == end);
+        windows.filter_map(|window| window["user"].as_u64()).collect()
+    };
+    assert!(!ended("refused").is_empty() && ended("refused").iter().all(|user| *user == 0), "{json:#}");
+    assert_eq!(ended("waiting").len(), account.waiting());
+}
+
+#[tokio::test]
 async fn large_body_comes_in_its_whole_length() {
     let receiver = Receiver::new(&[]).await;
     let mut settings = Settings { large_bytes: Some(3_000_000), sent_again: 0, ..settings(Mode::Push, 1) };
