@@ -5,6 +5,8 @@
 //! Limits: a configuration file of 1 MiB, a root key file of 4 KiB.
 
 #[cfg(target_os = "linux")]
+mod acme;
+#[cfg(target_os = "linux")]
 mod backup;
 #[cfg(target_os = "linux")]
 mod deregistration;
@@ -29,6 +31,8 @@ mod settings;
 mod validate;
 
 #[cfg(target_os = "linux")]
+pub use acme::Acme;
+#[cfg(target_os = "linux")]
 pub use backup::Backup;
 #[cfg(target_os = "linux")]
 pub use deregistration::Deregistration;
@@ -44,7 +48,7 @@ pub use pull::Pull;
 #[cfg(target_os = "linux")]
 pub use quantity::{MEBIBYTE, format_bytes};
 #[cfg(target_os = "linux")]
-pub use reserved::{Acme, GarminClient, Join};
+pub use reserved::{GarminClient, Join};
 #[cfg(target_os = "linux")]
 pub use root_key::{KeyFile, read_root_key};
 #[cfg(target_os = "linux")]

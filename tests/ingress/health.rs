@@ -19,7 +19,7 @@ async fn readiness_liveness_and_metrics_are_shown() {
     let readiness = Arc::new(Readiness::default());
     readiness.lower(Reason::Starting);
     let (stop, stopped) = Stop::new();
-    let health = Health::new(registry, Arc::clone(&readiness));
+    let health = Health::new(registry, Arc::clone(&readiness), Box::new(|| serde_json::json!({ "source": "files" })));
     let listener = bind("127.0.0.1:0".parse().expect("an address")).await.expect("a port");
     let address = listener.local_addr().expect("bound").to_string();
     let limits = ConnectionLimits { drain: Duration::from_secs(5), ..ConnectionLimits::default() };
