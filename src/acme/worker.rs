@@ -108,8 +108,13 @@ impl Worker {
         let random = self.random();
         let mut result = match &event {
             Event::Failed(fault, _) => fault.result(),
-            // Whatever else fails is an order that takes too long.
-            _ => Fault::Slow.result(),
+            // Where the plan makes a failure of them, the order takes too long.
+            Event::KeyMade(_)
+            | Event::Registered(_)
+            | Event::ContactSet
+            | Event::Ordered(..)
+            | Event::Stands(..)
+            | Event::Issued(..) => Fault::Slow.result(),
         };
         let taken = plan::after(self.state.clone(), event, &self.parts.wanted, now, random);
         let is_new = taken.certificate != self.state.certificate;

@@ -48,7 +48,8 @@ impl Acme {
             let text = format!("ingress.acme.domains holds more than {NAMES_MAX} names, which no authority certifies");
             faults.push(("domains", text));
         }
-        if !self.is_on() && !(self.contact.is_empty() && self.directory.is_empty()) {
+        let names_more = !self.contact.is_empty() || !self.directory.is_empty();
+        if names_more && !self.is_on() {
             let key = if self.contact.is_empty() { "directory" } else { "contact" };
             let text = "ingress.acme.domains is empty, so nothing would be ordered; name the gateway's host name there";
             faults.push((key, text.to_owned()));

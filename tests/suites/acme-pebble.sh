@@ -50,7 +50,7 @@ PEBBLE_VA_NOSLEEP=1 PEBBLE_WFE_NONCEREJECT=20 pebble -config "$dir/pebble.json" 
     >"$dir/pebble.log" 2>&1 &
 started+=($!)
 
-"$studygate" init "$dir/site" >/dev/null
+"$studygate" init "$dir/site" >/dev/null 2>&1
 python3 - "$dir/site/studygate.toml" "$ingress" "$metrics" "$api" "$acme" "$dir/ca.pem" <<'P'
 import re, sys
 file, ingress, metrics, api, acme, ca = sys.argv[1:]
@@ -87,7 +87,7 @@ shown() {
 }
 serial() { openssl x509 -noout -serial <"$dir/shown.txt"; }
 begin() {
-    gateway serve >>"$dir/gateway.log" 2>&1 &
+    "$studygate" --config "$dir/site/studygate.toml" serve >>"$dir/gateway.log" 2>&1 &
     running=$!
     started+=("$running")
 }
