@@ -43,10 +43,10 @@ fn backups(site: &Site) -> PathBuf {
 
 /// The daily backup that a fresh gateway makes at once.
 fn wait_for_daily(site: &Site) -> PathBuf {
-    while site.metric("studygate_backup_verify_last_success_timestamp_seconds").is_none() {
+    site::within_patience("the daily backup was verified", || {
         assert!(!site.log().contains("was not made"), "{}", site.log());
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
+        site.metric("studygate_backup_verify_last_success_timestamp_seconds").is_some()
+    });
     let found = files_below(&backups(site)).into_iter().find(|file| file.extension().is_some_and(|e| e == "sgbackup"));
     found.expect("a backup")
 }
@@ -235,9 +235,7 @@ fn backup_made_under_load_holds_what_was_answered_before_and_is_whole() {
                 answered.fetch_add(1, Ordering::SeqCst);
             }
         });
-        while answered.load(Ordering::SeqCst) < 5 {
-            std::thread::yield_now();
-        }
+        site::within_patience("five pushes were answered", || answered.load(Ordering::SeqCst) >= 5);
         let before = answered.load(Ordering::SeqCst);
         first.cli(&["backup", "create", path]);
         pushing.join().expect("every push was answered");
@@ -266,11 +264,10 @@ fn receipt_of(site: &Site, code: &str) -> Value {
 
 /// The receipt, once the purge is done.
 fn receipt(site: &Site, code: &str) -> Value {
-    loop {
-        let told = receipt_of(site, code);
-        if told["receipt"].is_object() {
-            return told["receipt"].clone();
-        }
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
+    let mut told = Value::Null;
+    site::within_patience("the receipt was made", || {
+        told = receipt_of(site, code);
+        told["receipt"].is_object()
+    });
+    told["receipt"].clone()
 }

@@ -61,5 +61,7 @@ fn what_cannot_be_opened_is_one_sentence() {
     check_refused(dir.path(), "dataset open text.txt -i text.txt -o out", 1, "line 1 of the key file");
     check_refused(dir.path(), "dataset open text.txt -i key.txt -o out", 1, "no age file");
     check_refused(dir.path(), "dataset open text.txt -i key.txt -o full", 73, "give another");
+    check_refused(dir.path(), "dataset verify missing.age -i key.txt", 4, "missing.age");
+    check_refused(dir.path(), "dataset verify text.txt -i key.txt", 1, "no age file");
     assert!(!dir.path().join("out").exists());
 }

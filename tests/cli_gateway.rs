@@ -7,6 +7,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
     thread::JoinHandle,
+    time::{Duration, Instant},
 };
 
 use serde_json::{Value, json};
@@ -344,8 +345,10 @@ fn interrupted_export_leaves_no_file() {
     let (stream, _) = listener.accept().expect("a connection");
     take(&stream, &format!("{CHUNKED}5\r\nfirst\r\n"));
     // The file beside comes up once the first piece is there.
+    let begun = Instant::now();
     while !site.path("d.age.part").exists() {
-        std::thread::yield_now();
+        assert!(begun.elapsed() < Duration::from_secs(60), "no first piece");
+        std::thread::sleep(Duration::from_millis(2));
     }
     let pid = rustix::process::Pid::from_child(&child);
     rustix::process::kill_process(pid, rustix::process::Signal::INT).expect("told");

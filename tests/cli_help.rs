@@ -66,6 +66,7 @@ fn help_of_each_command_says_what_it_takes() {
         &["keys", "rotate"],
         &["keys", "escrow", "create"],
         &["keys", "escrow", "verify"],
+        &["completions"],
     ] {
         text.push_str(&format!("$ studygate {} --help\n", arguments.join(" ")));
         text.push_str(&printed(&[arguments, &["--help"]].concat()));

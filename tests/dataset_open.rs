@@ -15,7 +15,7 @@ use studygate::{
     dataset::{
         keyfile::{Identities, generate},
         manifest::{Manifest, Signer},
-        open::{Error, open},
+        open::{Error, check, open},
         write::{Options, write},
     },
     model::{
@@ -45,7 +45,9 @@ fn every_recipient_opens_the_dataset_and_nobody_else() {
     for (number, key) in keys[..2].iter().enumerate() {
         let summary = open(&file, key, &dir.path().join(format!("opened-{number}"))).expect("opened");
         assert_eq!(summary.files, written.files[..summary.files.len()]);
+        assert_eq!(check(&file, key).expect("whole"), summary);
     }
+    assert!(matches!(check(&file, &keys[2]), Err(Error::NoMatchingKey)));
     let refused = open(&file, &keys[2], &dir.path().join("opened-2")).expect_err("another key");
     assert!(matches!(refused, Error::NoMatchingKey), "{refused}");
     assert!(!dir.path().join("opened-2").exists());
@@ -172,6 +174,8 @@ fn refused_without_trace(encrypted: &[u8]) -> Error {
     let inner = dir.path().join("inner");
     fs::create_dir(&inner).expect("made");
     let refused = open(&file, &identities(), &inner.join("out")).expect_err("refused");
+    let unverified = check(&file, &identities()).expect_err("refused, too");
+    assert_eq!(unverified.to_string(), refused.to_string());
     assert!(tree(dir.path()).len() == 1, "something was left behind");
     assert_eq!(fs::read_dir(&inner).expect("a folder").count(), 0);
     refused

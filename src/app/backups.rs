@@ -122,7 +122,7 @@ impl Keeper {
 
     fn enter(&self, act: Act) {
         if let Err(error) = self.source.audit.append(Who::System, vec![Event::new(act)]) {
-            tracing::error!(%error, "a backup could not be audited");
+            tracing::error!(%error, "a backup could not be audited; check the disk");
         }
     }
 }
@@ -147,7 +147,7 @@ pub(super) async fn keep(keeper: Keeper, mut stopped: Stopped) {
             }
         };
         if ended.is_err() {
-            tracing::error!("looking after the backups ended in a panic");
+            tracing::error!("looking after the backups ended in a panic; it is tried again, please report it");
         }
     }
 }
@@ -218,7 +218,7 @@ impl Handing {
 
 fn audited(log: &Log, who: &Who, act: Act) -> Result<(), audit::Error> {
     log.append(who.clone(), vec![Event::new(act)]).map(drop).inspect_err(|error| {
-        tracing::error!(%error, "a backup could not be audited, so its end is withheld");
+        tracing::error!(%error, "a backup could not be audited, so its end is withheld; check the disk, then make it again");
     })
 }
 

@@ -56,7 +56,7 @@ impl ControlDesk {
         }
         let events = events.iter().map(|event| event.entry(None)).collect();
         self.audit.append(Who::Garmin, events).map(|_| ()).map_err(|error| {
-            tracing::error!(%error, "a notice was applied, but could not be audited");
+            tracing::error!(%error, "a notice was applied, but could not be audited; check the disk");
             StoreFailed
         })
     }

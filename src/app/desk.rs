@@ -16,9 +16,11 @@ use crate::app::disclosure::Disclosures;
 use crate::app::handout::Handout;
 use crate::app::keys::Keys;
 use crate::app::leaving::Leaving;
+use crate::app::observations::Kept;
 use crate::app::pieces::PIECES_WAITING;
 use crate::app::pulls::Pulls;
 use crate::app::quarantine::Decisions;
+use crate::app::seen;
 use crate::app::site::Site;
 use crate::audit::{Act, Event, Log, Who};
 use crate::clock::{Clock, SystemClock};
@@ -65,6 +67,7 @@ pub struct GatewayDesk {
     handing: Handing,
     keys: Keys,
     last_seen: Arc<LastSeen>,
+    observations: Arc<Kept>,
     journal: Journal,
     audit: Arc<Log>,
     space: Arc<Space>,
@@ -101,6 +104,7 @@ impl GatewayDesk {
             withdrawal: Arc::clone(&site.withdrawal),
             leaving: Leaving::new(Arc::clone(&site.withdrawal), Arc::clone(&site.audit)),
             last_seen: Arc::clone(&site.last_seen),
+            observations: Arc::clone(&site.observations),
             handing: Handing::new(site),
             keys: Keys::new(site, config, Arc::clone(&readiness)),
             journal: site.journal.clone(),
@@ -137,6 +141,8 @@ impl Desk for GatewayDesk {
         let directory = self.people.read();
         let participants: usize = directory.studies().map(|study| directory.participants(&study.id).count()).sum();
         let records: u64 = self.catalog.owners().iter().map(|owner| self.catalog.count(owner)).sum();
+        let (now, (seen, _)) = (SystemClock.now(), self.observations.observed.kept());
+        let users = seen::users(&directory, &self.catalog, now);
         let reasons: Vec<_> = self.readiness.reasons().iter().map(ToString::to_string).collect();
         json!({
             "version": env!("CARGO_PKG_VERSION"),
@@ -160,6 +166,7 @@ impl Desk for GatewayDesk {
             "purges_awaiting_confirmation": self.withdrawal.in_numbers().awaiting,
             "backup": self.handing.status(),
             "last_notification": self.last_notifications(),
+            "seen": seen::told(&seen, users, now),
             "disk": { "available_bytes": self.space.available(), "reserve_bytes": self.reserve },
             "certificate": certified::told(&self.certificate),
         })
@@ -321,6 +328,6 @@ fn by(who: &Who) -> String {
 }
 
 pub(super) fn unavailable(cause: &dyn std::error::Error) -> Refusal {
-    tracing::error!(%cause, "a request of the local API failed");
+    tracing::error!(%cause, "a request of the local API failed; check the disk");
     Refusal::from(crate::store::engine::Error::Poisoned)
 }

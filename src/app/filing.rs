@@ -44,6 +44,7 @@ pub(super) fn make(
         progress,
         withdrawal,
         audit,
+        observations,
         ..
     } = site;
     let parts = Parts {
@@ -61,6 +62,7 @@ pub(super) fn make(
         rng,
         clock,
         metrics,
+        observed: Arc::clone(&observations.observed),
     };
     let mut filing = Filing::new(parts, reader, progress).map_err(Failure::storage)?;
     filing.end_purges().map_err(Failure::storage)?;

@@ -35,6 +35,7 @@ pub fn install(
     let (quarantine, items) = (Arc::clone(&site.quarantine), filing.quarantine_items.clone());
     // A person may take something out, too, and filing would know nothing of it.
     registry.on_scrape(Box::new(move || items.set(gauge(quarantine.items()))));
+    last_records(site, config.metrics.per_study, filing);
     journal_and_disk(registry, site, config.storage.disk_reserve);
     store(registry, site);
     people(registry, site, config.metrics.per_study, shown, exports);
@@ -42,6 +43,16 @@ pub fn install(
     backups(registry, site);
     let (keys, escrow) = (KeyMetrics::register(registry), Arc::clone(&site.escrow));
     registry.on_scrape(Box::new(move || keys.escrow_verified(escrow.verified())));
+}
+
+/// As they were before this start; filing goes on from there.
+fn last_records(site: &Site, per_study: bool, filing: &FilingMetrics) {
+    let (directory, (known, _)) = (site.people.read(), site.observations.observed.kept());
+    for study in directory.studies().filter(|_| per_study) {
+        if let Some(at) = known.last_record.get(&study.id) {
+            filing.last_record.with_label_values(&[&study.name]).set(at.0);
+        }
+    }
 }
 
 fn backups(registry: &Registry, site: &Site) {

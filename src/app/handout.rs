@@ -45,7 +45,7 @@ impl Handout {
         let completed = matches!(act, Act::ExportMade { .. });
         let entered = self.enter(act);
         if let Err(error) = &entered {
-            tracing::error!(%error, "an export could not be audited, so its end is withheld");
+            tracing::error!(%error, "an export could not be audited, so its end is withheld; check the disk, then export again");
         }
         let is_whole = completed && entered.is_ok();
         let (result, last) = if is_whole {

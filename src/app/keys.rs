@@ -151,7 +151,7 @@ impl KeyDesk for Keys {
 }
 
 fn unnamed_note(file: &RootKeyFile, cause: &io::Error) -> String {
-    tracing::error!(%cause, "the new root key could not be given the name of the old one");
+    tracing::error!(%cause, "the new root key could not be given the name of the old one; check the disk, the next start does it");
     let next = file.next().display();
     format!("The new key is in force and lies in {next}: keep it; the next start gives it its name. Check the disk.")
 }

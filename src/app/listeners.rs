@@ -100,7 +100,8 @@ impl Listeners {
         self.metrics = socket.local_addr().ok();
         let certificate = Arc::clone(&behind.certificates.ingress);
         let told = Box::new(move || certified::told(&certificate));
-        let health = Health::new(Arc::clone(&behind.registry), Arc::clone(&behind.readiness), told);
+        let (registry, readiness) = (Arc::clone(&behind.registry), Arc::clone(&behind.readiness));
+        let health = Health::new(registry, readiness, Arc::clone(&behind.clock), told);
         let (http, stopped) = (behind.http.clone(), behind.stopped.clone());
         let limits = ConnectionLimits::default();
         match &behind.certificates.metrics {

@@ -65,8 +65,12 @@ impl Silence {
             let silence = Arc::clone(&self);
             match tokio::task::spawn_blocking(move || silence.read()).await {
                 Ok(Ok(())) => {}
-                Ok(Err(error)) => tracing::error!(%error, "what covers the last days could not be read"),
-                Err(_) => tracing::error!("reading what covers the last days ended in a panic"),
+                Ok(Err(error)) => {
+                    tracing::error!(%error, "what covers the last days could not be read; it is tried again in a minute, check the disk")
+                }
+                Err(_) => tracing::error!(
+                    "reading what covers the last days ended in a panic; it is tried again in a minute, please report it"
+                ),
             }
         }
     }

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use crate::app::escrow::Escrow;
 use crate::app::failure::{Failure, Kind};
+use crate::app::observations::Kept;
 use crate::audit::{self, Log};
 use crate::backup::{self, Backups};
 use crate::clock::Clock;
@@ -80,6 +81,8 @@ pub struct Site {
     pub last_seen: Arc<LastSeen>,
     /// Whether the root key could be had back.
     pub escrow: Arc<Escrow>,
+    /// What was seen of the traffic.
+    pub observations: Arc<Kept>,
     /// Randomness.
     pub rng: Arc<Rng>,
 }
@@ -127,6 +130,9 @@ impl Site {
         let settings = people::Settings { held_connections_max };
         let people = People::open(Arc::clone(&engine), Arc::clone(&keyring), Arc::clone(rng), settings);
         let people = Arc::new(people.map_err(Failure::storage)?);
+
+        let observations = Kept::open(Arc::clone(&engine), Arc::clone(&keyring), Arc::clone(rng), Arc::clone(&people));
+        let observations = Arc::new(observations.map_err(Failure::storage)?);
 
         let kept = quarantine.files();
         let catalog =
@@ -201,6 +207,7 @@ impl Site {
             audit,
             last_seen,
             escrow,
+            observations,
             rng: Arc::clone(rng),
         })
     }

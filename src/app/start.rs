@@ -17,9 +17,11 @@ use crate::app::filing;
 use crate::app::gateway::Gateway;
 use crate::app::gauges;
 use crate::app::listeners::{Behind, Certificates, Listeners};
+use crate::app::observations;
 use crate::app::pulling::Pulling;
 use crate::app::silence::Silence;
 use crate::app::site::Site;
+use crate::app::timekeeping;
 use crate::app::trail;
 use crate::app::watch::Watch;
 use crate::clock::Clock;
@@ -86,6 +88,7 @@ pub(super) async fn start(config: &Config, root_key: &Key, clock: Arc<dyn Clock>
         http,
         stopped: stopped.clone(),
     };
+    let observations = Arc::clone(&site.observations);
     let keeper = Keeper::new(&site, config, clock, TimeZone::system());
     let (rng, clock) = (Arc::clone(rng), Arc::clone(clock));
     let making = {
@@ -96,12 +99,15 @@ pub(super) async fn start(config: &Config, root_key: &Key, clock: Arc<dyn Clock>
     let (directory, filing) = tokio::task::spawn_blocking(making).await.map_err(Failure::storage)??;
     let Listeners { running: mut listeners, ingress, metrics, api } = Listeners::open(config, &behind).await?;
     listeners.spawn(backups::keep(keeper, stopped.clone()));
+    listeners.spawn(timekeeping::keep(Arc::clone(&clock), stopped.clone()));
     listeners.spawn(trail::keep(Arc::clone(&audit), clock, stopped.clone()));
     listeners.spawn(silence.keep(stopped.clone()));
     if let Some(orderer) = orderer {
         listeners.spawn(orderer.run(stopped.clone()));
     }
+    listeners.spawn(observations::keep(Arc::clone(&observations), stopped.clone()));
     let (filing_stop, filing_stopped) = Stop::new();
+    let filing_pulse = filing.pulse();
     let filing = filing::start(filing, readiness, filing_stopped)?;
     watch.begin();
     readiness.raise(Reason::Starting);
@@ -119,7 +125,9 @@ pub(super) async fn start(config: &Config, root_key: &Key, clock: Arc<dyn Clock>
         watching,
         pulling,
         filing: Some(filing),
+        filing_pulse,
         filing_stop,
+        observations,
         watch,
         ingress,
         metrics,
@@ -159,7 +167,8 @@ fn door(given: &Given<'_>, site: &Site, metrics: &IngestMetrics) -> Arc<Door> {
         metrics: metrics.clone(),
     };
     let settings = DoorSettings { body_bytes_max: given.config.ingress.max_body, ..DoorSettings::default() };
-    Door::new(settings, site.journal.clone(), Arc::new(controls), Arc::clone(&given.clock), metrics.door())
+    let door = metrics.door_observed(Arc::clone(&site.observations.observed));
+    Door::new(settings, site.journal.clone(), Arc::new(controls), Arc::clone(&given.clock), door)
 }
 
 fn watch(given: &Given<'_>, site: &Site, certificates: &Certificates, metrics: &HttpMetrics) -> Watch {

@@ -51,7 +51,11 @@ pub(super) async fn keep(audit: Arc<Log>, clock: Arc<dyn Clock>, mut stopped: St
 fn tell(outcome: Result<Result<(), Error>, JoinError>) {
     match outcome {
         Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::error!(%error, "the audit log could not be kept, signed or verified"),
-        Err(_) => tracing::error!("a chore of the audit log ended in a panic"),
+        Ok(Err(error)) => {
+            tracing::error!(%error, "the audit log could not be kept, signed or verified; run `studygate audit verify`")
+        }
+        Err(_) => tracing::error!(
+            "a chore of the audit log ended in a panic; run `studygate audit verify`, and please report it"
+        ),
     }
 }

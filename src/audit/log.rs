@@ -253,7 +253,10 @@ impl Log {
             self.row.keep(&anchor)?;
             self.metrics.verified(at);
         } else {
-            tracing::error!(findings = report.findings.len(), "the audit log was tampered with, see `audit verify`");
+            tracing::error!(
+                findings = report.findings.len(),
+                "the audit log was tampered with; run `studygate audit verify`"
+            );
         }
         Ok(report)
     }

@@ -138,6 +138,7 @@ impl Deep {
             table::EXPORT => of_site("export", item),
             table::TOKEN => of_site("token", item),
             table::ESCROW => of_site("escrow", &[]),
+            table::OBSERVED => of_site("observed", &[]),
             table::AUDIT => of_site("audit", &[]),
             table::BACKUP => of_site("backup", item),
             table::PARTICIPANT => of_owner("participant", data),

@@ -76,7 +76,11 @@ impl Backups {
                             reached.insert(found.head.id);
                         }
                         Err(failure) => {
-                            tracing::error!(%failure, backup = %found.head.id, "the keys of a backup were not rewritten");
+                            tracing::error!(
+                                %failure,
+                                backup = %found.head.id,
+                                "the keys of a backup were not rewritten; check backup.dir, it is tried again each hour"
+                            );
                             failed.insert(found.head.id);
                         }
                     }

@@ -71,7 +71,11 @@ fn seal_folder(
                 sealed.capsules += 1;
             }
             Err(failure) => {
-                tracing::error!(%failure, backup = %head.id, "a backup's keys are not under the new root key");
+                tracing::error!(
+                    %failure,
+                    backup = %head.id,
+                    "a backup's keys are not under the new root key; keep the old one for it, or make another backup"
+                );
                 sealed.unreached.push(format!("backup {}", path.file_name().unwrap_or_default().display()));
             }
         }

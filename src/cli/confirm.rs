@@ -49,13 +49,16 @@ impl Consent {
 }
 
 /// Somebody who can be asked.
-struct Person<'a> {
-    input: &'a mut dyn io::BufRead,
-    screen: &'a mut dyn io::Write,
+pub(super) struct Person<'a> {
+    /// Where the answers come from.
+    pub(super) input: &'a mut dyn io::BufRead,
+    /// Where the questions go.
+    pub(super) screen: &'a mut dyn io::Write,
 }
 
 impl Person<'_> {
-    fn ask(&mut self, question: &str) -> Result<String, Failure> {
+    /// The answer to a question, without the white space around it.
+    pub(super) fn ask(&mut self, question: &str) -> Result<String, Failure> {
         write!(self.screen, "{question}").and_then(|()| self.screen.flush())?;
         read_line(self.input)
     }

@@ -33,6 +33,14 @@ pub(super) enum Dataset {
         #[arg(short, long, value_name = "DIR")]
         output: PathBuf,
     },
+    /// Check every digest of a dataset and the site's signature, and write nothing
+    Verify {
+        /// The dataset
+        file: PathBuf,
+        /// The file with the secret key of one of its recipients
+        #[arg(short = 'i', long = "identity", value_name = "KEYFILE")]
+        identity: PathBuf,
+    },
     /// Make a key pair: the secret key goes into a file, the recipient to print is its public half
     Keygen {
         /// The file to make
@@ -45,9 +53,12 @@ pub(super) enum Dataset {
 pub(super) fn run(command: Dataset, form: Form, now: UnixSeconds) -> Result<(), Failure> {
     match command {
         Dataset::Open { file, identity, output } => {
-            let unread = |error| key_failure(&identity, Exit::Failed, &error);
-            let identities = Identities::read(&identity).map_err(unread)?;
-            let summary = open::open(&file, &identities, &output).map_err(|error| open_failure(&file, &error))?;
+            let summary =
+                open::open(&file, &keys_of(&identity)?, &output).map_err(|error| open_failure(&file, &error))?;
+            show(form, &summary)
+        }
+        Dataset::Verify { file, identity } => {
+            let summary = open::check(&file, &keys_of(&identity)?).map_err(|error| open_failure(&file, &error))?;
             show(form, &summary)
         }
         Dataset::Keygen { output } => {
@@ -59,6 +70,10 @@ pub(super) fn run(command: Dataset, form: Form, now: UnixSeconds) -> Result<(), 
             }
         }
     }
+}
+
+fn keys_of(file: &Path) -> Result<Identities, Failure> {
+    Identities::read(file).map_err(|error| key_failure(file, Exit::Failed, &error))
 }
 
 fn show(form: Form, summary: &Summary) -> Result<(), Failure> {

@@ -11,6 +11,7 @@ mod audit;
 mod backup;
 #[cfg(target_os = "linux")]
 mod check_config;
+mod completions;
 mod confirm;
 mod coverage;
 mod dataset;
@@ -27,6 +28,8 @@ mod init;
 #[cfg(target_os = "linux")]
 mod keys;
 mod listing;
+#[cfg(target_os = "linux")]
+mod manual;
 mod meter;
 mod output;
 mod participant;
@@ -52,7 +55,7 @@ mod token;
 use std::path::{Path, PathBuf};
 use std::{ffi::OsString, process::ExitCode};
 
-use clap::{Parser, Subcommand, error::ErrorKind};
+use clap::{CommandFactory as _, Parser, Subcommand, error::ErrorKind};
 #[cfg(target_os = "linux")]
 use ring::rand::SystemRandom;
 
@@ -94,20 +97,13 @@ struct Arguments {
 enum Command {
     #[cfg(target_os = "linux")]
     /// Run the gateway in the foreground
-    Serve,
+    Serve(serve::Serve),
     #[cfg(target_os = "linux")]
-    /// Make a complete trial site in a new folder
-    Init {
-        /// The folder; it must be empty or not exist
-        dir: PathBuf,
-    },
+    /// Make a complete trial site in a new folder; with --system, set this machine up as a real one
+    Init(Box<init::Init>),
     #[cfg(target_os = "linux")]
     /// Show the whole job on loopback: no key, account or network needed
-    Demo {
-        /// Where to work, and to leave everything for a look [default: a temporary folder]
-        #[arg(long, value_name = "DIR")]
-        dir: Option<PathBuf>,
-    },
+    Demo(demo::Demo),
     #[cfg(target_os = "linux")]
     /// Play Garmin's side towards a gateway: made-up users, and a ledger of what was sent
     Simulate(Box<simulate::Simulate>),
@@ -166,6 +162,18 @@ enum Command {
     /// The site's keys
     #[command(subcommand)]
     Keys(keys::Keys),
+    /// Print what a shell needs to complete these commands
+    Completions {
+        /// The shell
+        shell: completions::For,
+    },
+    #[cfg(target_os = "linux")]
+    /// Write the manual pages below a folder
+    #[command(hide = true)]
+    Manual {
+        /// The folder; man1 and man5 are made in it
+        dir: PathBuf,
+    },
 }
 
 impl Command {
@@ -183,7 +191,7 @@ impl Command {
             | Self::Export(_)
             | Self::Exports(_)
             | Self::Token(_) => true,
-            Self::Dataset(_) => false,
+            Self::Dataset(_) | Self::Completions { .. } => false,
             #[cfg(target_os = "linux")]
             Self::Audit(audit::Audit::List(_))
             | Self::Backup(
@@ -193,13 +201,14 @@ impl Command {
             #[cfg(target_os = "linux")]
             Self::Audit(audit::Audit::Verify(asked)) => asked.copy.is_none(),
             #[cfg(target_os = "linux")]
-            Self::Serve
-            | Self::Init { .. }
-            | Self::Demo { .. }
+            Self::Serve(_)
+            | Self::Init(_)
+            | Self::Demo(_)
             | Self::Simulate(_)
             | Self::CheckConfig
             | Self::Receipt(_)
             | Self::Restore(_)
+            | Self::Manual { .. }
             | Self::Backup(backup::Backup::Verify { .. })
             // The root key stays on the gateway's own machine.
             | Self::Keys(keys::Keys::Rotate(_) | keys::Keys::Escrow(_)) => false,
@@ -246,11 +255,11 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
     };
     match arguments.command {
         #[cfg(target_os = "linux")]
-        Command::Serve => serve::run(&file, environment),
+        Command::Serve(asked) => serve::run(&asked, &file, environment),
         #[cfg(target_os = "linux")]
-        Command::Init { dir } => made(&init::run(&dir, &SystemRandom::new(), SystemClock.now())?),
+        Command::Init(asked) => init::run(&asked, form, &SystemRandom::new(), SystemClock.now()),
         #[cfg(target_os = "linux")]
-        Command::Demo { dir } => demo::run(dir.as_deref()),
+        Command::Demo(asked) => demo::run(&asked),
         #[cfg(target_os = "linux")]
         Command::Simulate(simulate) => simulate::run(&simulate),
         #[cfg(target_os = "linux")]
@@ -307,6 +316,9 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
             coverage::run(&asked, &running()?, form, style)
         }
         Command::Export(export) => export::run(&export, &running()?, form),
+        Command::Completions { shell } => completions::run(shell, Arguments::command()),
+        #[cfg(target_os = "linux")]
+        Command::Manual { dir } => manual::run(&dir, Arguments::command()),
     }
 }
 
@@ -330,20 +342,6 @@ fn socket(named: Option<&Path>, file: &Path, environment: &Environment) -> Resul
         return Ok(Config::default().local.socket);
     }
     Ok(Config::load(file, environment)?.local.socket)
-}
-
-#[cfg(target_os = "linux")]
-fn made(file: &Path) -> Result<(), Failure> {
-    output::message("The trial site is made; its root key and everything else lie in that folder. Start it with:");
-    output::line(&format!("studygate serve --config {}", quoted(file)))
-}
-
-#[cfg(target_os = "linux")]
-/// A path as a shell takes it.
-fn quoted(path: &Path) -> String {
-    let text = path.display().to_string();
-    let plain = |character: char| character.is_ascii_alphanumeric() || "/._-+".contains(character);
-    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }
 
 /// Help and version as asked for, or what is wrong with the command line.

@@ -8,6 +8,8 @@ use serde_json::Value;
 
 use crate::cli::exit::Failure;
 use crate::config::Environment;
+#[cfg(target_os = "linux")]
+use crate::telemetry::logging;
 
 /// How data are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,11 +53,23 @@ pub(super) fn message(text: &str) {
     if writeln!(io::stderr().lock(), "{text}").is_err() {}
 }
 
-/// A failure on stderr, each of its sentences with the program's name before it.
+/// A failure on stderr, each of its sentences with the program's name before it; as an error where the journal of
+/// systemd reads it.
 pub(super) fn complain(text: &str) {
+    let priority = if is_journal() { "<3>" } else { "" };
     for sentence in text.lines() {
-        message(&format!("studygate: {}", harmless(sentence)));
+        message(&format!("{priority}studygate: {}", harmless(sentence)));
     }
+}
+
+#[cfg(target_os = "linux")]
+fn is_journal() -> bool {
+    Environment::read().journal_stream.is_some_and(|stream| logging::stderr_is_journal(&stream))
+}
+
+#[cfg(not(target_os = "linux"))]
+const fn is_journal() -> bool {
+    false
 }
 
 /// Whether a terminal is not to be given control characters.

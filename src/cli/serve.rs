@@ -9,21 +9,47 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::output;
 use crate::config::{self, Config, Environment};
 use crate::crypto::key::Key;
+use crate::lifecycle::supervisor::Supervisor;
 use crate::telemetry::logging;
 
+/// `serve`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Serve {
+    /// How lines of the log are written
+    #[arg(long, value_name = "FORM", default_value = "text")]
+    log_format: LogFormat,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum LogFormat {
+    /// For a person, and for the journal of systemd
+    Text,
+    /// A JSON object a line
+    Json,
+}
+
 /// Runs the gateway until it is told to stop.
-pub(super) fn run(file: &Path, environment: &Environment) -> Result<(), Failure> {
+pub(super) fn run(asked: &Serve, file: &Path, environment: &Environment) -> Result<(), Failure> {
     let config = Config::load(file, environment)?;
     check_config::certificate(&config)?;
     let key_file = config::read_root_key(config.root_key_file())?;
     if let Some(warning) = check_config::exposed(&config, &key_file, environment) {
         output::complain(&warning);
     }
-    gateway(&config, &key_file.key, file, environment)
+    let form = match asked.log_format {
+        LogFormat::Text => logging::Form::Text,
+        LogFormat::Json => logging::Form::Json,
+    };
+    gateway(&config, &key_file.key, form, (file, environment))
 }
 
-fn gateway(config: &Config, root_key: &Key, file: &Path, environment: &Environment) -> Result<(), Failure> {
-    let level = logging::install(&config.log, environment.journal_stream.as_deref())
+fn gateway(
+    config: &Config,
+    root_key: &Key,
+    form: logging::Form,
+    (file, environment): (&Path, &Environment),
+) -> Result<(), Failure> {
+    let level = logging::install(&config.log, form, environment.journal_stream.as_deref())
         .map_err(|error| Failure::new(Exit::Configuration, error.to_string()))?;
     let root_key = app::root::in_force(config, root_key.clone()).map_err(stopped_failure)?;
     let ready = |gateway: &Gateway| {
@@ -34,7 +60,7 @@ fn gateway(config: &Config, root_key: &Key, file: &Path, environment: &Environme
     let hang_up = || match Config::load(file, environment) {
         Ok(config) => {
             if let Err(error) = level.set(&config.log) {
-                tracing::error!(%error, "the log level stays as it is");
+                tracing::error!(%error, "the log level stays as it is; name one that is known");
             }
         }
         Err(faults) => tracing::error!(
@@ -42,7 +68,17 @@ fn gateway(config: &Config, root_key: &Key, file: &Path, environment: &Environme
             "the configuration has faults, see check-config; the log level stays"
         ),
     };
-    app::serve(config, &root_key, ready, hang_up).map_err(|failure| Failure::new(exit_of(failure.kind), failure.text))
+    app::serve(config, &root_key, supervisor(environment), ready, hang_up)
+        .map_err(|failure| Failure::new(exit_of(failure.kind), failure.text))
+}
+
+/// Who started the gateway; one that cannot be reached is no reason not to start.
+fn supervisor(environment: &Environment) -> Supervisor {
+    let Some(address) = &environment.notify_socket else { return Supervisor::none() };
+    Supervisor::at(address, environment.watchdog).unwrap_or_else(|error| {
+        tracing::error!(%error, "the service manager cannot be told anything; it will hold the start for failed");
+        Supervisor::none()
+    })
 }
 
 /// The exit code for a failure of the gateway.

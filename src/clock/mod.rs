@@ -1,6 +1,9 @@
 //! The one place that reads the time.
 //!
-//! Never: waiting; deciding what a time means.
+//! Never: deciding what a time means; waiting, but for the few seconds that [`Clock::look`] may take.
+
+#[cfg(target_os = "linux")]
+pub mod kept;
 
 use std::time::{Duration, SystemTime};
 
@@ -15,6 +18,26 @@ pub trait Clock: Send + Sync {
     fn monotonic(&self) -> Duration {
         Duration::from_secs(u64::try_from(self.now().0).unwrap_or(0))
     }
+
+    /// What the system last said of this clock; told at once.
+    fn synchronised(&self) -> Synchronised {
+        Synchronised::Unknown
+    }
+
+    /// Asks the system anew; may take a few seconds.
+    fn look(&self) {}
+}
+
+/// Whether something keeps a clock right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Synchronised {
+    /// The system says so.
+    Yes,
+    /// The system says that nothing does, or was not asked yet.
+    No,
+    /// There is nobody to ask.
+    Unknown,
 }
 
 /// The machine's clock.

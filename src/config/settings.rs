@@ -91,9 +91,13 @@ pub fn default_file(named: Option<PathBuf>, environment: &Environment) -> PathBu
 impl Config {
     /// The checked configuration of this file, or everything that is wrong with it (never an empty list).
     pub fn load(file: &Path, environment: &Environment) -> Result<Config, Vec<Fault>> {
-        let text = read(file)?;
-        let mut config = Config::parse(file, &text)?;
-        validate::check(&config, file, &text)?;
+        Config::of(file, &read(file)?, environment)
+    }
+
+    /// The same of a text that the file may hold later.
+    pub fn of(file: &Path, text: &str, environment: &Environment) -> Result<Config, Vec<Fault>> {
+        let mut config = Config::parse(file, text)?;
+        validate::check(&config, file, text)?;
         if let Some(log) = &environment.log {
             config.log.clone_from(log);
             validate::check_log_variable(log, file)?;

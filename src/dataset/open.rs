@@ -1,4 +1,4 @@
-//! Opens a dataset: decrypts, unpacks and checks every digest and the signature.
+//! Opens a dataset, or checks it alone: decrypts, unpacks and checks every digest and the signature.
 //!
 //! Never: a file outside the folder, a file that the manifest does not name, or a folder that was not wholly checked:
 //! all is unpacked beside the folder and renamed to it at the end.
@@ -61,16 +61,26 @@ const PROOFS: [&str; 3] = ["manifest.json", "manifest.sig", "SHA256SUMS"];
 /// Opens the dataset in `file` with one of the keys, into the folder `out`, which must not exist or be empty.
 pub fn open(file: &Path, identities: &Identities, out: &Path) -> Result<Summary, Error> {
     refuse_occupied(out)?;
+    let mut zip = archive(file, identities)?;
+    let (manifest, proofs) = read_manifest(&mut zip)?;
+    let unpacked = Unpacked::beside(out)?;
+    let summary = unpack(&mut zip, manifest, &proofs, Some(&unpacked.0))?;
+    unpacked.rename_to(out)?;
+    Ok(summary)
+}
+
+/// Checks all that [`open`] checks, and writes nothing.
+pub fn check(file: &Path, identities: &Identities) -> Result<Summary, Error> {
+    let mut zip = archive(file, identities)?;
+    let (manifest, proofs) = read_manifest(&mut zip)?;
+    unpack(&mut zip, manifest, &proofs, None)
+}
+
+fn archive(file: &Path, identities: &Identities) -> Result<ZipArchive<impl Read + Seek + use<>>, Error> {
     let input = BufReader::new(fs::File::open(file)?);
     let decryptor = age::Decryptor::new_buffered(input).map_err(header_error)?;
     let plain = decryptor.decrypt(identities.iter()).map_err(header_error)?;
-    let mut zip = ZipArchive::new(plain)?;
-    let (manifest, proofs) = read_manifest(&mut zip)?;
-    let unpacked = Unpacked::beside(out)?;
-    unpack(&mut zip, &manifest, &proofs, &unpacked.0)?;
-    unpacked.rename_to(out)?;
-    let Manifest { study, number, made_at, site_key, files, .. } = manifest;
-    Ok(Summary { study, number, made_at, site_key, files })
+    Ok(ZipArchive::new(plain)?)
 }
 
 fn refuse_occupied(out: &Path) -> Result<(), Error> {
@@ -118,10 +128,10 @@ fn read_limited<R: Read + Seek>(zip: &mut ZipArchive<R>, name: &str, limit: u64)
 
 fn unpack<R: Read + Seek>(
     zip: &mut ZipArchive<R>,
-    manifest: &Manifest,
+    manifest: Manifest,
     proofs: &HashMap<&'static str, Vec<u8>>,
-    dir: &Path,
-) -> Result<(), Error> {
+    into: Option<&Path>,
+) -> Result<Summary, Error> {
     if zip.len() != manifest.files.len() + PROOFS.len() {
         return Err(Error::Forged("there are other files in it than the manifest names".into()));
     }
@@ -129,21 +139,24 @@ fn unpack<R: Read + Seek>(
         if !is_plain(&entry.path) || PROOFS.contains(&entry.path.as_str()) {
             return Err(Error::Forged("the manifest names a file outside the dataset".into()));
         }
-        extract(zip, entry, &dir.join(&entry.path))?;
+        extract(zip, entry, into)?;
     }
-    if proofs["SHA256SUMS"] != expected_sums(manifest, proofs).as_bytes() {
+    if proofs["SHA256SUMS"] != expected_sums(&manifest, proofs).as_bytes() {
         return Err(Error::Forged("SHA256SUMS does not agree with the manifest".into()));
     }
-    for (name, bytes) in proofs {
-        create(&dir.join(name))?.write_all(bytes)?;
+    if let Some(dir) = into {
+        for (name, bytes) in proofs {
+            create(&dir.join(name))?.write_all(bytes)?;
+        }
     }
-    Ok(())
+    let Manifest { study, number, made_at, site_key, files, .. } = manifest;
+    Ok(Summary { study, number, made_at, site_key, files })
 }
 
-/// Unpacks one file, and no more of it than the manifest says.
-fn extract<R: Read + Seek>(zip: &mut ZipArchive<R>, entry: &FileEntry, path: &Path) -> Result<(), Error> {
+/// Reads one file, no more of it than the manifest says, and unpacks it where there is a folder for it.
+fn extract<R: Read + Seek>(zip: &mut ZipArchive<R>, entry: &FileEntry, into: Option<&Path>) -> Result<(), Error> {
     let mut packed = zip.by_name(&entry.path).map_err(|error| missing(error, &entry.path))?;
-    let mut file = create(path)?;
+    let mut file = into.map(|dir| create(&dir.join(&entry.path))).transpose()?;
     let mut digest = Context::new(&SHA256);
     let mut left = entry.bytes;
     let mut buffer = vec![0; 64 * 1024];
@@ -155,7 +168,9 @@ fn extract<R: Read + Seek>(zip: &mut ZipArchive<R>, entry: &FileEntry, path: &Pa
         let length = u64::try_from(read).expect("a length fits 64 bits");
         left = left.checked_sub(length).ok_or_else(|| Error::Forged(format!("{} is too long", entry.path)))?;
         digest.update(&buffer[..read]);
-        file.write_all(&buffer[..read])?;
+        if let Some(file) = &mut file {
+            file.write_all(&buffer[..read])?;
+        }
     }
     let found = data_encoding::HEXLOWER.encode(digest.finish().as_ref());
     if left == 0 && found == entry.sha256 {

@@ -9,6 +9,7 @@ mod story;
 use std::path::Path;
 
 use serde_json::Value;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// What a demo showed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,11 +30,50 @@ pub struct Opened {
 /// Why the demo ended early: one sentence.
 pub type Failure = String;
 
-/// Runs the demo in this empty folder; `tell` gets a line for every step.
-pub fn run(dir: &Path, tell: &mut dyn FnMut(&str)) -> Result<Report, Failure> {
+/// What happens once everything was shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Then {
+    /// The gateway stops.
+    Stop,
+    /// Gateway and callbacks go on until SIGINT or SIGTERM.
+    Stay,
+}
+
+/// Who hears of the demo while it runs.
+pub trait Audience {
+    /// A step was made.
+    fn step(&mut self, what: &str);
+
+    /// Everything was shown.
+    fn end(&mut self, report: &Report) -> Result<(), Failure>;
+}
+
+/// Runs the demo in this empty folder.
+pub fn run(dir: &Path, then: Then, audience: &mut dyn Audience) -> Result<(), Failure> {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|cause| cause.to_string())?;
-    runtime.block_on(story::tell(dir, tell))
+    runtime.block_on(async {
+        let (site, report) = story::tell(dir, &mut |step| audience.step(step)).await?;
+        audience.end(&report)?;
+        if then == Then::Stay {
+            let (mut interrupt, mut terminate) = (told(SignalKind::interrupt())?, told(SignalKind::terminate())?);
+            audience.step(&format!(
+                "the gateway goes on until Ctrl-C: notifications at {}, metrics at {}, and commands with --config {}",
+                site.address(),
+                site.metrics(),
+                site.config_file().display()
+            ));
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        }
+        site.stop().await
+    })
+}
+
+fn told(kind: SignalKind) -> Result<Signal, Failure> {
+    signal(kind).map_err(|cause| cause.to_string())
 }
 
 /// A member of an answer as text; empty where it is none.

@@ -39,6 +39,7 @@ pub(super) struct Site {
     local: Connection,
     sender: Arc<Sender>,
     callbacks: Arc<Callbacks>,
+    config_file: PathBuf,
 }
 
 impl Site {
@@ -75,7 +76,20 @@ impl Site {
         let target = Target::of(&format!("https://{address}{PATH}"), trust).map_err(said)?;
         let sender = Sender::new(target, sender::Settings { seed, ..sender::Settings::default() });
         let local = Connection::unix(&config.local.socket).await.map_err(said)?;
-        Ok(Site { gateway, local, sender: Arc::new(sender), callbacks: Arc::new(callbacks) })
+        let config_file = dir.join("studygate.toml");
+        let metrics = gateway.metrics().map(|address| address.to_string()).unwrap_or_default();
+        write(&config_file, settings_text(&address, &metrics).as_bytes())?;
+        Ok(Site { gateway, local, sender: Arc::new(sender), callbacks: Arc::new(callbacks), config_file })
+    }
+
+    /// The configuration with which commands find this gateway.
+    pub(super) fn config_file(&self) -> &Path {
+        &self.config_file
+    }
+
+    /// Where metrics are told.
+    pub(super) fn metrics(&self) -> String {
+        self.gateway.metrics().map_or_else(String::new, |address| format!("http://{address}/metrics"))
     }
 
     /// Where notifications go.
@@ -156,7 +170,7 @@ impl Site {
 
     /// Stops the gateway.
     pub(super) async fn stop(self) -> Result<(), Failure> {
-        let Site { gateway, local, sender, callbacks } = self;
+        let Site { gateway, local, sender, callbacks, .. } = self;
         drop((local, sender, callbacks));
         gateway.stop().await.map_err(said)
     }
@@ -165,6 +179,16 @@ impl Site {
 /// What went wrong, as a sentence.
 pub(super) fn said(cause: impl std::fmt::Display) -> Failure {
     cause.to_string()
+}
+
+/// What a configuration file says of this site, its paths relative to the file.
+fn settings_text(ingress: &str, metrics: &str) -> String {
+    format!(
+        "data_dir = \"data\"\n[keys]\nroot_key = \"root.key\"\n\
+         [ingress]\nlisten = [\"{ingress}\"]\npaths = [\"{PATH}\"]\n\
+         [ingress.tls]\ncertificate = \"certificate.pem\"\nprivate_key = \"private.key\"\n\
+         [local]\nsocket = \"studygate.sock\"\n[metrics]\nlisten = \"{metrics}\"\n"
+    )
 }
 
 /// A certificate for this machine, in this file; its key is not written.

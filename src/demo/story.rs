@@ -38,11 +38,12 @@ const LEAVER: usize = 5;
 /// Where no callback may lead.
 const ELSEWHERE: &str = "https://files.garmin.example/wellness-api/rest/dailies?token=made-up";
 
-/// Plays the story in this folder.
-pub(super) async fn tell(dir: &Path, tell: &mut dyn FnMut(&str)) -> Result<Report, Failure> {
+/// Plays the story in this folder; the site still runs on return.
+pub(super) async fn tell(dir: &Path, tell: &mut dyn FnMut(&str)) -> Result<(Site, Report), Failure> {
     let key_file = dir.join("coordinator.key");
     let recipient = generate(&key_file, SystemClock.now()).map_err(said)?;
     let mut site = Site::start(dir, SEED).await?;
+    tell("Garmin, six people and their watches are made up; everything happens on this machine, over loopback.");
     tell(&format!("gateway: takes notifications at {}", site.address()));
 
     let population = Population::new(SEED, PEOPLE);
@@ -87,8 +88,7 @@ pub(super) async fn tell(dir: &Path, tell: &mut dyn FnMut(&str)) -> Result<Repor
         tell(&format!("export: {study}.zip.age, {bytes} bytes, encrypted to the coordinator; opened with the key"));
         datasets.push(opened(&open(&file, &identities, &dir.join(study)).map_err(said)?));
     }
-    site.stop().await?;
-    Ok(Report { datasets })
+    Ok((site, Report { datasets }))
 }
 
 fn code(study: &str, user: usize) -> String {
@@ -132,7 +132,7 @@ fn came(account: &Account) -> String {
     let records: usize = account.windows.iter().map(|pinged| pinged.window.records.len()).sum();
     format!(
         "{} notifications over HTTPS, {again} of them twice: {} records pushed; pings for {records} records and {} files, \
-         each behind a URL with a token of its own",
+         each behind a URL with a token of its own, all fetched",
         account.notifications.len(),
         account.pushes.records_acknowledged(),
         account.files.len(),

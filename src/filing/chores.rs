@@ -1,6 +1,7 @@
 //! What filing does between batches: withdrawals, data of connections that were linked since, expiry.
 
 use crate::audit::Who;
+use crate::clock::Synchronised;
 use crate::filing::failure::Failure;
 use crate::filing::hold;
 use crate::filing::worker::Filing;
@@ -41,8 +42,10 @@ impl Filing {
         self.pick_up()?;
         self.parts.catalog.tidy(WASTE_ALLOWED_BYTES)?;
         if now.0.saturating_sub(self.expired_at.0) >= EXPIRY_EVERY {
-            self.expired_at = now;
-            self.expire(now)?;
+            // What waits for a clock that can be believed does not wait for a whole round more.
+            if self.expire(now)? {
+                self.expired_at = now;
+            }
         }
         Ok(())
     }
@@ -115,20 +118,26 @@ impl Filing {
         Ok(())
     }
 
-    fn expire(&mut self, now: UnixSeconds) -> Result<(), Failure> {
+    /// Destroys what has had its time, where the clock can be believed: it is within a day of the highest time seen, and
+    /// the system does not say that nothing keeps it right. Returns whether it can.
+    fn expire(&mut self, now: UnixSeconds) -> Result<bool, Failure> {
         let seen = self.progress.highest_time;
-        if seen == UnixSeconds(0) || now.0.saturating_sub(seen.0).abs() <= CLOCK_JUMP_MAX {
-            let parts = &self.parts;
-            self.enter(Who::System, &parts.withdrawal.expire_waits(now)?)?;
-            parts.quarantine.expire(now.plus(-parts.settings.quarantine_for))?;
-            parts.queue.expire(now.plus(-parts.settings.quarantine_for))?;
-            if parts.withdrawal.expire_held(now, parts.settings.hold_for)? > 0 {
-                self.recount_held();
-            }
-            self.expire_tombstones(now)?;
-            self.see(now)?;
+        if seen != UnixSeconds(0) && now.0.saturating_sub(seen.0).abs() > CLOCK_JUMP_MAX {
+            return Ok(false);
         }
-        Ok(())
+        self.see(now)?;
+        let parts = &self.parts;
+        if parts.clock.synchronised() == Synchronised::No {
+            return Ok(false);
+        }
+        self.enter(Who::System, &parts.withdrawal.expire_waits(now)?)?;
+        parts.quarantine.expire(now.plus(-parts.settings.quarantine_for))?;
+        parts.queue.expire(now.plus(-parts.settings.quarantine_for))?;
+        if parts.withdrawal.expire_held(now, parts.settings.hold_for)? > 0 {
+            self.recount_held();
+        }
+        self.expire_tombstones(now)?;
+        Ok(true)
     }
 
     fn expire_tombstones(&self, now: UnixSeconds) -> Result<(), Failure> {

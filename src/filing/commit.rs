@@ -54,7 +54,8 @@ impl Filing {
         self.held_bytes = self.held_bytes.saturating_add(held_bytes);
         let directory = self.parts.people.read();
         let named = |study: &StudyId| directory.study_of_id(study).map(|study| study.name.clone());
-        tally.show(&self.parts.metrics, |study| named(study).filter(|_| self.parts.settings.per_study));
+        let shown = |study: &StudyId| named(study).filter(|_| self.parts.settings.per_study);
+        tally.show(&self.parts.metrics, &self.parts.observed, shown);
         Ok(())
     }
 

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use crate::model::{id::StudyId, summary::SummaryType, time::UnixSeconds};
 use crate::telemetry::filing::{FilingMetrics, RecordResult};
+use crate::telemetry::observed::Observed;
 
 /// Counts of one batch.
 #[derive(Debug, Default)]
@@ -31,7 +32,7 @@ impl Tally {
     }
 
     /// Adds the counts to the metrics; `name` gives a study's label, `None` leaves the study out.
-    pub fn show(self, metrics: &FilingMetrics, name: impl Fn(&StudyId) -> Option<String>) {
+    pub fn show(self, metrics: &FilingMetrics, observed: &Observed, name: impl Fn(&StudyId) -> Option<String>) {
         for ((summary_type, result), count) in self.records {
             metrics.records.with_label_values(&[summary_type, result]).inc_by(count);
         }
@@ -39,6 +40,7 @@ impl Tally {
             metrics.refused_callbacks.with_label_values(&[reason]).inc_by(count);
         }
         for (study, time) in self.newest {
+            observed.stored(study, time);
             if let Some(name) = name(&study) {
                 metrics.last_record.with_label_values(&[&name]).set(time.0);
             }

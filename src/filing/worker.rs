@@ -17,6 +17,7 @@ use crate::filing::progress::Progress;
 use crate::filing::quarantine::Quarantine;
 use crate::journal::{self, Body, Delivery, Header, Journal, Position, Reader};
 use crate::lifecycle::Stopped;
+use crate::lifecycle::watchdog::Pulse;
 use crate::model::entry::{Entry, Whose};
 use crate::model::id::OwnerId;
 use crate::model::time::UnixSeconds;
@@ -26,6 +27,7 @@ use crate::queue::Queue;
 use crate::records::catalog::Catalog;
 use crate::store::engine::Engine;
 use crate::telemetry::filing::{FilingMetrics, RecordResult};
+use crate::telemetry::observed::Observed;
 use crate::upstream::refusal::Refused;
 use crate::upstream::rules::Rules;
 use crate::withdrawal::Withdrawal;
@@ -92,6 +94,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// Metrics.
     pub metrics: FilingMetrics,
+    /// What outlasts a run.
+    pub observed: Arc<Observed>,
 }
 
 /// The filing thread's own.
@@ -110,6 +114,8 @@ pub struct Filing {
     pub(super) expired_at: UnixSeconds,
     /// When the highest time seen was last made durable without a batch.
     pub(super) time_kept: UnixSeconds,
+    /// Beats with every round.
+    pulse: Pulse,
     pub(super) fresh: Compressor<'static>,
     pub(super) merged: Compressor<'static>,
 }
@@ -127,6 +133,7 @@ impl Filing {
             lost: None,
             expired_at: UnixSeconds(0),
             time_kept: progress.highest_time,
+            pulse: Pulse::default(),
             fresh: Compressor::new(LEVEL_FRESH)?,
             merged: Compressor::new(LEVEL_MERGED)?,
             parts,
@@ -140,6 +147,11 @@ impl Filing {
             filing.parts.metrics.refused_callbacks.with_label_values(&[refused.name()]);
         }
         Ok(filing)
+    }
+
+    /// The count that grows with every round, also where there is nothing to file.
+    pub fn pulse(&self) -> Pulse {
+        self.pulse.clone()
     }
 
     /// Files until every purge is done that was begun before the start: no port is open yet.
@@ -162,6 +174,7 @@ impl Filing {
 
     /// Files what has come, then does what else is due; whether anything had come.
     pub(super) fn round(&mut self) -> Result<bool, Failure> {
+        self.pulse.beat();
         let deliveries = self.gather()?;
         let any = !deliveries.is_empty();
         if let Some(oldest) = deliveries.first() {
@@ -213,7 +226,7 @@ impl Filing {
             match self.reader.next(patience) {
                 Err(error @ journal::Error::Tampered(position)) => {
                     self.lost = self.lost.max(Some(position));
-                    tracing::error!(%error, "what the body held must be asked for again");
+                    tracing::error!(%error, "a body was altered on disk; what it held must be asked for again");
                 }
                 other => return Ok(other?),
             }

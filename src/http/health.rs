@@ -16,6 +16,7 @@ use tokio::net::TcpListener;
 
 use crate::access::rights::{Bounds, Rights};
 use crate::access::role::Permission;
+use crate::clock::{Clock, Synchronised};
 use crate::http::{
     bearer::Bearer,
     connection::{Answer, Answered},
@@ -42,13 +43,19 @@ pub struct Health {
 pub type Told = Box<dyn Fn() -> Value + Send + Sync>;
 
 impl Health {
-    /// Shows these; the gauges of readiness follow it from now on.
-    pub fn new(registry: Arc<Registry>, readiness: Arc<Readiness>, certificate: Told) -> Arc<Self> {
+    /// Shows these; the gauges of readiness and of the clock follow them from now on.
+    pub fn new(
+        registry: Arc<Registry>,
+        readiness: Arc<Readiness>,
+        clock: Arc<dyn Clock>,
+        certificate: Told,
+    ) -> Arc<Self> {
         let gauges = ReadyMetrics::register(&registry);
         let shown = Arc::clone(&readiness);
         registry.on_scrape(Box::new(move || {
             let reasons = shown.reasons();
             gauges.ready.set(i64::from(reasons.is_empty()));
+            gauges.clock_synchronized.set(i64::from(clock.synchronised() == Synchronised::Yes));
             for reason in Reason::ALL {
                 gauges.not_ready.with_label_values(&[reason.name()]).set(i64::from(reasons.contains(&reason)));
             }

@@ -98,7 +98,10 @@ impl Ingress {
         let outcome = match taken {
             Err(outcome) => outcome,
             Ok(()) => match intake.finish().await {
-                Ok(_accepted) => Outcome::Durable,
+                Ok(_accepted) => {
+                    self.door.answered(transfer.received, transfer.began.elapsed());
+                    Outcome::Durable
+                }
                 Err(refusal) => Outcome::Refused(refusal),
             },
         };

@@ -274,6 +274,6 @@ async fn drain(mut connections: JoinSet<()>, limit: Duration) {
 
 fn log_panic(ended: Result<(), tokio::task::JoinError>) {
     if ended.is_err_and(|error| error.is_panic()) {
-        tracing::error!("answering a connection failed unexpectedly; the connection was closed");
+        tracing::error!("answering a connection failed unexpectedly; it was closed, please report it");
     }
 }

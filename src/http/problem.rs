@@ -129,7 +129,7 @@ impl From<tokens::Error> for Problem {
 /// Nothing is done that the audit log cannot say.
 impl From<audit::Error> for Problem {
     fn from(error: audit::Error) -> Self {
-        tracing::error!(%error, "a request of the local API was refused: it cannot be audited");
+        tracing::error!(%error, "a request of the local API was refused, since it cannot be audited; check the disk");
         let (kind, detail) = match error {
             audit::Error::DiskLow => {
                 let detail =

@@ -1,6 +1,7 @@
 //! The door of the gateway: gives each body an [`Intake`].
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::ingest::{
@@ -56,6 +57,11 @@ impl Door {
     /// The metrics of the door.
     pub fn metrics(&self) -> &DoorMetrics {
         &self.gate.metrics
+    }
+
+    /// A notification of so many bytes, as sent, gets its 200 after this time.
+    pub fn answered(&self, bytes: u64, after: Duration) {
+        self.gate.metrics.answered(bytes, after, self.gate.clock.now());
     }
 
     /// The longest body that is taken, in bytes.

@@ -45,7 +45,8 @@ impl Tally {
             metrics.items(place, kind, outcome, count);
             // An answer comes when the gateway asks: it says nothing of what Garmin sends.
             if self.summary == ItemKind::Push {
-                metrics.seen(place, received);
+                let readable = if outcome == ItemOutcome::Accepted { count } else { 0 };
+                metrics.seen(place, kind, readable, received);
             }
         }
     }

@@ -285,6 +285,11 @@ impl Journal {
         self.handle.shared.fsyncs()
     }
 
+    /// A number that grows as long as bodies are made durable; `None` where none waits for that.
+    pub fn under_way(&self) -> Option<u64> {
+        self.handle.shared.under_way()
+    }
+
     /// Refuses new bodies and lets what was begun end.
     pub fn close(&self) {
         self.handle.shared.close();
@@ -304,7 +309,7 @@ impl Drop for Handle {
         if let Some(writer) = self.writer.take()
             && writer.join().is_err()
         {
-            tracing::error!("the journal's writing thread panicked");
+            tracing::error!("the journal's writing thread panicked; restart the gateway");
         }
     }
 }

@@ -42,6 +42,8 @@ pub(crate) struct Shared {
     failed: OnceLock<Arc<io::Error>>,
     closed: AtomicBool,
     fsyncs: AtomicU64,
+    /// Groups that the writer has taken.
+    groups: AtomicU64,
     queue: Mutex<Queue>,
     queued: Condvar,
     account: Mutex<Account>,
@@ -197,6 +199,7 @@ impl Shared {
             failed: OnceLock::new(),
             closed: AtomicBool::new(false),
             fsyncs: AtomicU64::new(0),
+            groups: AtomicU64::new(0),
             queue: Mutex::default(),
             queued: Condvar::new(),
             account: Mutex::default(),
@@ -260,6 +263,7 @@ impl Shared {
         let count = queue.waiting.iter().map(fits).take_while(|fits| *fits).count().max(1);
         let count = count.min(queue.waiting.len());
         let group: Vec<_> = queue.waiting.drain(..count).collect();
+        self.groups.fetch_add(1, Ordering::Relaxed);
         queue.urgent -= group.iter().filter(|request| request.haste == Haste::Urgent).count();
         group
     }
@@ -307,6 +311,12 @@ impl Shared {
     /// Waits for an announcement, no longer than `patience`.
     pub(crate) fn wait<'a>(&self, account: MutexGuard<'a, Account>, patience: Duration) -> MutexGuard<'a, Account> {
         self.arrived.wait_timeout(account, patience).unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    /// The number of the last group that was taken, while bodies wait or are written.
+    pub(crate) fn under_way(&self) -> Option<u64> {
+        let has_work = self.waiting() > 0 || self.account().writing;
+        has_work.then(|| self.groups.load(Ordering::Relaxed))
     }
 
     /// How many bodies wait to be written.

@@ -1,6 +1,10 @@
-//! Whether the gateway is ready, and whether it is stopping: two latches that everybody may read.
+//! Whether the gateway is ready, and whether it is stopping: two latches that everybody may read; whether it is alive,
+//! and what the service manager is told of it.
 //!
 //! Never: acting on them; that is each listener's and worker's own part.
+
+pub mod supervisor;
+pub mod watchdog;
 
 use std::{
     collections::BTreeSet,

@@ -291,14 +291,14 @@ impl std::error::Error for Refusal {}
 
 impl From<engine::Error> for Refusal {
     fn from(error: engine::Error) -> Self {
-        tracing::error!(%error, "the directory of studies and participants could not be written");
+        tracing::error!(%error, "the directory of studies and participants could not be written; check the disk");
         Self::Store
     }
 }
 
 impl From<keyring::Error> for Refusal {
     fn from(error: keyring::Error) -> Self {
-        tracing::error!(?error, "new keys could not be written");
+        tracing::error!(?error, "new keys could not be written; check the disk");
         Self::Keyring
     }
 }

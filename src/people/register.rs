@@ -235,7 +235,7 @@ impl People {
             Ok(found) => Some(found),
             Err(Unreadable::NoKey) => None,
             Err(unreadable) => {
-                tracing::error!(%unreadable, "what was handed out cannot all be read");
+                tracing::error!(%unreadable, "what was handed out cannot all be read; check the disk");
                 None
             }
         }

@@ -33,7 +33,7 @@ impl Shared {
             Ok(held) => Ok(Event::Answered { status, retry_after, held }),
             Err(Error::Store(error)) => Err(Error::Store(error)),
             Err(error @ Error::Records(_)) => {
-                tracing::error!(%error, "whether a file is held cannot be said");
+                tracing::error!(%error, "whether a file is held cannot be said; it is fetched again, check the disk");
                 Ok(Event::Failed { setback: Setback::NotStored, data_began: false })
             }
         }

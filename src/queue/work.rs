@@ -81,7 +81,7 @@ impl Queue {
                 Some(ping) if (ping.received, ping.ping) < (job.received, job.ping) => older = older.or(Some(ping.ask)),
                 // It was pinged again a moment ago, and the job is about to be renewed.
                 Some(_) => {}
-                None => tracing::error!("a ping does not open; it was altered"),
+                None => tracing::error!("a ping does not open, so it was altered; check the disk"),
             }
         }
         Ok(older)

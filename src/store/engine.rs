@@ -164,6 +164,8 @@ pub mod table {
     pub const BACKUP: u8 = b'B';
     /// Site: when the escrow of the root key was last verified.
     pub const ESCROW: u8 = b'k';
+    /// Site: what was seen of the traffic, without anything of a person.
+    pub const OBSERVED: u8 = b'o';
     /// Owner: the participant.
     pub const PARTICIPANT: u8 = b'P';
     /// Owner: the participant's links.

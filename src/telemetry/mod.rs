@@ -10,6 +10,7 @@ pub mod http;
 pub mod ingest;
 pub mod keys;
 pub mod logging;
+pub mod observed;
 pub mod people;
 pub mod process;
 pub mod pull;

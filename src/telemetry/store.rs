@@ -53,6 +53,8 @@ group! {
         ready: IntGauge = "studygate_ready" [],
         /// Whether this reason keeps the gateway from being ready.
         not_ready: IntGaugeVec = "studygate_not_ready" ["reason"],
+        /// Whether the system says that something keeps its clock right.
+        clock_synchronized: IntGauge = "studygate_clock_synchronized" [],
     }
 }
 
@@ -85,8 +87,8 @@ impl ReadyMetrics {
     }
 }
 
-/// Architecture, system and C library the binary was built for.
+/// The target the binary was built for, by Rust's name for it.
 fn target_name() -> String {
     let library = if cfg!(target_env = "musl") { "musl" } else { "gnu" };
-    format!("{}-{}-{library}", std::env::consts::ARCH, std::env::consts::OS)
+    format!("{}-unknown-{}-{library}", std::env::consts::ARCH, std::env::consts::OS)
 }

@@ -150,7 +150,7 @@ impl Drop for Compactor {
         if let Some(running) = self.running().take()
             && running.thread.join().is_err()
         {
-            tracing::error!("a compaction panicked");
+            tracing::error!("a compaction panicked; please report it");
         }
     }
 }

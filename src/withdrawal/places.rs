@@ -68,6 +68,7 @@ pub const PLACES: &[Place] = &[
     place("backups that were made", Emptied::Kept(table::BACKUP)),
     place("the last head of the audit log", Emptied::Kept(table::AUDIT)),
     place("when the escrow of the root key was verified", Emptied::Kept(table::ESCROW)),
+    place("what was seen of the traffic, of nobody", Emptied::Kept(table::OBSERVED)),
     place("the audit log, which names codes and what was done", Emptied::KeptBesideTheStore),
 ];
 

@@ -12,6 +12,7 @@ mod crowd;
 mod dead;
 mod export;
 mod figure;
+mod idle;
 mod machine;
 mod memory;
 mod million;
@@ -44,6 +45,8 @@ pub(crate) struct Effort {
     round_s: u64,
     /// Seconds of the long load.
     long_s: u64,
+    /// Seconds of a look at an idle gateway.
+    idle_s: u64,
     /// Summaries of the large store.
     summaries: usize,
     /// Jobs of one stretch of pulls.
@@ -60,6 +63,7 @@ const FULL: Effort = Effort {
     rounds: 9,
     round_s: 5,
     long_s: 60,
+    idle_s: 30,
     summaries: 1_000_000,
     pulls: 10_000,
     waiting: 80_000,
@@ -70,6 +74,7 @@ const QUICK: Effort = Effort {
     rounds: 3,
     round_s: 2,
     long_s: 10,
+    idle_s: 10,
     summaries: 100_000,
     pulls: 2_000,
     waiting: 20_000,
@@ -81,6 +86,7 @@ type Scenario = (&'static str, fn(Effort) -> Vec<Figure>);
 
 const SCENARIOS: &[Scenario] = &[
     ("big-push", big_push::measure),
+    ("idle", idle::measure),
     ("memory", memory::measure),
     ("small-push", small_push::measure),
     ("slow-fsync", slow_fsync::measure),

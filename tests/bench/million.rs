@@ -14,6 +14,7 @@ use studygate::simulate::user::Population;
 
 use crate::Effort;
 use crate::figure::{Figure, median};
+use crate::idle;
 use crate::machine;
 use crate::process::{bytes_written, resident_mib};
 use crate::site::{Site, files_below};
@@ -70,6 +71,7 @@ fn fill_and_look(effort: Effort, bodies: Bodies) -> Vec<Figure> {
         }
     }
     let after_start = resident_mib(site.pid());
+    let processor = idle::processor("after a start", &site, effort);
     vec![
         Figure::told("summaries sent", summaries as f64, ""),
         Figure::at_least("summaries stored to sent", stored / summaries as f64, "", 1.0),
@@ -77,6 +79,7 @@ fn fill_and_look(effort: Effort, bodies: Bodies) -> Vec<Figure> {
         Figure::told("sent and filed at", summaries as f64 / seconds, "/s"),
         Figure::at_most("idle, after the load", after_load, "MiB", 64.0),
         Figure::at_most("idle, after a start", after_start, "MiB", 64.0),
+        processor,
         Figure::at_most("start to ready, median of 5", median(starts), "s", 1.0),
         Figure::at_most("disk to raw JSON", disk as f64 / received as f64, "", 0.25),
         Figure::at_most("bytes written to bytes received", written as f64 / received as f64, "", 2.0),

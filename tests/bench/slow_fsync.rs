@@ -26,7 +26,7 @@ pub(crate) fn measure(effort: Effort) -> Vec<Figure> {
     let trace = site.scratch("trace");
     let mut strace = Command::new("strace");
     strace.args(["-f", "--seccomp-bpf", "-qq", "-e", CALLS, "-e", "inject=fsync,fdatasync:delay_exit=20000", "-o"]);
-    strace.arg(&trace).arg("--").args([crate::site::STUDYGATE, "--config"]).arg(site.config_path()).arg("serve");
+    strace.arg(&trace).arg("--").arg(crate::site::binary()).arg("--config").arg(site.config_path()).arg("serve");
     site.start_as({
         strace.stdin(Stdio::null());
         strace

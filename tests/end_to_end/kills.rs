@@ -20,7 +20,7 @@ fn nothing_acknowledged_is_lost_or_doubled_by_kills_under_load() {
     let load = Load::on(&site, &population, MIDNIGHT);
     let mut random = Random::at(501, &[99]);
     thread::scope(|scope| {
-        load.begin(scope, &site);
+        let sending = load.begin(scope, &site);
         for _ in 0..KILLS {
             load.wait_for(1 + usize::try_from(random.below(60)).expect("few"));
             for _ in 0..random.below(20_000) {
@@ -29,7 +29,7 @@ fn nothing_acknowledged_is_lost_or_doubled_by_kills_under_load() {
             site.kill();
             site.start();
         }
-        load.end();
+        drop(sending);
     });
     let ledger = load.into_ledger();
     assert!(ledger.records_acknowledged() > KILLS);

@@ -11,13 +11,13 @@ mod identity;
 mod keys;
 mod kills;
 mod large;
-mod metrics;
 mod permissions;
 mod pushes;
 mod quarantine;
 mod resurrection;
 mod revisions;
 mod sealed_files;
+mod seen;
 #[path = "../site/mod.rs"]
 mod site;
 mod startup;

@@ -12,7 +12,8 @@ use studygate::simulate::notification::Notification;
 use studygate::simulate::user::{Population, User};
 
 use crate::days;
-use crate::site::{Site, code_of, files_below};
+use crate::site::load::Ending;
+use crate::site::{Site, code_of, files_below, within_patience};
 
 /// Items of this type that were dropped since the start because their user had left.
 fn dropped(site: &Site, summary_type: &str) -> f64 {
@@ -80,18 +81,17 @@ fn pushes_and_pings_during_and_after_a_purge_are_answered_dropped_and_counted() 
                 }
             });
         }
+        let sending = Ending(&ended);
         let wait_for = |count: usize| {
             let target = answered.load(Ordering::Relaxed) + count;
-            while answered.load(Ordering::Relaxed) < target {
-                thread::yield_now();
-            }
+            within_patience("more was answered", || answered.load(Ordering::Relaxed) >= target);
         };
         wait_for(4);
         site.push(&Notification::new().deregistration(leaves).to_json());
         wait_for(20);
         site.wait_for_metric("studygate_purge_pending", 0.0);
         wait_for(4);
-        ended.store(true, Ordering::Relaxed);
+        drop(sending);
     });
     only_the_other(&mut site, &ledger, "after what came during the purge");
     let (before, files) = (dropped(&site, "dailies"), dropped(&site, "activityFiles"));

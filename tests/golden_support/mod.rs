@@ -181,6 +181,7 @@ pub(crate) fn file(site: Site) {
         rng,
         clock,
         metrics,
+        observed: Arc::default(),
     };
     let filing = Filing::new(parts, reader, progress).expect("filing goes on");
     let (stop, stopped) = Stop::new();

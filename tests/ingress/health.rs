@@ -5,12 +5,27 @@ use std::{sync::Arc, time::Duration};
 use hyper::Method;
 use studygate::{
     client::connection::Connection,
+    clock::{Clock, Synchronised},
     http::{health::Health, listener::bind, settings::ConnectionLimits},
     lifecycle::{Readiness, Reason, Stop},
+    model::time::UnixSeconds,
     telemetry::{http::HttpMetrics, registry::Registry},
 };
 
 use crate::site::ask;
+
+/// A clock that something keeps right.
+struct Kept;
+
+impl Clock for Kept {
+    fn now(&self) -> UnixSeconds {
+        UnixSeconds(1_795_132_800)
+    }
+
+    fn synchronised(&self) -> Synchronised {
+        Synchronised::Yes
+    }
+}
 
 #[tokio::test]
 async fn readiness_liveness_and_metrics_are_shown() {
@@ -19,7 +34,8 @@ async fn readiness_liveness_and_metrics_are_shown() {
     let readiness = Arc::new(Readiness::default());
     readiness.lower(Reason::Starting);
     let (stop, stopped) = Stop::new();
-    let health = Health::new(registry, Arc::clone(&readiness), Box::new(|| serde_json::json!({ "source": "files" })));
+    let told = Box::new(|| serde_json::json!({ "source": "files" }));
+    let health = Health::new(registry, Arc::clone(&readiness), Arc::new(Kept), told);
     let listener = bind("127.0.0.1:0".parse().expect("an address")).await.expect("a port");
     let address = listener.local_addr().expect("bound").to_string();
     let limits = ConnectionLimits { drain: Duration::from_secs(5), ..ConnectionLimits::default() };
@@ -30,6 +46,7 @@ async fn readiness_liveness_and_metrics_are_shown() {
     let not_ready = ask(&mut connection, Method::GET, "/readyz", &[], "").await;
     assert_eq!((not_ready.status, not_ready.body.as_str()), (503, r#"{"ready":false,"reasons":["starting"]}"#));
     let text = ask(&mut connection, Method::GET, "/metrics", &[], "").await.body;
+    assert!(text.contains("\nstudygate_clock_synchronized 1\n"));
     assert!(text.contains("\nstudygate_ready 0\n") && text.contains("studygate_not_ready{reason=\"starting\"} 1\n"));
     readiness.raise(Reason::Starting);
     let ready = ask(&mut connection, Method::GET, "/readyz", &[], "").await;

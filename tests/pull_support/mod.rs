@@ -188,6 +188,7 @@ impl Disk {
             rng: Arc::clone(&rng),
             clock: Arc::clone(&self.clock) as _,
             metrics: FilingMetrics::register(&registry),
+            observed: Arc::default(),
         };
         let filing = Filing::new(filing, reader, progress).expect("filing");
         let (stop, stopped) = Stop::new();

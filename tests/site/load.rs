@@ -15,8 +15,8 @@ use studygate::simulate::random::Random;
 use studygate::simulate::record::{Density, Record, day};
 use studygate::simulate::user::{Population, User};
 
-use super::Site;
 use super::https::Client;
+use super::{Site, within_patience};
 
 const DAYS_MAX: i64 = 400;
 const DAY_S: i64 = 86_400;
@@ -45,25 +45,19 @@ impl Load {
         }
     }
 
-    /// Starts the senders; they end with `end`, or when their days are over.
-    pub(crate) fn begin<'scope>(&'scope self, scope: &'scope Scope<'scope, '_>, site: &Site) {
+    /// Starts the senders; they end with what this returns (a failed test's too), or when their days are over.
+    pub(crate) fn begin<'scope>(&'scope self, scope: &'scope Scope<'scope, '_>, site: &Site) -> Ending<'scope> {
         for user in self.population.users() {
             let client = site.client();
             scope.spawn(move || self.send_all(user, client));
         }
+        Ending(&self.ended)
     }
 
     /// Returns once this many more bodies were answered with 200.
     pub(crate) fn wait_for(&self, more: usize) {
         let target = self.acknowledged.load(Ordering::Relaxed) + more;
-        while self.acknowledged.load(Ordering::Relaxed) < target {
-            thread::yield_now();
-        }
-    }
-
-    /// Tells the senders to end.
-    pub(crate) fn end(&self) {
-        self.ended.store(true, Ordering::Relaxed);
+        within_patience("more was acknowledged", || self.acknowledged.load(Ordering::Relaxed) >= target);
     }
 
     /// What was sent.
@@ -102,5 +96,14 @@ impl Load {
             self.acknowledged.fetch_add(1, Ordering::Relaxed);
         }
         taken
+    }
+}
+
+/// Tells threads to end, at the latest when it goes.
+pub(crate) struct Ending<'flag>(pub(crate) &'flag AtomicBool);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }

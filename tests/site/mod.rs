@@ -1,12 +1,13 @@
 //! A test site: the real binary with a configuration, keys and data of its own, driven as a site's people would.
 //!
-//! When a site goes, its gateway is stopped, and its log is searched for everything that names a simulated person.
+//! When a site goes, its gateway is stopped, and its log is searched for everybody whom the test named to it.
 
 #![allow(dead_code, reason = "every test and bench uses a part of the site")]
 
 pub(crate) mod dataset;
 pub(crate) mod https;
 pub(crate) mod load;
+mod named;
 
 use std::{
     fs::{self, File},
@@ -28,9 +29,16 @@ use tempfile::TempDir;
 
 use self::dataset::Dataset;
 use self::https::Client;
+use self::named::Named;
 
 /// The binary under test.
 pub(crate) const STUDYGATE: &str = env!("CARGO_BIN_EXE_studygate");
+
+/// The binary that sites run: the one under test, or what `STUDYGATE_BINARY` names, so that a static one is measured, too.
+#[expect(clippy::disallowed_methods, reason = "the environment of a bench, not of the program")]
+pub(crate) fn binary() -> PathBuf {
+    std::env::var_os("STUDYGATE_BINARY").map_or_else(|| PathBuf::from(STUDYGATE), PathBuf::from)
+}
 
 /// Longer than any step takes on a slow machine; a test that waits so long has failed.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -44,6 +52,9 @@ pub(crate) struct Site {
     identity: age::x25519::Identity,
     exports: u32,
     markers: Option<Markers>,
+    named: Named,
+    /// Options of `serve`.
+    pub(crate) serve_options: Vec<&'static str>,
     /// Environment variables that the gateway is started with.
     pub(crate) environment: Vec<(&'static str, String)>,
 }
@@ -72,7 +83,7 @@ impl Site {
     pub(crate) fn stopped_in(parent: &Path) -> Self {
         let folder = tempfile::Builder::new().prefix("site").tempdir_in(parent).expect("a temporary folder");
         let scratch = tempfile::tempdir().expect("a temporary folder");
-        let init = Command::new(STUDYGATE).arg("init").arg(folder.path().join("site")).output().expect("init runs");
+        let init = Command::new(binary()).arg("init").arg(folder.path().join("site")).output().expect("init runs");
         assert!(init.status.success(), "init failed: {}", String::from_utf8_lossy(&init.stderr));
         let mut site = Self {
             folder,
@@ -82,6 +93,8 @@ impl Site {
             identity: age::x25519::Identity::generate(),
             exports: 0,
             markers: None,
+            named: Named::default(),
+            serve_options: Vec::new(),
             environment: Vec::new(),
         };
         site.write_key();
@@ -189,7 +202,7 @@ impl Site {
     /// The command that serves this site, its output in the log.
     pub(crate) fn serve_command(&self) -> Command {
         let mut serve = self.studygate(&["serve"]);
-        serve.stdin(Stdio::null());
+        serve.args(&self.serve_options).stdin(Stdio::null());
         serve
     }
 
@@ -278,6 +291,7 @@ impl Site {
 
     /// Posts one body as Garmin would; returns the status.
     pub(crate) fn post(&self, body: &str) -> u16 {
+        self.named.body(body);
         self.client().post(&self.notification_path(), body.as_bytes()).expect("an answer")
     }
 
@@ -334,7 +348,7 @@ impl Site {
 
     /// The binary with this site's configuration and these arguments.
     pub(crate) fn studygate(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(STUDYGATE);
+        let mut command = Command::new(binary());
         command.arg("--config").arg(self.config_path()).args(arguments);
         command.envs(self.environment.iter().map(|(name, value)| (name, value.as_str())));
         command
@@ -370,6 +384,7 @@ impl Site {
 
     /// Adds a participant linked to a user, whose id goes through standard input.
     pub(crate) fn add_participant(&self, study: &str, code: &str, user: &User) {
+        self.named.user(user);
         let mut add = self.studygate(&["participant", "add", "--study", study, "--code", code, "--garmin-user", "-"]);
         add.args(["--from", "2020-01-01"]);
         let mut child = add.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("runs");
@@ -427,7 +442,8 @@ impl Drop for Site {
             return;
         }
         let log = fs::read(self.log_path()).unwrap_or_default();
-        if let Some(what) = self.markers.as_ref().and_then(|markers| markers.found_in(&log)) {
+        let guarded = self.markers.as_ref().and_then(|markers| markers.found_in(&log));
+        if let Some(what) = guarded.or_else(|| self.named.found_in(&log)) {
             panic!("the gateway's log holds a {what}");
         }
         assert!(!String::from_utf8_lossy(&log).contains("panicked at"), "the gateway panicked:\n{}", self.log());
@@ -469,6 +485,15 @@ pub(crate) fn free_address() -> SocketAddr {
         }
     }
     panic!("no port is free");
+}
+
+/// Returns once `holds`, looking every few milliseconds; panics where it never does.
+pub(crate) fn within_patience(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !holds() {
+        assert!(Instant::now() < deadline, "waited in vain until {what}");
+        thread::sleep(Duration::from_millis(5));
+    }
 }
 
 fn terminate(mut child: Child, pid: u32) -> ExitStatus {

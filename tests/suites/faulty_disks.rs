@@ -63,14 +63,14 @@ fn nothing_acknowledged_is_lost_by_power_cuts() {
     let load = Load::on(&site, &population, MIDNIGHT);
     let mut random = Random::at(71, &[]);
     thread::scope(|scope| {
-        load.begin(scope, &site);
+        let sending = load.begin(scope, &site);
         for _ in 0..POWER_CUTS {
             load.wait_for(1 + usize::try_from(random.below(80)).expect("few"));
             site.kill();
             disk.cut_power();
             site.start();
         }
-        load.end();
+        drop(sending);
     });
     let ledger = load.into_ledger();
     assert_eq!(ledger.differences(&site.export("CUTS").rows()), Vec::<String>::new());
@@ -149,7 +149,7 @@ fn failing_fsync_stops_the_gateway_and_loses_nothing() {
     site.add_participants("EIO", &population);
     let load = Load::on(&site, &population, MIDNIGHT);
     thread::scope(|scope| {
-        load.begin(scope, &site);
+        let sending = load.begin(scope, &site);
         for _ in 0..3 {
             load.wait_for(40);
             let mut strace = Command::new("strace");
@@ -161,7 +161,7 @@ fn failing_fsync_stops_the_gateway_and_loses_nothing() {
             assert_eq!(status.code(), Some(74), "the gateway says that its disk failed:\n{}", site.log());
             site.start();
         }
-        load.end();
+        drop(sending);
     });
     let ledger = load.into_ledger();
     assert_eq!(ledger.differences(&site.export("EIO").rows()), Vec::<String>::new());

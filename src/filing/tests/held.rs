@@ -1,5 +1,7 @@
 //! Data of unknown connections: held, limited, picked up, expired.
 
+use std::sync::atomic::Ordering;
+
 use super::answers::pulled_file;
 use super::{Site, noise, push, rows, texts};
 use crate::model::entry::Shape;
@@ -182,6 +184,19 @@ fn quiet_site_grows_older_but_a_clock_that_jumps_expires_nothing() {
         site.restart();
     }
     assert_eq!(site.at().people.read().held_count(), 0, "and one that goes on is");
+}
+
+#[test]
+fn nothing_expires_by_a_clock_that_nothing_keeps_right() {
+    let mut site = Site::with(&[]);
+    site.receive(&push("dailies", "u3", r#""n":1"#));
+    site.clock.adrift.store(true, Ordering::Release);
+    site.wait(20_000);
+    site.file();
+    assert_eq!(site.at().people.read().held_count(), 1, "its time is over by that clock");
+    site.clock.adrift.store(false, Ordering::Release);
+    site.file();
+    assert_eq!(site.at().people.read().held_count(), 0, "at once when the clock can be believed");
 }
 
 #[test]

@@ -219,6 +219,7 @@ impl Site {
             rng,
             clock: Arc::clone(&self.clock) as _,
             metrics: metrics.clone(),
+            observed: Arc::default(),
         };
         let mut filing = Filing::new(parts, reader, progress).map_err(text)?;
         filing.patience = Duration::from_millis(5);

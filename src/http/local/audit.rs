@@ -46,7 +46,7 @@ pub(super) fn list(routes: &Routes, call: &Call) -> Answer {
         return Ok(json(StatusCode::OK, &json!({ "entries": [], "next": null })));
     }
     let page = routes.audit.list(&filter).map_err(|error| {
-        tracing::error!(%error, "the audit log cannot be read");
+        tracing::error!(%error, "the audit log cannot be read; run `studygate audit verify`");
         Problem::internal()
     })?;
     call.did(Event { act: Act::AuditListed {}, study: filter.study, code: filter.code });

@@ -176,7 +176,7 @@ impl LocalApi for Routes {
             // A change goes on to its end also where the caller hangs up.
             let answered = tokio::task::spawn_blocking(move || routes.answer(request)).await;
             answered.unwrap_or_else(|_| {
-                tracing::error!("a request of the local API ended in a panic");
+                tracing::error!("a request of the local API ended in a panic; please report it");
                 Problem::internal().into_response()
             })
         })

@@ -19,7 +19,7 @@ use crate::crypto::key;
 use crate::model::time::UnixSeconds;
 use crate::tls::generate;
 
-const TEMPLATE: &str = include_str!("../../config/trial.toml");
+const TEMPLATE: &str = include_str!("../../../config/trial.toml");
 const CONFIGURATION: &str = "studygate.toml";
 const NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 const CERTIFICATE_DAYS: u16 = 365;
