@@ -24,6 +24,8 @@ pub mod demo;
 #[cfg(target_os = "linux")]
 pub mod disk;
 #[cfg(target_os = "linux")]
+pub mod doctor;
+#[cfg(target_os = "linux")]
 pub mod export;
 #[cfg(target_os = "linux")]
 pub mod filing;

@@ -132,7 +132,7 @@ fn notification_path_must_be_one() {
     ] {
         check_refused(
             &format!("[ingress]\npaths = [\"/fine\", \"{path}\"]"),
-            &format!("line 2, column 1: the notification path \"{path}\" {what}"),
+            &format!("line 2, column 1: path 2 of ingress.paths {what}"),
         );
     }
 }

@@ -13,7 +13,7 @@ const LAYERS: &[&[&str]] = &[
     &["http"],
     &["config"],
     &["app"],
-    &["demo"],
+    &["demo", "doctor"],
     &["cli"],
 ];
 const LINES_MAX: usize = 400;

@@ -3,8 +3,9 @@
 #[path = "site/mod.rs"]
 mod site;
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixDatagram;
 use std::time::{Duration, Instant};
 
@@ -150,6 +151,7 @@ fn end_waits_for_a_body_under_way_and_asks_for_the_time() {
     let mut pieces = {
         let (site, manager, end) = (&site, &manager, &mut end);
         let rest = move || {
+            site.wait_for_metric("studygate_http_requests_in_flight{listener=\"ingress\"}", 1.0);
             signal(site, Signal::TERM);
             manager.wait_for("STOPPING=1");
             *end = Some(manager.wait_for("EXTEND_TIMEOUT_USEC="));
@@ -214,4 +216,35 @@ fn wrong_configuration_key_or_data_directory_ends_with_78() {
     check_end(&mut site, 78);
     site.edit_config(|text| text.replace("[metrics]", "[metrix]"));
     check_end(&mut site, 78);
+}
+
+#[test]
+fn sealed_root_key_is_replaced_by_a_sealed_one_that_opens_the_next_start() {
+    let mut site = Site::stopped();
+    let programs = site.scratch("bin");
+    fs::create_dir(&programs).expect("made");
+    fs::write(programs.join("systemd-creds"), include_str!("site/systemd_creds.sh")).expect("written");
+    fs::set_permissions(programs.join("systemd-creds"), Permissions::from_mode(0o755)).expect("set");
+    for (name, value) in [("PATH", format!("{}:/usr/bin:/bin", programs.display())), ("TPM", "0".into())] {
+        site.environment.push((name, value));
+    }
+    site.environment.push(("FAILS", "nothing".into()));
+    site.start();
+    site.add_study("SEALED", &[]);
+    let folder = site.scratch("credstore.encrypted");
+    fs::create_dir(&folder).expect("made");
+    let next = folder.join("studygate.root.key.next");
+    let next_name = next.display().to_string();
+    site.cli(&["keys", "rotate", "--root", "--yes", "--reason", "yearly", "-o", &next_name]);
+    assert!(fs::read_to_string(&next).expect("made").starts_with("tpm\n"));
+    site.stop();
+    let installed = folder.join("studygate.root.key");
+    fs::rename(&next, &installed).expect("ours");
+    check_end(&mut site, 78);
+    site.edit_config(|text| text.replace("\"root.key\"", &format!("{:?}", installed.display().to_string())));
+    site.start();
+    assert!(site.cli(&["study", "list"]).contains("SEALED"));
+    let refused = site.run(&["keys", "rotate", "--root", "--yes", "--reason", "yearly"]);
+    assert!(!refused.status.success());
+    assert!(fs::read_to_string(&installed).expect("there").starts_with("tpm\n"), "it is not overwritten");
 }

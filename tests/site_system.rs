@@ -15,19 +15,7 @@ const ESCROW: &str = "etc/studygate/root-key.escrow.age";
 const REFUSAL: &str = "I accept that a lost root key loses all data";
 const SAMPLE: &str = include_str!("../config/studygate.toml");
 
-/// Seals by a word before the key in base64, so that the test can open it.
-const SEALS: &str = r#"#!/bin/sh
-case " $* " in
-*" has-tpm2 "*) exit $TPM ;;
-*" --name=root.key "*) ;;
-*) echo "no name" >&2; exit 1 ;;
-esac
-case "$1:$*" in
-encrypt:*host+tpm2*) [ "$FAILS" != tpm ] && [ "$FAILS" != all ] || { echo "no answer from the TPM." >&2; exit 1; }; echo tpm; base64 ;;
-encrypt:*) [ "$FAILS" != all ] || { echo "no host key." >&2; exit 1; }; echo host; base64 ;;
-decrypt:*) tail -n +2 | base64 -d ;;
-esac
-"#;
+const SEALS: &str = include_str!("site/systemd_creds.sh");
 
 /// A machine to be set up.
 struct Machine {
@@ -309,4 +297,30 @@ fn folder_and_system_exclude_each_other() {
     assert_eq!(run(&["init", &site, "--host", "study.example.org"]), Some(2));
     assert_eq!(run(&["init", "--host", "study.example.org"]), Some(2));
     assert!(!dir.path().join("site").exists());
+}
+
+#[test]
+fn command_of_root_opens_the_sealed_key_itself() {
+    let machine = Machine::new(false, "nothing");
+    let site = machine.dir.path().join("trial");
+    let run = |arguments: &[&str], programs: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_studygate"));
+        command.args(arguments).env("PATH", programs).envs(machine.environment.iter().copied());
+        command.env_remove("CREDENTIALS_DIRECTORY").output().expect("the binary runs")
+    };
+    told(&run(&["init", &site.display().to_string()], &machine.programs), 0);
+    let key = fs::read(site.join("root.key")).expect("made");
+    let sealed = site.join("credstore.encrypted/studygate.root.key");
+    fs::create_dir(site.join("credstore.encrypted")).expect("made");
+    fs::write(&sealed, format!("host\n{}\n", data_encoding::BASE64.encode(&key))).expect("written");
+    fs::set_permissions(&sealed, Permissions::from_mode(0o600)).expect("set");
+    let file = site.join("studygate.toml");
+    let config = fs::read_to_string(&file).expect("made");
+    let config = config.replace("\"root.key\"", "\"credstore.encrypted/studygate.root.key\"");
+    fs::write(&file, config).expect("written");
+    let check = ["check-config", "--config", &file.display().to_string()].map(ToOwned::to_owned);
+    let check: Vec<_> = check.iter().map(String::as_str).collect();
+    told(&run(&check, &machine.programs), 0);
+    let said = told(&run(&check, "/nowhere"), 78);
+    assert!(said.contains("systemd-creds does not run") && said.contains("as root"), "{said}");
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use studygate::model::time::UnixSeconds;
 use studygate::upstream::fault::Fault;
+use studygate::upstream::reach::{Unreached, reach};
 use studygate::upstream::refusal::Refused;
 use studygate::upstream::{Error, Settings, Timeouts, Upstream};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy};
@@ -319,4 +320,51 @@ async fn nothing_that_can_be_printed_shows_the_token() {
     }
     assert!(!printed.contains(TOKEN) && !printed.contains("token"), "{printed}");
     assert!(printed.contains(HOST) && printed.contains("/wellness-api/rest/dailies"));
+}
+
+/// Tries the way to [`HOST`] on this port, which every name server says is on this machine.
+async fn reached(settings: &Settings, port: u16) -> Result<(), Unreached> {
+    let names = Names::lead_to(&["127.0.0.1:0".parse().expect("an address")]);
+    reach(settings, names, &format!("{HOST}:{port}")).await
+}
+
+#[tokio::test]
+async fn way_to_a_host_ends_behind_the_handshake_and_asks_nothing() {
+    let server = Server::start(HOST, |_| (answer("200 OK", "", "[1]"), Then::Serve));
+    let trusting = settings(Some(&server.certificate));
+    assert_eq!(reached(&trusting, server.address.port()).await, Ok(()));
+    assert_eq!(reached(&settings(None), server.address.port()).await, Err(Unreached::NotTrusted));
+    assert!(server.heads().is_empty(), "no request was sent");
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_the_way_to_a_host_is_told_apart() {
+    let nobody = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let port = nobody.local_addr().expect("bound").port();
+    let silent = tokio::spawn(async move {
+        let (mut stream, _) = nobody.accept().await.expect("somebody comes");
+        stream.write_all(b"HTTP/1.1 400 no TLS here\r\n\r\n").await.expect("written");
+        nobody
+    });
+    assert_eq!(reached(&settings(None), port).await, Err(Unreached::NoTls));
+    drop(silent.await.expect("it answered"));
+    assert_eq!(reached(&settings(None), port).await, Err(Unreached::NoConnection));
+    let public = Settings { rules: rules(&[HOST], false), ..settings(None) };
+    assert_eq!(reached(&public, port).await, Err(Unreached::NotPublic));
+    let nowhere = Names::lead_to(&[]);
+    assert_eq!(reach(&public, nowhere.clone(), HOST).await, Err(Unreached::NoName));
+    assert_eq!(reach(&settings_with_proxy(None, port), nowhere, HOST).await, Err(Unreached::NoProxyName));
+    assert_eq!(reached(&settings_with_proxy(None, port), port).await, Err(Unreached::NoProxy));
+}
+
+#[tokio::test]
+async fn way_through_a_proxy_is_tried_to_its_end() {
+    let server = Server::start(HOST, |_| (answer("200 OK", "", "[1]"), Then::Serve));
+    let (port, seen) = proxy(Some(server.address)).await;
+    assert_eq!(reached(&settings_with_proxy(Some(&server.certificate), port), 443).await, Ok(()));
+    let seen = String::from_utf8_lossy(&seen.lock().expect("no panic before")).into_owned();
+    assert!(seen.starts_with(&format!("CONNECT {HOST}:443 HTTP/1.1\r\n")), "{seen}");
+    let (port, _) = proxy(None).await;
+    let refused = reached(&settings_with_proxy(None, port), 443).await;
+    assert!(matches!(refused, Err(Unreached::ProxyRefuses(_))), "{refused:?}");
 }

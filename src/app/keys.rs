@@ -10,7 +10,7 @@ use crate::app::desk::unavailable;
 use crate::app::escrow::Escrow;
 use crate::app::site::Site;
 use crate::clock::{Clock as _, SystemClock};
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::crypto::key::Rng;
 use crate::crypto::keyring::root::{NotReplaced, Replaced, SealedAnew, UnderRoot, replace};
 use crate::crypto::keyring::{self, Change, JournalGeneration, Keyring};
@@ -68,6 +68,10 @@ impl Keys {
     fn replace_root(&self, new: NewRoot, changes: &[Change]) -> Result<RootReplaced, Refusal> {
         let note;
         let SealedAnew { capsules, unreached } = match new {
+            NewRoot::InPlace if config::is_sealed(&self.root_key_file) => {
+                let unwritable = io::Error::from(io::ErrorKind::PermissionDenied);
+                return Err(self.not_replaced(NotReplaced::Unwritable(unwritable)));
+            }
             NewRoot::InPlace => {
                 let file = RootKeyFile::at(&self.root_key_file);
                 let replaced = replace(&self.keyring, &file, changes, &*self.others, &*self.rng);
@@ -100,7 +104,8 @@ impl Keys {
                 } else {
                     "No file can be made beside the root key, and nothing was changed (the gateway's log says more)"
                 };
-                let instead = "give the new key a file of its own with `studygate keys rotate --root -o FILE`.";
+                let instead = "give the new key a file of its own with `studygate keys rotate --root -o FILE`, which is a \
+                               credential again below /etc/credstore.encrypted.";
                 Refusal::Other(Kind::Conflict, format!("{sentence}; {instead}"))
             }
         }

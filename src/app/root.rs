@@ -9,7 +9,7 @@ use ring::rand::SystemRandom;
 use crate::app::failure::Failure;
 use crate::app::site::{directory_failure, keyring_failure};
 use crate::backup::under_root::Capsules;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::crypto::key::{Key, Rng};
 use crate::crypto::keyring::root::{Settled, UnderRoot, settle};
 use crate::crypto::root_key::file::{RootKeyFile, Staged};
@@ -20,7 +20,11 @@ use crate::store::format::DataDirectory;
 pub fn in_force(config: &Config, configured: Key) -> Result<Key, Failure> {
     let (dir, file) = (config.data_dir.as_path(), RootKeyFile::at(config.root_key_file()));
     let keyring = dir.join("keyring");
-    if !keyring.is_dir() || matches!(file.staged().map_err(Failure::storage)?, Staged::Nothing) {
+    // One that is sealed is replaced by a person, never by the gateway.
+    if config::is_sealed(config.root_key_file())
+        || !keyring.is_dir()
+        || matches!(file.staged().map_err(Failure::storage)?, Staged::Nothing)
+    {
         return Ok(configured);
     }
     let _held = DataDirectory::open(dir).map_err(|error| directory_failure(dir, &error))?;

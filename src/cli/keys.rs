@@ -10,10 +10,12 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use ring::rand::SecureRandom;
 use serde_json::{Value, json};
+use zeroize::Zeroizing;
 
 use crate::app::at_rest;
 use crate::cli::audit::stopped_failure;
 use crate::cli::confirm::Consent;
+use crate::cli::credential::{self, Sealing, SystemdCreds};
 use crate::cli::escrow::Escrow;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::gateway::Gateway;
@@ -42,7 +44,8 @@ pub(super) struct Rotate {
     /// Replace the root key, too
     #[arg(long)]
     root: bool,
-    /// Write the new root key into this file, to be installed by you; else it replaces the configured file
+    /// Write the new root key into this file, to be installed by you; in a folder credstore.encrypted it is sealed for
+    /// this machine, as a credential. Else it replaces the configured file
     #[arg(short, long, value_name = "FILE", requires = "root")]
     output: Option<PathBuf>,
     #[command(flatten)]
@@ -84,7 +87,7 @@ pub(super) fn rotate(asked: &Rotate, gateway: &Gateway, form: Form, rng: &dyn Se
         Some(file) => {
             let key = Key::random(rng);
             let text = root_key::text(&key);
-            write_new(file, text.as_bytes())?;
+            write_new(file, &form_in(file, text.as_bytes())?)?;
             body["key"] = json!(text.trim_end());
             rotated(gateway, &body).map_err(|failure| not_confirmed(failure, file))?
         }
@@ -101,6 +104,20 @@ pub(super) fn rotate(asked: &Rotate, gateway: &Gateway, form: Form, rng: &dyn Se
         output::complain("escrow the new root key now: `studygate keys escrow create --recipient age1… -o FILE`");
     }
     Ok(())
+}
+
+/// What a file of a root key is to hold: a credential among credentials, else the key's text.
+fn form_in(file: &Path, text: &[u8]) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    if !config::is_sealed(file) {
+        return Ok(Zeroizing::new(text.to_vec()));
+    }
+    match credential::seal(&SystemdCreds, text) {
+        Sealing::Sealed { credential, .. } => Ok(Zeroizing::new(credential)),
+        Sealing::Unsealed { why } => {
+            let text = format!("the new root key cannot be sealed, because {why}; name a file in another folder");
+            Err(Failure::new(Exit::CannotCreate, text))
+        }
+    }
 }
 
 fn rotated(gateway: &Gateway, body: &Value) -> Result<Value, Failure> {

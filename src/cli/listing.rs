@@ -1,4 +1,4 @@
-//! `status` and `unassigned list`: what the running gateway holds.
+//! `status`, `store info` and `unassigned list`: what the running gateway holds.
 
 use clap::Subcommand;
 use serde_json::Value;
@@ -20,6 +20,20 @@ pub(super) enum Unassigned {
 /// Prints how the gateway is.
 pub(super) fn status(gateway: &Gateway, form: Form) -> Result<(), Failure> {
     output::thing(form, &gateway.get(&Resource::of(&["status"]))?)
+}
+
+/// The commands of `store`.
+#[derive(Debug, Subcommand)]
+pub(super) enum Store {
+    /// Show how many records the store holds, what it takes on disk, and under which keys
+    Info,
+}
+
+/// Prints what the store holds.
+pub(super) fn store(gateway: &Gateway, form: Form) -> Result<(), Failure> {
+    let mut status = gateway.get(&Resource::of(&["status"]))?;
+    let parts = ["store", "journal", "keys", "disk"].map(|part| (part.to_owned(), status[part].take()));
+    output::thing(form, &Value::Object(parts.into_iter().collect()))
 }
 
 /// Prints the held connections.

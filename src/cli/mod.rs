@@ -14,9 +14,13 @@ mod check_config;
 mod completions;
 mod confirm;
 mod coverage;
+#[cfg(target_os = "linux")]
+mod credential;
 mod dataset;
 #[cfg(target_os = "linux")]
 mod demo;
+#[cfg(target_os = "linux")]
+mod doctor;
 #[cfg(target_os = "linux")]
 mod escrow;
 mod exit;
@@ -49,6 +53,8 @@ mod signals;
 #[cfg(target_os = "linux")]
 mod simulate;
 mod study;
+#[cfg(target_os = "linux")]
+mod support_bundle;
 mod token;
 
 #[cfg(target_os = "linux")]
@@ -110,8 +116,17 @@ enum Command {
     #[cfg(target_os = "linux")]
     /// Say what is wrong with the configuration, or "ok"
     CheckConfig,
+    #[cfg(target_os = "linux")]
+    /// Say what is amiss with this site, and what to do about it
+    Doctor(doctor::Doctor),
+    #[cfg(target_os = "linux")]
+    /// Write what somebody outside needs to help, without anything that the site named itself
+    SupportBundle(support_bundle::SupportBundle),
     /// Show how the running gateway is
     Status,
+    /// What lies in the store
+    #[command(subcommand)]
+    Store(listing::Store),
     /// Studies and their rules
     #[command(subcommand)]
     Study(study::Study),
@@ -181,6 +196,7 @@ impl Command {
     fn speaks_to_a_gateway(&self) -> bool {
         match self {
             Self::Status
+            | Self::Store(_)
             | Self::Study(_)
             | Self::Participant(_)
             | Self::Unassigned(_)
@@ -206,6 +222,8 @@ impl Command {
             | Self::Demo(_)
             | Self::Simulate(_)
             | Self::CheckConfig
+            | Self::Doctor(_)
+            | Self::SupportBundle(_)
             | Self::Receipt(_)
             | Self::Restore(_)
             | Self::Manual { .. }
@@ -264,7 +282,12 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Command::Simulate(simulate) => simulate::run(&simulate),
         #[cfg(target_os = "linux")]
         Command::CheckConfig => check_config::run(&file, environment, SystemClock.now()),
+        #[cfg(target_os = "linux")]
+        Command::Doctor(asked) => doctor::run(&asked, &file, environment, form),
+        #[cfg(target_os = "linux")]
+        Command::SupportBundle(asked) => support_bundle::run(&asked, &file, environment, SystemClock.now()),
         Command::Status => listing::status(&running()?, form),
+        Command::Store(listing::Store::Info) => listing::store(&running()?, form),
         Command::Study(command) => study::run(command, &running()?, form),
         Command::Participant(command) => participant::run(command, &running()?, form),
         Command::Unassigned(listing::Unassigned::List) => listing::unassigned(&running()?, form),

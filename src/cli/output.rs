@@ -172,7 +172,8 @@ fn describe(value: &Value, depth: usize, text: &mut String) {
     }
 }
 
-fn harmless(text: &str) -> String {
+/// Text from outside without what a terminal would obey.
+pub(super) fn harmless(text: &str) -> String {
     text.chars().map(|character| if character.is_control() { '\u{fffd}' } else { character }).collect()
 }
 

@@ -41,10 +41,11 @@ pub(super) fn position(text: &str, offset: usize) -> (usize, usize) {
     (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
 }
 
-/// Serde's words for an unknown key, with the nearest known one in place of the whole list; other messages as they are.
+/// Serde's words for an unknown key, with the nearest known one in place of the whole list; other messages without the
+/// value that they quote.
 pub(super) fn with_nearest_key(message: &str) -> String {
     let Some(rest) = message.strip_prefix("unknown field `") else {
-        return message.lines().next().unwrap_or(message).to_owned();
+        return without_value(message.lines().next().unwrap_or(message));
     };
     // Serde quotes the unknown name first, then each known one, in backticks.
     let mut quoted = rest.split('`').step_by(2);
@@ -55,6 +56,17 @@ pub(super) fn with_nearest_key(message: &str) -> String {
     match nearest {
         Some(known) => format!("the key `{unknown}` is not known here; the nearest known one is `{known}`"),
         None => format!("the key `{unknown}` is not known here; take it out"),
+    }
+}
+
+/// Serde quotes a value of the wrong type, which may be a path or a key: `invalid type: string "…", expected …`.
+fn without_value(message: &str) -> String {
+    let quotes = ["invalid type: ", "invalid value: ", "unknown variant "];
+    let Some(begin) = quotes.into_iter().find(|begin| message.starts_with(begin)) else { return message.to_owned() };
+    // What is expected stands last, and the value may hold anything.
+    match message.rsplit_once(", expected ") {
+        Some((_, expected)) => format!("the value is not of the right kind, expected {expected}"),
+        None => begin.trim_end_matches([':', ' ']).to_owned(),
     }
 }
 
@@ -74,5 +86,19 @@ mod tests {
         assert_eq!(with_nearest_key(message), "the key `lisen` is not known here; the nearest known one is `listen`");
         let single = "unknown field `per_studdy`, expected `per_study`";
         assert!(with_nearest_key(single).ends_with("`per_study`"));
+    }
+
+    #[test]
+    fn value_of_the_wrong_type_is_not_quoted() {
+        for message in [
+            "invalid type: string \"/garmin/SECRET\", expected a sequence",
+            "invalid type: string \"a, expected SECRET\", expected a sequence",
+            "invalid value: string \"SECRET\", expected a sequence",
+            "unknown variant `SECRET`, expected a sequence",
+        ] {
+            assert_eq!(with_nearest_key(message), "the value is not of the right kind, expected a sequence");
+        }
+        assert_eq!(with_nearest_key("invalid type: SECRET"), "invalid type");
+        assert_eq!(with_nearest_key("missing field `private_key`"), "missing field `private_key`");
     }
 }

@@ -28,6 +28,8 @@ mod root_key;
 #[cfg(target_os = "linux")]
 mod settings;
 #[cfg(target_os = "linux")]
+mod systemd_creds;
+#[cfg(target_os = "linux")]
 mod validate;
 
 #[cfg(target_os = "linux")]
@@ -50,6 +52,8 @@ pub use quantity::{MEBIBYTE, format_bytes};
 #[cfg(target_os = "linux")]
 pub use reserved::{GarminClient, Join};
 #[cfg(target_os = "linux")]
-pub use root_key::{KeyFile, read_root_key};
+pub use root_key::{KeyFile, is_sealed, read_root_key};
 #[cfg(target_os = "linux")]
 pub use settings::{Config, default_file};
+#[cfg(target_os = "linux")]
+pub use systemd_creds::{SealedBy, has_tpm, open_credential, seal_credential};

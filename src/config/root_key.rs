@@ -1,4 +1,5 @@
-//! The root key's file: 64 hexadecimal digits, for the gateway's eyes only.
+//! The root key's file: 64 hexadecimal digits, for the gateway's eyes only; or, in a folder `credstore.encrypted`, what
+//! `systemd-creds` made of them for this machine.
 //!
 //! Never: a part of the key in a message.
 
@@ -11,12 +12,15 @@ use std::{
 
 use zeroize::Zeroizing;
 
+use crate::config::systemd_creds::open_credential_file;
 use crate::config::{Fault, Place};
 use crate::crypto::key::Key;
 use crate::crypto::root_key;
 
 const DIGITS: usize = 64;
 const FILE_BYTES_MAX: u64 = 4096;
+/// systemd's own folder for credentials that are sealed.
+const SEALED_IN: &str = "credstore.encrypted";
 
 /// The root key, and whether others than its owner may read the file.
 #[derive(Debug)]
@@ -25,6 +29,11 @@ pub struct KeyFile {
     pub key: Key,
     /// Whether group or others may read or write the file, which deserves a warning.
     pub exposed: bool,
+}
+
+/// Whether this file holds the root key sealed by `systemd-creds`.
+pub fn is_sealed(file: &Path) -> bool {
+    file.parent().and_then(Path::file_name).is_some_and(|folder| folder == SEALED_IN)
 }
 
 /// The root key in this file.
@@ -39,8 +48,14 @@ pub fn read_root_key(file: &Path) -> Result<KeyFile, Fault> {
     };
     let opened = fs::File::open(file).map_err(cannot)?;
     let metadata = opened.metadata().map_err(cannot)?;
-    let mut text = Zeroizing::new(Vec::with_capacity(DIGITS * 2));
-    opened.take(FILE_BYTES_MAX).read_to_end(&mut text).map_err(cannot)?;
+    let text = if is_sealed(file) {
+        let unopened = |why| fault(format!("the root key's credential does not open, because {why}; run this as root"));
+        open_credential_file(file).map_err(unopened)?
+    } else {
+        let mut text = Zeroizing::new(Vec::with_capacity(DIGITS * 2));
+        opened.take(FILE_BYTES_MAX).read_to_end(&mut text).map_err(cannot)?;
+        text
+    };
     let key = root_key::parse(&text).ok_or_else(|| {
         fault(format!(
             "the root key file must hold {DIGITS} hexadecimal digits and nothing else; restore the right file"

@@ -23,6 +23,8 @@ use crate::config::{
 const FILE: &str = "/etc/studygate/studygate.toml";
 const ROOT_KEY_FILE: &str = "/etc/studygate/credentials/root.key";
 const ROOT_KEY_CREDENTIAL: &str = "root.key";
+/// Where `init --system` puts it, sealed by `systemd-creds`; for root alone to open.
+const ROOT_KEY_SEALED: &str = "/etc/credstore.encrypted/studygate.root.key";
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
 /// What the operator set.
@@ -141,7 +143,10 @@ impl Config {
             Some(path) => anchor(path),
             none => {
                 let credential = environment.credentials_directory.as_ref().map(|dir| dir.join(ROOT_KEY_CREDENTIAL));
-                *none = Some(credential.unwrap_or_else(|| ROOT_KEY_FILE.into()));
+                // What systemd opens for the service, root opens for a command beside it.
+                let sealed = Some(PathBuf::from(ROOT_KEY_SEALED))
+                    .filter(|sealed| !Path::new(ROOT_KEY_FILE).exists() && sealed.exists());
+                *none = Some(credential.or(sealed).unwrap_or_else(|| ROOT_KEY_FILE.into()));
             }
         }
     }

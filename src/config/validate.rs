@@ -72,9 +72,10 @@ impl Checks<'_> {
         let ingress = &config.ingress;
         self.require(!ingress.listen.is_empty(), &["ingress", "listen"], "ingress.listen is empty; name an address");
         self.require(!ingress.paths.is_empty(), &["ingress", "paths"], "ingress.paths is empty; name a path");
-        for path in &ingress.paths {
+        // A path is a secret of a kind, and a fault goes to the journal: it is named by its place.
+        for (place, path) in (1..).zip(&ingress.paths) {
             if let Err(text) = check_path(path) {
-                self.require(false, &["ingress", "paths"], format!("the notification path \"{path}\" {text}"));
+                self.require(false, &["ingress", "paths"], format!("path {place} of ingress.paths {text}"));
             }
         }
         self.require(

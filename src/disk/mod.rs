@@ -155,12 +155,35 @@ impl Drop for Reservation {
 /// Whether the file system of `dir` writes changed blocks elsewhere, so that overwriting a file destroys nothing
 /// (btrfs, zfs, bcachefs).
 pub fn copies_on_write(dir: &Path) -> io::Result<bool> {
+    Ok(probe(dir)?.copies_on_write)
+}
+
+/// A file system, as the system tells of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileSystem {
+    /// Bytes an unprivileged process may still write.
+    pub available: u64,
+    /// Its number (`linux/magic.h`).
+    pub kind: i64,
+    /// Whether it writes changed blocks elsewhere.
+    pub copies_on_write: bool,
+}
+
+/// The file system that holds `dir`.
+pub fn probe(dir: &Path) -> io::Result<FileSystem> {
     const BTRFS: i64 = 0x9123_683E;
     const ZFS: i64 = 0x2FC1_2FC1;
     const BCACHEFS: i64 = 0xCA45_1A4E;
+    let dir = File::open(dir)?;
     // The field's width differs between targets.
-    let kind = fstatfs(File::open(dir)?)?.f_type as i64 & 0xFFFF_FFFF;
-    Ok([BTRFS, ZFS, BCACHEFS].contains(&kind))
+    let kind = fstatfs(&dir)?.f_type as i64 & 0xFFFF_FFFF;
+    let copies_on_write = [BTRFS, ZFS, BCACHEFS].contains(&kind);
+    Ok(FileSystem { available: free(&dir)?, kind, copies_on_write })
+}
+
+fn free(dir: &File) -> io::Result<u64> {
+    let disk = fstatvfs(dir)?;
+    Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
 }
 
 struct Disk {
@@ -170,8 +193,7 @@ struct Disk {
 
 impl Probe for Disk {
     fn free(&self) -> io::Result<u64> {
-        let disk = fstatvfs(&self.dir)?;
-        Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
+        free(&self.dir)
     }
 
     fn elapsed(&self) -> Duration {

@@ -22,6 +22,8 @@ use rustix::fs::{FlockOperation, flock};
 
 /// The format this version writes.
 pub const FORMAT: u32 = 2;
+/// The file whose lock says that a process has the directory open.
+pub const LOCK: &str = "lock";
 /// The oldest format this version reads.
 const FORMAT_OLDEST: u32 = 1;
 
@@ -154,7 +156,7 @@ fn check(text: &str) -> Result<u32, Error> {
 }
 
 fn lock(dir: &Path) -> Result<File, Error> {
-    let lock = File::options().create(true).truncate(false).write(true).open(dir.join("lock")).map_err(Error::Io)?;
+    let lock = File::options().create(true).truncate(false).write(true).open(dir.join(LOCK)).map_err(Error::Io)?;
     match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(lock),
         Err(rustix::io::Errno::WOULDBLOCK) => Err(Error::Locked),

@@ -13,6 +13,7 @@ pub mod answer;
 pub mod authority;
 pub mod fault;
 pub mod lookup;
+pub mod reach;
 pub mod refusal;
 pub mod rules;
 

@@ -8,18 +8,19 @@ pub(super) struct Address {
     pub(super) url: String,
     /// The name to look up, or an IP address.
     pub(super) host: String,
+    pub(super) port: u16,
 }
 
 /// The address in this setting; `None` where it is not of the form `http://host:port`.
 pub(super) fn parse(text: &str) -> Option<Address> {
     let url = Url::parse(text).ok()?;
-    let host = url.host_str()?.to_owned();
+    let (host, port) = (url.host_str()?.to_owned(), url.port_or_known_default()?);
     let is_bare = url.username().is_empty()
         && url.password().is_none()
         && url.path() == "/"
         && url.query().is_none()
         && url.fragment().is_none();
-    (url.scheme() == "http" && is_bare).then(|| Address { url: url.as_str().to_owned(), host })
+    (url.scheme() == "http" && is_bare).then(|| Address { url: url.as_str().to_owned(), host, port })
 }
 
 #[cfg(test)]

@@ -8,11 +8,12 @@ use std::{
 use crate::Effort;
 use crate::figure::{Figure, median};
 use crate::machine;
-use crate::process::{processor_ns, resident_mib};
+use crate::process::{processor_s, resident_mib};
 use crate::site::Site;
 
 const STARTS: usize = 5;
-const SETTLED: Duration = Duration::from_secs(5);
+/// Longer than the threads of a start live.
+const SETTLED: Duration = Duration::from_secs(15);
 
 pub(crate) fn measure(effort: Effort) -> Vec<Figure> {
     let mut site = Site::stopped_in(machine::work_dir());
@@ -32,10 +33,10 @@ pub(crate) fn measure(effort: Effort) -> Vec<Figure> {
 /// What an idle gateway takes of a core, once what its start left to do is done.
 pub(crate) fn processor(of: &str, site: &Site, effort: Effort) -> Figure {
     thread::sleep(SETTLED);
-    let before = processor_ns(site.pid());
+    let before = processor_s(site.pid());
     let began = Instant::now();
     thread::sleep(Duration::from_secs(effort.idle_s));
-    let took = (processor_ns(site.pid()) - before) as f64 / began.elapsed().as_nanos() as f64;
+    let took = (processor_s(site.pid()) - before) / began.elapsed().as_secs_f64();
     Figure::at_most(format!("idle, {of}: of a core over {} s", effort.idle_s), took * 100.0, "%", 0.1)
 }
 

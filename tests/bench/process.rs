@@ -33,17 +33,6 @@ pub(crate) fn processor_s(pid: u32) -> f64 {
     ticks.sum::<f64>() / rustix::param::clock_ticks_per_second() as f64
 }
 
-/// Nanoseconds of processor time that the threads it has now have taken so far; finer than `processor_s`.
-pub(crate) fn processor_ns(pid: u32) -> u64 {
-    let threads = fs::read_dir(format!("/proc/{pid}/task")).expect("a process of ours");
-    let taken = threads.filter_map(|thread| {
-        // A thread may end meanwhile.
-        let text = fs::read_to_string(thread.ok()?.path().join("schedstat")).ok()?;
-        text.split(' ').next()?.parse::<u64>().ok()
-    });
-    taken.sum()
-}
-
 /// The processes that this one started and that still run.
 pub(crate) fn children(pid: u32) -> Vec<u32> {
     let text = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();

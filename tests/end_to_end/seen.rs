@@ -37,6 +37,8 @@ fn times_that_have_happened_survive_a_restart_and_others_stay_absent() {
     assert_eq!(status["seen"]["permission_changes"], serde_json::Value::Null);
     assert_eq!(status["seen"]["largest_body"]["bytes"], body.len());
     assert!(status["seen"]["slowest_answer"]["milliseconds"].as_u64().is_some_and(|time| time < 30_000));
+    let store = site.cli_json(&["store", "info"]);
+    assert_eq!((&store["store"], &store["keys"]), (&status["store"], &status["keys"]));
 
     assert!(site.stop().success());
     site.start();

@@ -91,9 +91,10 @@ qemu-aarch64-static "$work/arm64/usr/bin/studygate" demo >"$work/demo" 2>&1 || f
 grep -q participant "$work/demo" || fail "the arm64 demo showed no participant: $(tail "$work/demo")"
 took "arm64 demo"
 
-git clone --quiet --no-hardlinks . "$work/elsewhere"
-git -C "$work/elsewhere" checkout --quiet "$(git rev-parse HEAD)"
-again=$(CARGO_TARGET_DIR=$(realpath -m "$target") "$work/elsewhere/packaging/build-deb" amd64 "$work/again")
+mkdir "$work/elsewhere"
+git ls-files -z | xargs -0 cp --parents --target-directory="$work/elsewhere"
+again=$(SOURCE_DATE_EPOCH=$(git log -1 --format=%ct) CARGO_TARGET_DIR=$(realpath -m "$target") \
+    "$work/elsewhere/packaging/build-deb" amd64 "$work/again")
 cmp "$amd64" "$again" || fail "a build in another folder gives another package"
 took "amd64 built again, the same"
 
@@ -128,13 +129,19 @@ apt() {
 
 says() { grep -qF "$1" "$work/apt" || fail "$release: nothing says '$1': $(tail -n 20 "$work/apt")"; }
 
-# Sets the site up as `init --system` asks for it, but for systemd, which is not running here.
+sealed=/etc/credstore.encrypted/studygate.root.key
+key=/etc/studygate/credentials/root.key
+
+# Sets the site up, and does what systemd, which is not running here, does for the unit.
 configure() {
-    inside /usr/bin/studygate init /root/trial >/dev/null 2>&1
-    inside install -D -m 0600 /root/trial/root.key /etc/studygate/credentials/root.key
+    inside studygate init /root/trial >/dev/null 2>&1
     inside install -d -m 0755 /etc/studygate/tls
     inside install -m 0644 /root/trial/tls/certificate.pem /etc/studygate/tls/fullchain.pem
     inside install -m 0640 -g studygate /root/trial/tls/private.key /etc/studygate/tls/privkey.pem
+    recipient=$(inside studygate dataset keygen -o /root/dataset.key 2>&1 | grep -o 'age1[a-z0-9]*' | head -n 1)
+    inside studygate init --system --host study.example.org --no-backup --recovery "$recipient" --yes \
+        --certificate /etc/studygate/tls/fullchain.pem --private-key /etc/studygate/tls/privkey.pem >"$work/init" 2>&1 ||
+        fail "$release: init --system: $(tail "$work/init")"
     ports=$(python3 -c 'import socket
 sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]
 print(*(s.getsockname()[1] for s in sockets))')
@@ -146,11 +153,18 @@ print(*(s.getsockname()[1] for s in sockets))')
         -e '/^#\[local.tls\]/,/^$/{s|^#\[|[|;s|^#certificate.*|certificate = "/etc/studygate/tls/fullchain.pem"|;s|^#private_key.*|private_key = "/etc/studygate/tls/privkey.pem"|}' \
         "$root/etc/studygate/studygate.toml"
     cp -p "$root/etc/studygate/studygate.toml" "$work/configured.toml"
-    # What systemd does for the unit.
     inside install -d -o studygate -g studygate -m 0750 /run/studygate
     inside install -d -o studygate -g studygate -m 0700 /var/lib/studygate
     inside install -d -o studygate -g studygate -m 0500 /run/credentials/studygate.service
-    inside install -o studygate -m 0400 /etc/studygate/credentials/root.key /run/credentials/studygate.service/root.key
+    if [ -e "$root$sealed" ]; then
+        inside systemd-creds decrypt --name=root.key "$sealed" - >"$work/root.key"
+    else
+        cp "$root$key" "$work/root.key"
+    fi
+    kept=$(sha256sum "$root$sealed" "$root$key" 2>/dev/null) || true
+    cp "$work/root.key" "$root/run/credentials/studygate.service/root.key"
+    inside chown studygate /run/credentials/studygate.service/root.key
+    chmod 0400 "$root/run/credentials/studygate.service/root.key"
 }
 
 status_of() {
@@ -213,7 +227,6 @@ life() {
     configure
     service studygate check-config | grep -qx ok || fail "$release: the configuration is not ok"
     start
-    recipient=$(inside studygate dataset keygen -o /root/dataset.key 2>&1 | grep -o 'age1[a-z0-9]*' | head -n 1)
     inside studygate study add ALPHA --recipient "$recipient" >/dev/null
     look_names_up
     stop
@@ -239,12 +252,13 @@ life() {
 
     apt purge studygate
     says "/var/lib/studygate is kept"
-    says "/etc/studygate/credentials is kept"
+    says "/etc/studygate is kept"
     is_gone /usr/bin/studygate
     is_gone /etc/studygate/studygate.toml
     is_gone /etc/systemd/system/multi-user.target.wants/studygate.service
     is_there /var/lib/studygate/FORMAT
-    is_there /etc/studygate/credentials/root.key
+    [ -n "$kept" ] && [ "$(sha256sum "$root$sealed" "$root$key" 2>/dev/null)" = "$kept" ] ||
+        fail "$release: purging took the root key"
     rm -rf --one-file-system "$root"
     took "$release: installed, configured, upgraded, removed, purged"
 }

@@ -32,7 +32,7 @@ pub(super) fn set(text: &str, section: &str, key: &str, value: &Value) -> Result
         (None, Some((head, end))) => {
             let mut lines: Vec<_> = text.lines().collect();
             let is_default = |line: &&str| commented(line).is_some_and(|rest| is_setting_of(rest, key));
-            match lines[head + 1..end].iter().position(|line| is_default(line)) {
+            match lines[head + 1..end].iter().position(is_default) {
                 Some(place) => lines[head + 1 + place] = &line,
                 None => lines.insert(head + 1, &line),
             }

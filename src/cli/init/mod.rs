@@ -1,7 +1,6 @@
 //! `init`: a trial site in a folder, or this machine as a real one.
 
 mod answers;
-mod credential;
 mod edit;
 mod found;
 mod plan;

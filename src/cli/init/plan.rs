@@ -14,9 +14,9 @@ use std::path::{Path, PathBuf};
 use toml::Value;
 use zeroize::Zeroizing;
 
+use crate::cli::credential::Sealing;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::init::answers::{Answers, Certificate, Setting};
-use crate::cli::init::credential::Sealing;
 use crate::cli::init::edit::{self, NotEdited};
 use crate::cli::init::found::{CONFIGURATION, CREDENTIAL, DATA_DIR, Found, KEY_FILE};
 

@@ -10,9 +10,9 @@ use std::path::Path;
 use data_encoding::HEXLOWER;
 
 use crate::cli::confirm::Person;
+use crate::cli::credential::{self, SystemdCreds};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::init::answers::Answers;
-use crate::cli::init::credential::{self, SystemdCreds};
 use crate::cli::init::found::{CONFIGURATION, Found, Root};
 use crate::cli::init::plan::{self, Over, Owner, Step};
 use crate::cli::init::{Flags, cannot_create, told};

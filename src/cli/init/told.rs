@@ -7,12 +7,13 @@ use std::path::Path;
 
 use serde_json::json;
 
+use crate::cli::credential::Sealing;
 use crate::cli::exit::Failure;
 use crate::cli::init::answers::{Answers, Certificate, Setting};
-use crate::cli::init::credential::{By, Sealing};
 use crate::cli::init::found::{CONFIGURATION, CREDENTIAL, Found, KEY_FILE, Root};
 use crate::cli::init::quoted;
 use crate::cli::output::{self, Form};
+use crate::config::SealedBy;
 use crate::model::summary::{DEREGISTRATIONS, KNOWN, PERMISSION_CHANGES};
 
 /// Garmin gives files on request alone.
@@ -57,8 +58,10 @@ pub(super) fn after(
     let escrow = (!answers.recipients.is_empty()).then(|| root.at(&answers.escrow));
     let endpoints = endpoints(answers);
     let (form_of_key, key_file) = match sealing {
-        Sealing::Sealed { by: By::Tpm, .. } => ("credential sealed by the TPM", root.at(CREDENTIAL)),
-        Sealing::Sealed { by: By::Host, .. } => ("credential sealed by this installation's key", root.at(CREDENTIAL)),
+        Sealing::Sealed { by: SealedBy::Tpm, .. } => ("credential sealed by the TPM", root.at(CREDENTIAL)),
+        Sealing::Sealed { by: SealedBy::Host, .. } => {
+            ("credential sealed by this installation's key", root.at(CREDENTIAL))
+        }
         Sealing::Unsealed { .. } => ("file of root's alone", root.at(KEY_FILE)),
     };
     if form == Form::Json {

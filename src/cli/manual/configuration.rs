@@ -126,9 +126,6 @@ mod tests {
 
     #[test]
     fn section_that_is_off_has_its_keys_as_well() {
-        check(
-            "#[[local.grant]]\n#role = \"x\"",
-            ".SH [[LOCAL.GRANT]]\n\\fB[[local.grant]]\\fR\n.TP\n\\fBrole\\fR = \"x\"\n\n",
-        );
+        check("#[[local.grant]]\n#role = \"x\"", ".SH [[local.grant]]\n.TP\n\\fBrole\\fR = \"x\"\n");
     }
 }

@@ -1,9 +1,8 @@
 //! The plans of `init --system`.
 
 use super::*;
-use crate::cli::init::credential::By;
 use crate::cli::init::found::{SAMPLE, Standing};
-use crate::config::{Config, Environment};
+use crate::config::{Config, Environment, SealedBy};
 
 fn found(text: &str, standing: Standing) -> Found {
     Found { text: text.to_owned(), standing }
@@ -28,7 +27,7 @@ fn answers() -> Answers {
 }
 
 fn sealed() -> Sealing {
-    Sealing::Sealed { credential: b"sealed".to_vec(), by: By::Host, note: None }
+    Sealing::Sealed { credential: b"sealed".to_vec(), by: SealedBy::Host, note: None }
 }
 
 fn unsealed() -> Sealing {
