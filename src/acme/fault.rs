@@ -54,6 +54,8 @@ pub enum Problem {
     Name,
     /// The terms of service have changed.
     Terms,
+    /// It did not take one nonce after the other; nothing was done.
+    Nonce,
     /// The request was refused as such; a state of another time may be why.
     Request,
     /// The account may not do that.
@@ -76,7 +78,8 @@ impl Problem {
             "invalidContact" | "unsupportedContact" => Self::Contact,
             "rejectedIdentifier" | "unsupportedIdentifier" => Self::Name,
             "userActionRequired" => Self::Terms,
-            "malformed" | "orderNotReady" | "badNonce" | "badCSR" => Self::Request,
+            "badNonce" => Self::Nonce,
+            "malformed" | "orderNotReady" | "badCSR" => Self::Request,
             "unauthorized" => Self::Unauthorized,
             _ => Self::Other,
         }
@@ -101,7 +104,7 @@ impl Fault {
     pub const fn is_free(&self) -> bool {
         match self {
             Self::Way(fault) => matches!(fault, WayOut::Unreachable | WayOut::Tls),
-            Self::Storage => true,
+            Self::Storage | Self::Refused(Problem::Nonce) => true,
             Self::Limited
             | Self::Unavailable(_)
             | Self::Malformed
@@ -117,6 +120,7 @@ impl Fault {
     pub const fn leaves_order(&self) -> bool {
         match self {
             Self::Way(_) | Self::Limited | Self::Unavailable(_) | Self::Malformed | Self::Slow | Self::Storage => true,
+            Self::Refused(Problem::Nonce) => true,
             Self::Refused(_) | Self::Unproven(..) | Self::NoChallenge(_) | Self::Unfit(_) => false,
         }
     }
@@ -192,6 +196,7 @@ impl fmt::Display for Problem {
             Self::Contact => "it does not take the address in ingress.acme.contact; set another or none",
             Self::Name => "it does not certify such a name; check ingress.acme.domains",
             Self::Terms => "its terms of service have changed and want to be agreed to on its site",
+            Self::Nonce => "it did not take several nonces of its own; it is asked again soon",
             Self::Request => "it does not take the request as it stands; the order is begun anew",
             Self::Other => "it gives a reason that this version does not know",
         })

@@ -45,8 +45,8 @@ P
 pebble-challtestsrv -management "127.0.0.1:$challenges" -dns01 "127.0.0.1:$dns" -defaultIPv4 127.0.0.1 -defaultIPv6 "" \
     -http01 "" -https01 "" -tlsalpn01 "" >"$dir/names.log" 2>&1 &
 started+=($!)
-# A nonce in five is refused, as pebble likes to do.
-PEBBLE_VA_NOSLEEP=1 PEBBLE_WFE_NONCEREJECT=20 pebble -config "$dir/pebble.json" -dnsserver "127.0.0.1:$dns" \
+# One nonce in twenty is refused, as pebble likes to do.
+PEBBLE_VA_NOSLEEP=1 PEBBLE_WFE_NONCEREJECT=5 pebble -config "$dir/pebble.json" -dnsserver "127.0.0.1:$dns" \
     >"$dir/pebble.log" 2>&1 &
 started+=($!)
 
@@ -98,7 +98,7 @@ finish() {
 
 until_holds "pebble" 20 reads_root
 begin
-until_holds "the first certificate" 60 shown study.example.test
+until_holds "the first certificate" 90 shown study.example.test
 first=$(serial)
 gateway status --json | grep -q '"source": *"acme"' || fail "status does not say where the certificate comes from"
 python3 - "$dir/root.pem" "$ingress" "$(sed -n 's/^paths = \["\([^"]*\)".*/\1/p' "$dir/site/studygate.toml")" <<'P' || fail "a push was not taken"
@@ -122,7 +122,7 @@ until_holds "the same certificate after a restart" 20 shown study.example.test
 finish
 sed -i 's/"study.example.test"/"study.example.test", "gate.example.test"/' "$dir/site/studygate.toml"
 begin
-until_holds "a certificate for a further name" 60 shown gate.example.test
+until_holds "a certificate for a further name" 90 shown gate.example.test
 [[ $(serial) != "$first" ]] || fail "the certificate did not change"
 shown study.example.test || fail "the first name is gone"
 finish

@@ -128,6 +128,7 @@ fn failure_keeps_what_may_still_come_to_something() {
         (way, true, true),
         (Fault::Unavailable(503), true, true),
         (Fault::Storage, true, true),
+        (Fault::Refused(Problem::Nonce), true, true),
         (Fault::Unfit("another key".to_owned()), false, true),
         (Fault::Unproven("study.example.org".to_owned(), Problem::Dns), false, true),
         (Fault::Refused(Problem::Request), false, true),
