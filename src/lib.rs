@@ -2,6 +2,8 @@
 
 pub mod access;
 #[cfg(target_os = "linux")]
+pub mod acme;
+#[cfg(target_os = "linux")]
 pub mod app;
 #[cfg(target_os = "linux")]
 pub mod audit;

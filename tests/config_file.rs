@@ -65,7 +65,8 @@ fn configuration_without_certificate_is_refused() {
     let faults = Site::new("[ingress]\nmax_connections = 8\n").load().expect_err("no certificate");
     assert_eq!(
         faults,
-        ["line 1, column 2: a certificate is required; name certificate and private_key under [ingress.tls]"]
+        ["line 1, column 2: a certificate is required; name certificate and private_key under [ingress.tls], or the \
+          host names to have certified under [ingress.acme]"]
     );
 }
 
@@ -244,11 +245,57 @@ fn callbacks_lead_only_where_the_site_may_send_them() {
 fn setting_without_effect_in_this_version_is_refused() {
     let garmin = "[garmin.main]\nclient_id = \"x\"\nclient_secret = \"/s\"\n";
     let join = "[join]\npublic_url = \"https://study.example.org\"\nconsent_dir = \"/c\"\n";
-    for text in ["[ingress.acme]\ndomains = [\"study.example.org\"]\n", garmin, join] {
+    for text in [garmin, join] {
         let faults = Site::new(&format!("{text}{TLS}")).load().expect_err(text);
         assert_eq!(faults.len(), 1, "{text}: {faults:?}");
         assert!(faults[0].starts_with("line ") && faults[0].contains("not part of this version; "), "{faults:?}");
     }
+}
+
+#[test]
+fn certificate_is_named_or_ordered_for_names_that_can_be_proved() {
+    let faults = |text: &str| Site::new(text).load().err().unwrap_or_default();
+    let good = "[ingress.acme]\ndomains = [\"Study.Example.org\", \"xn--stdie-lva.example\", \"gate\"]\n\
+                contact = \"it@example.org\"\ndirectory = \"https://ca.example.org/acme/directory\"\n";
+    assert_eq!(faults(good), Vec::<String>::new());
+    let both = format!("{TLS}[ingress.acme]\ndomains = [\"study.example.org\"]\n");
+    let told = faults(&both);
+    assert!(
+        told.len() == 1 && told[0].starts_with("line 5, column 1: a certificate is named in [ingress.tls]"),
+        "{told:?}"
+    );
+    for (name, what) in [
+        ("192.0.2.1", "is an address"),
+        ("2001:db8::1", "is an address"),
+        ("*.example.org", "is a wildcard"),
+        ("", "is no host name"),
+        ("a..b", "is no host name"),
+        ("-a.example", "is no host name"),
+        ("bücher.example", "is no host name"),
+        ("https://a.example", "is no host name"),
+        ("a.example:443", "is no host name"),
+        ("1.2.3", "is no host name"),
+    ] {
+        let told = faults(&format!("[ingress.acme]\ndomains = [{name:?}]\n"));
+        assert!(
+            told.len() == 1 && told[0].starts_with("line 2, column 1: ") && told[0].contains(what),
+            "{name}: {told:?}"
+        );
+    }
+    for (line, what) in [
+        ("contact = \"mailto:it@example.org\"", "is no e-mail address"),
+        ("contact = \"it\"", "is no e-mail address"),
+        ("directory = \"http://ca.example.org\"", "is no https URL"),
+        ("directory = \"https://a:b@ca.example.org\"", "is no https URL"),
+    ] {
+        let told = faults(&format!("[ingress.acme]\ndomains = [\"study.example.org\"]\n{line}\n"));
+        assert!(
+            told.len() == 1 && told[0].starts_with("line 3, column 1: ") && told[0].contains(what),
+            "{line}: {told:?}"
+        );
+    }
+    let told = faults(&format!("{TLS}[ingress.acme]\ncontact = \"it@example.org\"\n"));
+    assert!(told.len() == 1 && told[0].contains("ingress.acme.domains is empty"), "{told:?}");
 }
 
 #[test]

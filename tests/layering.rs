@@ -6,7 +6,7 @@ const LAYERS: &[&[&str]] = &[
     &["model"],
     &["backoff", "clock", "crypto", "disk", "json", "lifecycle", "telemetry"],
     &["dataset", "journal", "store", "tls", "upstream"],
-    &["access", "audit", "client", "people", "records"],
+    &["access", "acme", "audit", "client", "people", "records"],
     &["backup", "queue"],
     &["coverage", "export", "ingest", "simulate", "withdrawal"],
     &["filing", "pull"],

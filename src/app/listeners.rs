@@ -7,6 +7,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use crate::access::Gate;
+use crate::app::certified;
 use crate::app::failure::{Failure, Kind};
 use crate::clock::Clock;
 use crate::config::{Config, Tls};
@@ -97,8 +98,10 @@ impl Listeners {
         let Some(address) = config.metrics.listen else { return Ok(()) };
         let socket = bound(address).await?;
         self.metrics = socket.local_addr().ok();
-        let health =
-            Health::new(Arc::clone(&behind.registry), Arc::clone(&behind.readiness), Arc::clone(&behind.clock));
+        let certificate = Arc::clone(&behind.certificates.ingress);
+        let told = Box::new(move || certified::told(&certificate));
+        let (registry, readiness) = (Arc::clone(&behind.registry), Arc::clone(&behind.readiness));
+        let health = Health::new(registry, readiness, Arc::clone(&behind.clock), told);
         let (http, stopped) = (behind.http.clone(), behind.stopped.clone());
         let limits = ConnectionLimits::default();
         match &behind.certificates.metrics {
@@ -142,16 +145,10 @@ impl Behind {
 }
 
 impl Certificates {
-    /// The certificates that the configuration names.
+    /// The certificates that the configuration names; that of ingress may have to be ordered first.
     pub(super) fn load(config: &Config) -> Result<Self, Failure> {
-        let Some(ingress) = &config.ingress.tls else {
-            return Err(Failure::new(
-                Kind::Configuration,
-                "[ingress.tls] names no certificate; set certificate and private_key",
-            ));
-        };
         Ok(Self {
-            ingress: loaded(ingress)?,
+            ingress: config.ingress.tls.as_ref().map_or_else(|| Ok(Certificate::ordered()), loaded)?,
             api: config.local.tls.as_ref().map(loaded).transpose()?,
             metrics: config.metrics.tls.as_ref().map(loaded).transpose()?,
         })

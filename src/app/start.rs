@@ -9,6 +9,7 @@ use crate::access::Gate;
 use crate::access::socket::SocketGrants;
 use crate::access::tokens::Tokens;
 use crate::app::backups::{self, Keeper};
+use crate::app::certified;
 use crate::app::controls::ControlDesk;
 use crate::app::desk::GatewayDesk;
 use crate::app::failure::{Failure, Kind};
@@ -67,6 +68,7 @@ pub(super) async fn start(config: &Config, root_key: &Key, clock: Arc<dyn Clock>
     let silence = Silence::install(&site, config, people.clone(), registry, clock);
     let told = (people, exports);
     let certificate = Arc::clone(&certificates.ingress);
+    let orderer = certified::orderer(&site, config, registry, &certificate, (rng, clock))?;
     let desk = GatewayDesk::new(&site, config, told, Arc::clone(&door), Arc::clone(readiness), certificate);
     let gate = Arc::new(gate(&given, &site)?);
     let (audit, journal) = (Arc::clone(&site.audit), site.journal.clone());
@@ -100,11 +102,14 @@ pub(super) async fn start(config: &Config, root_key: &Key, clock: Arc<dyn Clock>
     listeners.spawn(timekeeping::keep(Arc::clone(&clock), stopped.clone()));
     listeners.spawn(trail::keep(Arc::clone(&audit), clock, stopped.clone()));
     listeners.spawn(silence.keep(stopped.clone()));
+    if let Some(orderer) = orderer {
+        listeners.spawn(orderer.run(stopped.clone()));
+    }
     listeners.spawn(observations::keep(Arc::clone(&observations), stopped.clone()));
     let (filing_stop, filing_stopped) = Stop::new();
     let filing_pulse = filing.pulse();
     let filing = filing::start(filing, readiness, filing_stopped)?;
-    watch.look();
+    watch.begin();
     readiness.raise(Reason::Starting);
     let pulling = pulling.start(stopped.clone());
     let watching = tokio::spawn({

@@ -43,6 +43,17 @@ pub struct Watch {
 }
 
 impl Watch {
+    /// Looks at everything for the first time, and says what is to be said about the certificates.
+    pub fn begin(&self) {
+        let now = self.clock.now();
+        for (listener, certificate) in self.certificates() {
+            if let Some(identity) = certificate.identity() {
+                warn(listener.name(), &identity, now);
+            }
+        }
+        self.look();
+    }
+
     /// Looks at everything once.
     pub fn look(&self) {
         let now = self.clock.now();
@@ -114,7 +125,7 @@ fn load(listener: Listener, certificate: &Certificate, now: UnixSeconds, haste: 
 }
 
 /// Says what is to be said about a certificate that is served all the same.
-pub(super) fn warn(listener: &'static str, identity: &Identity, now: UnixSeconds) {
+fn warn(listener: &'static str, identity: &Identity, now: UnixSeconds) {
     let anchors = public_anchors();
     let anchors = (listener == Listener::Ingress.name()).then_some(&anchors);
     for finding in identity.findings(&Asked { now, names: &[], anchors }) {

@@ -17,11 +17,12 @@ pub(super) fn run(file: &Path, environment: &Environment, now: UnixSeconds) -> R
     let identity = certificate(&config)?;
     let others = other_certificates(&config)?;
     config.upstream()?;
+    config.authority()?;
     let mut findings = Vec::new();
     if let Some(finding) = exposed(&config, &key_file, environment) {
         findings.push(finding);
     }
-    for identity in others.iter().chain([&identity]) {
+    for identity in others.iter().chain(&identity) {
         match identity.validity(now) {
             Validity::Valid => {}
             wrong @ (Validity::Expired(_) | Validity::NotYet(_)) => findings.push(wrong.to_string()),
@@ -44,9 +45,9 @@ pub(super) fn exposed(config: &Config, key_file: &KeyFile, environment: &Environ
         .then(|| format!("others than its owner may read the root key; run `chmod 600 {}`", file.display()))
 }
 
-/// The certificate that a checked configuration names.
-pub(super) fn certificate(config: &Config) -> Result<Identity, Failure> {
-    identity(config.ingress.tls.as_ref().expect("a checked configuration has a certificate"))
+/// The certificate that a checked configuration names; `None` where one is ordered.
+pub(super) fn certificate(config: &Config) -> Result<Option<Identity>, Failure> {
+    config.ingress.tls.as_ref().map(identity).transpose()
 }
 
 /// Those of the listeners that may have one.

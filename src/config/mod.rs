@@ -5,6 +5,8 @@
 //! Limits: a configuration file of 1 MiB, a root key file of 4 KiB.
 
 #[cfg(target_os = "linux")]
+mod acme;
+#[cfg(target_os = "linux")]
 mod backup;
 #[cfg(target_os = "linux")]
 mod deregistration;
@@ -31,6 +33,8 @@ mod systemd_creds;
 mod validate;
 
 #[cfg(target_os = "linux")]
+pub use acme::Acme;
+#[cfg(target_os = "linux")]
 pub use backup::Backup;
 #[cfg(target_os = "linux")]
 pub use deregistration::Deregistration;
@@ -46,7 +50,7 @@ pub use pull::Pull;
 #[cfg(target_os = "linux")]
 pub use quantity::{MEBIBYTE, format_bytes};
 #[cfg(target_os = "linux")]
-pub use reserved::{Acme, GarminClient, Join};
+pub use reserved::{GarminClient, Join};
 #[cfg(target_os = "linux")]
 pub use root_key::{KeyFile, is_sealed, read_root_key};
 #[cfg(target_os = "linux")]

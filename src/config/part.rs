@@ -6,9 +6,9 @@ use ipnet::IpNet;
 use serde::Deserialize;
 
 use crate::config::{
+    acme::Acme,
     grant::LocalGrant,
     quantity::{self, MEBIBYTE},
-    reserved::Acme,
 };
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -50,9 +50,9 @@ pub struct Ingress {
     pub body_min_rate: u64,
     /// Connections at once.
     pub max_connections: usize,
-    /// Certificate and key; required.
+    /// Certificate and key; required where none is ordered.
     pub tls: Option<Tls>,
-    /// A certificate by ACME; not built in this version.
+    /// A certificate that the gateway orders itself.
     pub acme: Acme,
 }
 

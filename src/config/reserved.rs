@@ -8,18 +8,6 @@ use crate::config::quantity;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// `[ingress.acme]`
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Acme {
-    /// Names to have certified; empty = off.
-    pub domains: Vec<String>,
-    /// Whom the authority may write to.
-    pub contact: String,
-    /// The authority's directory; empty = the public one.
-    pub directory: String,
-}
-
 /// One `[garmin.NAME]`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]

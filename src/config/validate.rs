@@ -103,12 +103,19 @@ impl Checks<'_> {
             &["ingress", "max_connections"],
             "ingress.max_connections is zero, so nobody could connect; set it to 1 or more",
         );
-        if ingress.acme.domains.is_empty() {
-            self.require(
-                ingress.tls.is_some(),
-                &["ingress"],
-                "a certificate is required; name certificate and private_key under [ingress.tls]",
-            );
+        self.require(
+            ingress.tls.is_some() || ingress.acme.is_on(),
+            &["ingress"],
+            "a certificate is required; name certificate and private_key under [ingress.tls], or the host names to have \
+             certified under [ingress.acme]",
+        );
+        self.require(
+            ingress.tls.is_none() || !ingress.acme.is_on(),
+            &["ingress", "acme", "domains"],
+            "a certificate is named in [ingress.tls] and ordered by [ingress.acme]; take one of them out",
+        );
+        for (key, text) in ingress.acme.faults() {
+            self.require(false, &["ingress", "acme", key], text);
         }
     }
 
@@ -200,9 +207,6 @@ impl Checks<'_> {
     /// A setting that would have no effect is refused, so that nobody relies on it.
     fn not_built(&mut self, config: &Config) {
         let absent = |what: &str| format!("{what} is not part of this version; take it out");
-        let certificate = "a certificate by ACME is not part of this version; take ingress.acme.domains out and name \
-                           certificate and private_key under [ingress.tls]";
-        self.require(config.ingress.acme.domains.is_empty(), &["ingress", "acme", "domains"], certificate);
         self.require(config.garmin.is_empty(), &["garmin"], absent("a Garmin client ([garmin.NAME])"));
         self.require(config.join.is_none(), &["join"], absent("connecting participants ([join])"));
     }

@@ -11,7 +11,7 @@ use hyper::{
     header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue},
 };
 use rustls::ServerConfig;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use crate::access::rights::{Bounds, Rights};
@@ -36,11 +36,20 @@ use crate::telemetry::{
 pub struct Health {
     registry: Arc<Registry>,
     readiness: Arc<Readiness>,
+    certificate: Told,
 }
+
+/// What is shown of the certificate that senders of notifications see.
+pub type Told = Box<dyn Fn() -> Value + Send + Sync>;
 
 impl Health {
     /// Shows these; the gauges of readiness and of the clock follow them from now on.
-    pub fn new(registry: Arc<Registry>, readiness: Arc<Readiness>, clock: Arc<dyn Clock>) -> Arc<Self> {
+    pub fn new(
+        registry: Arc<Registry>,
+        readiness: Arc<Readiness>,
+        clock: Arc<dyn Clock>,
+        certificate: Told,
+    ) -> Arc<Self> {
         let gauges = ReadyMetrics::register(&registry);
         let shown = Arc::clone(&readiness);
         registry.on_scrape(Box::new(move || {
@@ -51,7 +60,7 @@ impl Health {
                 gauges.not_ready.with_label_values(&[reason.name()]).set(i64::from(reasons.contains(&reason)));
             }
         }));
-        Arc::new(Self { registry, readiness })
+        Arc::new(Self { registry, readiness, certificate })
     }
 
     /// Serves until the gateway stops.
@@ -84,7 +93,9 @@ impl Health {
             "/readyz" => {
                 let reasons: Vec<&str> = self.readiness.reasons().into_iter().map(Reason::name).collect();
                 let status = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-                let text = json!({ "ready": reasons.is_empty(), "reasons": reasons }).to_string();
+                let certificate = (self.certificate)();
+                let text = json!({ "ready": reasons.is_empty(), "reasons": reasons, "certificate": certificate });
+                let text = text.to_string();
                 Some((status, "application/json", text))
             }
             "/metrics" => Some((StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", self.registry.render())),

@@ -9,7 +9,7 @@ use std::{
 
 use rustls::ServerConfig;
 use tokio::{
-    io::BufReader,
+    io::{AsyncWrite, AsyncWriteExt as _, BufReader},
     net::{TcpListener, TcpStream, UnixListener},
     sync::{OwnedSemaphorePermit, Semaphore},
     task::JoinSet,
@@ -25,6 +25,7 @@ use crate::http::{
 };
 use crate::lifecycle::Stopped;
 use crate::telemetry::http::{HttpMetrics, Listener, ListenerMetrics};
+use crate::tls::challenge;
 
 /// Encrypted input is read in pieces of this many bytes; rustls alone reads 4 KiB at a time.
 const TLS_READ_BYTES: usize = 64 << 10;
@@ -173,6 +174,8 @@ impl<A: Answer<Peer = IpAddr>> Front<A> {
         };
         self.handshakes.ok.inc();
         let protocol = match stream.get_ref().1.alpn_protocol() {
+            // The handshake was all that the authority wanted to see.
+            Some(challenge::PROTOCOL) => return end(stream).await,
             Some(b"h2") => Protocol::Http2,
             _ => Protocol::Http1,
         };
@@ -233,6 +236,13 @@ impl<A: Answer<Peer = Caller>> Front<A> {
             connections.spawn(counted(Arc::clone(&self.shared.metrics), slot, served));
         }
         drain(connections, self.shared.limits.drain).await;
+    }
+}
+
+/// Closes a connection on which no HTTP is spoken.
+async fn end<IO: AsyncWrite + Unpin>(mut stream: IO) {
+    if timeout(REFUSAL_TIMEOUT, stream.shutdown()).await.is_err() {
+        tracing::debug!("a connection that proved a name did not end in time");
     }
 }
 

@@ -32,7 +32,7 @@ const HOLDS_DATA: [&str; 3] = ["keyring", "db", RESTORING];
 /// Says that a directory is being restored, until its mark stands.
 const RESTORING: &str = "restoring";
 /// Everything that a data directory may hold beside its mark and lock; of `db`, every generation.
-const PARTS: [&str; 8] = ["keyring", "db", "audit", "blobs", "journal", "ballast", "FORMAT.new", RESTORING];
+const PARTS: [&str; 9] = ["acme", "keyring", "db", "audit", "blobs", "journal", "ballast", "FORMAT.new", RESTORING];
 
 /// Keeps other processes out of the data directory until dropped.
 #[derive(Debug)]

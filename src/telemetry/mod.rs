@@ -2,6 +2,7 @@
 //!
 //! Never: a participant, a user, an address, a URL or a secret, in a label or in a line.
 
+pub mod acme;
 pub mod audit;
 pub mod families;
 pub mod filing;

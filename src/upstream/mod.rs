@@ -1,4 +1,5 @@
-//! The one way out: callbacks that a ping names are fetched by GET, from the hosts the site allows and from no others.
+//! The one way out: callbacks that a ping names are fetched by GET, from the hosts the site allows and from no others;
+//! and the one authority that certifies the site's names, where it has one, is asked by [`Authority`].
 //!
 //! Limits: a URL has at most 4096 characters; connecting takes 10 s, an answer's head 60 s, the next piece of its body
 //! 60 s; no redirect is followed and no request is repeated. How many bytes a body may have is the caller's to say.
@@ -9,6 +10,7 @@
 
 pub mod address;
 pub mod answer;
+pub mod authority;
 pub mod fault;
 pub mod lookup;
 pub mod reach;
@@ -20,4 +22,5 @@ mod proxy;
 mod retry_after;
 mod trust;
 
+pub use authority::Authority;
 pub use client::{Error, Settings, Timeouts, Upstream};

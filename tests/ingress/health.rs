@@ -34,7 +34,8 @@ async fn readiness_liveness_and_metrics_are_shown() {
     let readiness = Arc::new(Readiness::default());
     readiness.lower(Reason::Starting);
     let (stop, stopped) = Stop::new();
-    let health = Health::new(registry, Arc::clone(&readiness), Arc::new(Kept));
+    let told = Box::new(|| serde_json::json!({ "source": "files" }));
+    let health = Health::new(registry, Arc::clone(&readiness), Arc::new(Kept), told);
     let listener = bind("127.0.0.1:0".parse().expect("an address")).await.expect("a port");
     let address = listener.local_addr().expect("bound").to_string();
     let limits = ConnectionLimits { drain: Duration::from_secs(5), ..ConnectionLimits::default() };
@@ -43,13 +44,15 @@ async fn readiness_liveness_and_metrics_are_shown() {
     let mut connection = Connection::plain(&address).await.expect("connects");
     assert_eq!(ask(&mut connection, Method::GET, "/livez", &[], "").await.status, 200);
     let not_ready = ask(&mut connection, Method::GET, "/readyz", &[], "").await;
-    assert_eq!((not_ready.status, not_ready.body.as_str()), (503, r#"{"ready":false,"reasons":["starting"]}"#));
+    let told = r#"{"certificate":{"source":"files"},"ready":false,"reasons":["starting"]}"#;
+    assert_eq!((not_ready.status, not_ready.body.as_str()), (503, told));
     let text = ask(&mut connection, Method::GET, "/metrics", &[], "").await.body;
     assert!(text.contains("\nstudygate_clock_synchronized 1\n"));
     assert!(text.contains("\nstudygate_ready 0\n") && text.contains("studygate_not_ready{reason=\"starting\"} 1\n"));
     readiness.raise(Reason::Starting);
     let ready = ask(&mut connection, Method::GET, "/readyz", &[], "").await;
-    assert_eq!((ready.status, ready.body.as_str()), (200, r#"{"ready":true,"reasons":[]}"#));
+    let told = r#"{"certificate":{"source":"files"},"ready":true,"reasons":[]}"#;
+    assert_eq!((ready.status, ready.body.as_str()), (200, told));
     let text = ask(&mut connection, Method::GET, "/metrics", &[], "").await.body;
     assert!(text.contains("\nstudygate_ready 1\n") && text.contains("studygate_not_ready{reason=\"starting\"} 0\n"));
     assert_eq!(ask(&mut connection, Method::POST, "/metrics", &[], "").await.status, 405);
