@@ -9,7 +9,6 @@ use crate::people::refusal::state_name;
 use crate::telemetry::filing::FilingMetrics;
 use crate::telemetry::keys::KeyMetrics;
 use crate::telemetry::people::{ExportMetrics, PeopleMetrics, PurgeMetrics};
-use crate::telemetry::process::ProcessMetrics;
 use crate::telemetry::registry::Registry;
 use crate::telemetry::store::{BackupMetrics, DiskMetrics, JournalMetrics, StoreMetrics};
 use crate::withdrawal::Pending;
@@ -31,7 +30,6 @@ pub fn install(
     exports: &ExportMetrics,
     filing: &FilingMetrics,
 ) {
-    ProcessMetrics::install(registry);
     let (quarantine, items) = (Arc::clone(&site.quarantine), filing.quarantine_items.clone());
     // A person may take something out, too, and filing would know nothing of it.
     registry.on_scrape(Box::new(move || items.set(gauge(quarantine.items()))));

@@ -36,6 +36,7 @@ use crate::telemetry::filing::FilingMetrics;
 use crate::telemetry::http::HttpMetrics;
 use crate::telemetry::ingest::IngestMetrics;
 use crate::telemetry::people::{ExportMetrics, PeopleMetrics};
+use crate::telemetry::process::ProcessMetrics;
 use crate::telemetry::registry::Registry;
 
 /// What every part is given.
@@ -53,6 +54,7 @@ pub(super) async fn start(config: &Config, root_key: &Key, clock: Arc<dyn Clock>
     readiness.lower(Reason::Starting);
     let (stop, stopped) = Stop::new();
     let (rng, registry): (Arc<Rng>, _) = (Arc::new(SystemRandom::new()), Arc::new(Registry::new()));
+    ProcessMetrics::install(&registry, clock.now());
     let given = Given { config, rng, clock, readiness, registry };
     let certificates = Certificates::load(config)?;
     let site = open(&given, root_key).await?;

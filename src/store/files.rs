@@ -9,6 +9,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
 
 use crate::store::engine::{Error, GoOn};
 
@@ -20,6 +22,10 @@ pub(super) const OPERATIONS_MAX: usize = 256;
 pub(super) const FRESH_BYTES: u64 = 4 << 20;
 /// So much is copied between two fsyncs: whoever else waits for the disk then waits for little.
 const COPIED_AT_ONCE_BYTES: usize = 1 << 20;
+/// A database that was just closed may be locked for a moment yet: by a thread of sled's that ends, or by a program that
+/// is being started and has not run yet. So often its opening is tried, with this wait in between.
+const OPENINGS_MAX: u32 = 250;
+const BETWEEN_OPENINGS: Duration = Duration::from_millis(20);
 
 /// One generation's files, open.
 pub(super) struct Open {
@@ -35,13 +41,7 @@ pub(super) struct Open {
 impl Open {
     /// The database in this folder; made where there is none.
     pub(super) fn at(dir: &Path, poisoned: &Arc<AtomicBool>) -> Result<Open, Error> {
-        let opened = sled::Config::new()
-            .path(dir)
-            .cache_capacity(CACHE_BYTES)
-            .mode(sled::Mode::LowSpace)
-            .flush_every_ms(None)
-            .open();
-        let database = opened.map_err(|cause| Error::WouldNotOpen(cause.to_string().into()))?;
+        let database = open_once_free(dir).map_err(|cause| Error::WouldNotOpen(cause.to_string().into()))?;
         let file = File::options().read(true).write(true).open(dir.join("db")).map_err(failed)?;
         let (dir, poisoned) = (dir.to_owned(), Arc::clone(poisoned));
         let open = Open { database: Some(database), file, dir, poisoned, retired: AtomicBool::new(false) };
@@ -166,6 +166,21 @@ impl Drop for Open {
 
 pub(super) fn failed(cause: io::Error) -> Error {
     Error::Failed(Arc::new(cause))
+}
+
+fn open_once_free(dir: &Path) -> sled::Result<sled::Db> {
+    let config =
+        sled::Config::new().path(dir).cache_capacity(CACHE_BYTES).mode(sled::Mode::LowSpace).flush_every_ms(None);
+    let mut tried = 0;
+    loop {
+        tried += 1;
+        match config.open() {
+            Err(cause) if tried < OPENINGS_MAX && cause.to_string().contains("could not acquire lock") => {
+                thread::sleep(BETWEEN_OPENINGS);
+            }
+            other => return other,
+        }
+    }
 }
 
 fn engine_failed(cause: sled::Error) -> Error {

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use crate::model::time::UnixSeconds;
 use crate::telemetry::{families::group, registry::Registry};
 
 group! {
@@ -29,7 +30,6 @@ group! {
 struct Stat {
     cpu_ticks: u64,
     threads: i64,
-    start_ticks: u64,
     virtual_bytes: i64,
     resident_pages: i64,
 }
@@ -37,9 +37,13 @@ struct Stat {
 impl ProcessMetrics {
     fn at_zero(&self) {}
 
-    /// Registers the group and keeps it up to date.
-    pub fn install(registry: &Registry) {
+    /// Registers the group for a process that started at this time, and keeps it up to date.
+    ///
+    /// The time is told because `/proc/stat`, with the time of the boot, is closed to the hardened unit.
+    #[expect(clippy::cast_precision_loss, reason = "Prometheus values are floats")]
+    pub fn install(registry: &Registry, started: UnixSeconds) {
         let group = Self::register(registry);
+        group.start_time.set(started.0 as f64);
         registry.on_scrape(Box::new(move || group.refresh()));
     }
 
@@ -52,9 +56,6 @@ impl ProcessMetrics {
             self.virtual_memory.set(stat.virtual_bytes);
             let page = i64::try_from(rustix::param::page_size()).unwrap_or(4096);
             self.resident_memory.set(stat.resident_pages.saturating_mul(page));
-            if let Some(boot) = fs::read_to_string("/proc/stat").ok().as_deref().and_then(parse_boot) {
-                self.start_time.set(boot + stat.start_ticks as f64 / ticks_a_second);
-            }
         }
         if let Ok(folder) = fs::read_dir("/proc/self/fd") {
             // One of them is the folder that is being read.
@@ -73,14 +74,9 @@ fn parse_stat(text: &str) -> Option<Stat> {
     Some(Stat {
         cpu_ticks: field(14)?.parse::<u64>().ok()? + field(15)?.parse::<u64>().ok()?,
         threads: field(20)?.parse().ok()?,
-        start_ticks: field(22)?.parse().ok()?,
         virtual_bytes: field(23)?.parse().ok()?,
         resident_pages: field(24)?.parse().ok()?,
     })
-}
-
-fn parse_boot(text: &str) -> Option<f64> {
-    text.lines().find_map(|line| line.strip_prefix("btime "))?.trim().parse().ok()
 }
 
 #[cfg(test)]
@@ -90,7 +86,7 @@ mod tests {
     #[test]
     fn stat_is_read_past_a_command_name_with_spaces_and_brackets() {
         let text = "7 (a) b) S 1 7 7 0 -1 0 11 0 0 0 30 12 0 0 20 0 5 0 900 4096000 250 18446744073709551615";
-        let stat = Stat { cpu_ticks: 42, threads: 5, start_ticks: 900, virtual_bytes: 4_096_000, resident_pages: 250 };
+        let stat = Stat { cpu_ticks: 42, threads: 5, virtual_bytes: 4_096_000, resident_pages: 250 };
         assert_eq!(parse_stat(text), Some(stat));
         assert_eq!(parse_stat("7 (a) S 1"), None);
     }
@@ -98,7 +94,7 @@ mod tests {
     #[test]
     fn own_process_has_memory_threads_and_a_start() {
         let registry = Registry::new();
-        ProcessMetrics::install(&registry);
+        ProcessMetrics::install(&registry, UnixSeconds(1_795_132_800));
         let text = registry.render();
         for name in
             ["process_resident_memory_bytes", "process_threads", "process_start_time_seconds", "process_open_fds"]

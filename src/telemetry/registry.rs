@@ -80,7 +80,7 @@ mod tests {
         PullMetrics::register(&registry);
         AuditMetrics::register(&registry);
         KeyMetrics::register(&registry).escrow_verified(Some(crate::model::time::UnixSeconds(1)));
-        ProcessMetrics::install(&registry);
+        ProcessMetrics::install(&registry, crate::model::time::UnixSeconds(1));
         let text = registry.render();
         for line in text.lines().filter(|line| !line.starts_with('#')) {
             let name = line.split(['{', ' ']).next().expect("a name");
