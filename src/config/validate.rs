@@ -6,7 +6,7 @@ use toml::{
     Spanned,
     de::{DeTable, DeValue},
 };
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
 
 use crate::config::{Config, Fault, Place, fault::position};
 
@@ -236,7 +236,7 @@ fn is_key(path: &Path) -> bool {
 }
 
 fn is_log_filter(text: &str) -> bool {
-    !text.trim().is_empty() && EnvFilter::try_new(text).is_ok()
+    !text.trim().is_empty() && text.parse::<Targets>().is_ok()
 }
 
 fn is_time_of_day(text: &str) -> bool {

@@ -18,7 +18,8 @@ use tracing::{
     field::{Field, Visit},
 };
 use tracing_subscriber::{
-    EnvFilter, Registry,
+    Registry,
+    filter::Targets,
     fmt::{
         FmtContext, FormatEvent, FormatFields,
         format::Writer,
@@ -32,7 +33,7 @@ use tracing_subscriber::{
 
 /// Changes the level of the running process.
 #[derive(Clone, Debug)]
-pub struct LevelHandle(reload::Handle<EnvFilter, Registry>);
+pub struct LevelHandle(reload::Handle<Targets, Registry>);
 
 /// Why logging cannot be set up so.
 #[derive(Debug)]
@@ -70,8 +71,8 @@ impl LevelHandle {
     }
 }
 
-fn parse(level: &str) -> Result<EnvFilter, Error> {
-    EnvFilter::builder().parse(level).map_err(|_| Error::Level(level.to_owned()))
+fn parse(level: &str) -> Result<Targets, Error> {
+    level.parse().map_err(|_| Error::Level(level.to_owned()))
 }
 
 /// Whether `device:inode` names what stderr is connected to: the variable survives into children with other pipes.
