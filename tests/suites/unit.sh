@@ -20,7 +20,7 @@ done
     exit 1
 }
 
-cargo build --locked --quiet
+cargo build --locked --quiet --bins --tests
 program=$(cargo metadata --format-version 1 --no-deps | python3 -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])')/debug/studygate
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
