@@ -122,7 +122,7 @@ impl Worker {
         self.state = match self.parts.vault.keep(&taken) {
             Ok(()) => taken,
             Err(error) => {
-                tracing::error!(%error, "the state of the certificate's order cannot be written");
+                tracing::error!(%error, "the state of the certificate's order cannot be written; check the disk");
                 let failed = Event::Failed(Fault::Storage, None);
                 result = AcmeResult::NotStored;
                 plan::after(self.state.clone(), failed, &self.parts.wanted, now, random)

@@ -38,8 +38,6 @@ pub struct Facts {
     pub config_file: Look<FileFacts>,
     /// The file of the root key.
     pub root_key: Look<KeyFacts>,
-    /// The root key as `init --system` leaves it: sealed by the machine, for systemd to open.
-    pub sealed_key: Look<FileFacts>,
     /// The data directory.
     pub data_dir: Look<FileFacts>,
     /// Its version mark.
@@ -113,10 +111,21 @@ pub struct FileFacts {
 pub struct KeyFacts {
     /// The file.
     pub file: FileFacts,
-    /// Whether it is a credential, which systemd guards.
-    pub is_credential: bool,
+    /// How it is kept.
+    pub kept: KeyKept,
     /// Whether it holds a key.
     pub is_key: bool,
+}
+
+/// How the root key is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyKept {
+    /// In a file as it is.
+    Plain,
+    /// As a credential that systemd has handed over, and guards.
+    Credential,
+    /// Sealed by this machine, for systemd to open.
+    Sealed,
 }
 
 /// The version mark of the data directory.

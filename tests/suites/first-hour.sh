@@ -19,7 +19,7 @@ if ! timeout 600 "$dir/venv/bin/pip" install --quiet --disable-pip-version-check
 fi
 cargo test --quiet --locked --test first_hour -- run "$dir/venv/bin/python"
 
-cargo build --quiet --locked
+cargo build --quiet --locked --bins --tests
 mkdir "$dir/scripts"
 names=$(cargo test --quiet --locked --test first_hour -- scripts "$dir/scripts")
 # shellcheck disable=SC2086

@@ -12,6 +12,6 @@ done
 shipped=packaging/monitoring
 promtool check rules "$shipped/alerts.yml"
 promtool test rules "$shipped/alerts_test.yml"
-cargo build --quiet --locked
+cargo build --quiet --locked --bins --tests
 python3 tests/suites/monitoring.py "${CARGO_TARGET_DIR:-target}/debug/studygate" "$shipped"
 echo "monitoring: ok"

@@ -1,7 +1,7 @@
 //! What a person outside the site needs to help: a zip of findings, status, settings, metrics and sizes, in which
 //! nothing stands that the site named itself.
 //!
-//! Everything in it is [`Safe`] or [`Shown`], and those are made of the program's own words, numbers, times and
+//! Everything in it is `Safe` or [`Shown`], and those are made of the program's own words, numbers, times and
 //! stand-ins alone: names of studies, hosts, paths, groups and tokens, networks, client ids and addresses cannot get in.
 //! Nobody's log is read: what is to be shown of it is for the person to choose.
 //!

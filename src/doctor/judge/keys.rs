@@ -1,6 +1,6 @@
 //! The root key and its escrow.
 
-use crate::doctor::facts::{Facts, Gateway, KeyFacts, Look};
+use crate::doctor::facts::{Facts, Gateway, KeyFacts, KeyKept, Look};
 use crate::doctor::finding::Finding;
 use crate::doctor::judge::{DAY, as_root};
 use crate::doctor::sentence::{Own, Sentence};
@@ -37,15 +37,6 @@ fn root_key(facts: &Facts, found: &mut Vec<Finding>) {
     let named = |before: &'static str| Sentence::new(before).own(Own::Path, path.display());
     let key = match &facts.root_key {
         Look::Seen(key) => key,
-        Look::Absent if matches!(facts.sealed_key, Look::Seen(_)) => {
-            let says = Sentence::new("the root key is a credential, sealed by this machine for systemd to open");
-            found.push(Finding::ok(KEY, says));
-            return;
-        }
-        Look::Absent if matches!(facts.sealed_key, Look::Forbidden) => {
-            found.push(Finding::note(KEY, Sentence::new("you may not look for the root key"), as_root()));
-            return;
-        }
         Look::Absent => {
             found.push(Finding::problem(
                 KEY,
@@ -79,7 +70,18 @@ fn root_key(facts: &Facts, found: &mut Vec<Finding>) {
 
 fn form(key: &KeyFacts, facts: &Facts) -> Option<Finding> {
     let path = facts.settings.root_key.display();
-    let kept = if key.is_credential { "a credential of systemd" } else { "a file" };
+    let kept = match key.kept {
+        KeyKept::Plain => "a file",
+        KeyKept::Credential => "a credential of systemd",
+        KeyKept::Sealed => "a credential, sealed by this machine for systemd to open",
+    };
+    if !key.is_key && key.kept == KeyKept::Sealed {
+        return Some(Finding::problem(
+            KEY,
+            Sentence::new("the sealed root key does not open on this machine"),
+            Sentence::new("run doctor as root; if it says the same, seal the key anew from its escrow"),
+        ));
+    }
     if !key.is_key {
         return Some(Finding::problem(
             KEY,
@@ -88,7 +90,7 @@ fn form(key: &KeyFacts, facts: &Facts) -> Option<Finding> {
         ));
     }
     // Of a credential the mode shows an access list as if the group might read.
-    if key.file.mode & 0o077 != 0 && !key.is_credential {
+    if key.file.mode & 0o077 != 0 && key.kept != KeyKept::Credential {
         return Some(Finding::problem(
             KEY,
             Sentence::new("others than its owner may read or write the root key"),

@@ -58,8 +58,7 @@ fn sound() -> Facts {
             ..Settings::default()
         },
         config_file: Look::Seen(file(0o640)),
-        root_key: Look::Seen(KeyFacts { file: file(0o600), is_credential: false, is_key: true }),
-        sealed_key: Look::Absent,
+        root_key: Look::Seen(KeyFacts { file: file(0o600), kept: KeyKept::Plain, is_key: true }),
         data_dir: Look::Seen(file(0o700)),
         format: Look::Seen(Mark::Known(2)),
         held: Look::Seen(true),
@@ -147,12 +146,13 @@ fn sound_site_has_nothing_amiss_and_every_check_says_so() {
 
 #[test]
 fn root_key_is_judged_by_its_place_its_mode_and_its_form() {
-    let key = |mode, is_credential, is_key| Look::Seen(KeyFacts { file: file(mode), is_credential, is_key });
+    let key = |mode, kept, is_key| Look::Seen(KeyFacts { file: file(mode), kept, is_key });
     check(|facts| facts.root_key = Look::Absent, "root_key", Problem, "no root key");
     check(|facts| facts.root_key = Look::Forbidden, "root_key", Note, "may not look");
     check(|facts| facts.root_key = Look::Failed("input/output error".into()), "root_key", Problem, "input/output");
-    check(|facts| facts.root_key = key(0o640, false, true), "root_key", Problem, "others than its owner");
-    check(|facts| facts.root_key = key(0o600, false, false), "root_key", Problem, "64 hexadecimal");
+    check(|facts| facts.root_key = key(0o640, KeyKept::Plain, true), "root_key", Problem, "others than its owner");
+    check(|facts| facts.root_key = key(0o600, KeyKept::Plain, false), "root_key", Problem, "64 hexadecimal");
+    check(|facts| facts.root_key = key(0o600, KeyKept::Sealed, false), "root_key", Problem, "does not open");
     check(
         |facts| facts.settings.root_key = "/var/lib/studygate/root.key".into(),
         "root_key",
@@ -160,9 +160,9 @@ fn root_key_is_judged_by_its_place_its_mode_and_its_form() {
         "within data_dir",
     );
     let mut facts = sound();
-    facts.root_key = key(0o440, true, true);
+    facts.root_key = key(0o440, KeyKept::Credential, true);
     assert_eq!(remarkable(&facts), [], "the mode of a credential shows an access list");
-    (facts.root_key, facts.sealed_key) = (Look::Absent, Look::Seen(file(0o600)));
+    facts.root_key = key(0o600, KeyKept::Sealed, true);
     assert_eq!(remarkable(&facts), [], "systemd opens it");
 }
 

@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use crate::config::{self, Config, Environment, Tls};
-use crate::doctor::facts::{CertificateFacts, FileFacts, IdentityFacts, KeyFacts, Look, Mark, Unusable};
+use crate::doctor::facts::{CertificateFacts, FileFacts, IdentityFacts, KeyFacts, KeyKept, Look, Mark, Unusable};
 use crate::model::time::UnixSeconds;
 use crate::store::format::FORMAT;
 use crate::tls::chain::{Asked, public_anchors};
@@ -44,8 +44,14 @@ pub(super) fn root_key(config: &Config, environment: &Environment) -> Look<KeyFa
     if let Err(error) = fs::File::open(path) {
         return of(&error);
     }
-    let is_credential = environment.credentials_directory.as_ref().is_some_and(|directory| path.starts_with(directory));
-    Look::Seen(KeyFacts { file, is_credential, is_key: config::read_root_key(path).is_ok() })
+    let kept = if environment.credentials_directory.as_ref().is_some_and(|directory| path.starts_with(directory)) {
+        KeyKept::Credential
+    } else if config::is_sealed(path) {
+        KeyKept::Sealed
+    } else {
+        KeyKept::Plain
+    };
+    Look::Seen(KeyFacts { file, kept, is_key: config::read_root_key(path).is_ok() })
 }
 
 /// The version mark of a data directory.

@@ -18,9 +18,6 @@ use crate::doctor::facts::{Facts, Look, OutwardFacts, Settings};
 use crate::upstream::lookup::SystemLookup;
 use crate::upstream::reach::reach;
 
-/// Where `init --system` leaves the root key, for systemd to open.
-const SEALED_KEY: &str = "/etc/credstore.encrypted/studygate.root.key";
-
 /// What is looked at.
 pub struct Asked<'a> {
     /// The configuration, and its file.
@@ -52,7 +49,6 @@ pub async fn look(asked: &Asked<'_>) -> Facts {
         settings: settings(config),
         config_file: files::facts(file),
         root_key: files::root_key(config, environment),
-        sealed_key: files::facts(Path::new(SEALED_KEY)),
         data_dir: files::facts(&config.data_dir),
         format: files::format(&config.data_dir),
         held: disk::is_held(&config.data_dir),
