@@ -41,6 +41,7 @@ pub(super) struct Open {
 impl Open {
     /// The database in this folder; made where there is none.
     pub(super) fn at(dir: &Path, poisoned: &Arc<AtomicBool>) -> Result<Open, Error> {
+        remove_drafts(dir).map_err(failed)?;
         let database = open_once_free(dir).map_err(|cause| Error::WouldNotOpen(cause.to_string().into()))?;
         let file = File::options().read(true).write(true).open(dir.join("db")).map_err(failed)?;
         let (dir, poisoned) = (dir.to_owned(), Arc::clone(poisoned));
@@ -166,6 +167,23 @@ impl Drop for Open {
 
 pub(super) fn failed(cause: io::Error) -> Error {
     Error::Failed(Arc::new(cause))
+}
+
+/// Removes summaries of the log that a power cut kept sled from writing to their end. It would take the newest of them
+/// for a whole one and not open; without it, it reads the summary before, and the log.
+fn remove_drafts(dir: &Path) -> io::Result<()> {
+    let entries = match fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(missing) if missing.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(other) => return Err(other),
+    };
+    for entry in entries {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "generating") {
+            fs::remove_file(path)?;
+        }
+    }
+    Ok(())
 }
 
 fn open_once_free(dir: &Path) -> sled::Result<sled::Db> {

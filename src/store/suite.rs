@@ -80,6 +80,19 @@ fn sled_engine_passes_and_keeps_its_rows() {
 }
 
 #[test]
+fn summary_that_a_power_cut_left_half_written_keeps_no_database_from_opening() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let engine = Sled::open(dir.path()).expect("opened");
+    put(&engine, b"key", b"value");
+    drop(engine);
+    let folder = dir.path();
+    assert!(folder.join("db").exists(), "the engine's folder");
+    std::fs::write(folder.join("snap.7FFFFFFFFFFFFFFF.generating"), b"half of a summary of the log").expect("written");
+    let engine = Sled::open(dir.path()).expect("opened again");
+    assert_eq!(keys(&engine, b""), [b"key".to_vec()]);
+}
+
+#[test]
 fn commits_of_many_threads_are_all_durable_on_return() {
     let dir = tempfile::tempdir().expect("a folder");
     let engine = Arc::new(Sled::open(dir.path()).expect("opened"));
